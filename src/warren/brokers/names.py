@@ -1,0 +1,37 @@
+"""The names of the objects that one queue owns on its broker."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What belongs to the queue called `queue`; the work queue and the exchange into it share its name."""
+
+    queue: str
+
+    @property
+    def outcomes(self) -> str:
+        """The exchange that workers publish to."""
+        return f"{self.queue}.outcomes"
+
+    @property
+    def results(self) -> str:
+        """The stream of results."""
+        return f"{self.queue}.results"
+
+    @property
+    def failed(self) -> str:
+        """The queue of failed tasks."""
+        return f"{self.queue}.failed"
+
+    def rung(self, milliseconds: int) -> str:
+        """The queue in which tasks wait for so long."""
+        return f"{self.queue}.delay.{milliseconds}"
+
+    def rung_length(self, name: str) -> int | None:
+        """The delay of a rung of this queue by the rung's name; None if it is none."""
+        match = re.fullmatch(re.escape(self.queue) + r"\.delay\.(\d+)", name)
+        return int(match[1]) if match else None

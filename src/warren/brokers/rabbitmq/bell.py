@@ -1,0 +1,30 @@
+"""Waiting for a condition that others change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Bell:
+    """Wakes whoever waits, who then looks whether it is time. Ringing costs next to nothing when nobody waits."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def ring(self) -> None:
+        """Something has changed."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait_for(self, is_time: Callable[[], bool]) -> None:
+        """Return when `is_time()`, or raise what it raises."""
+        while not is_time():
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future

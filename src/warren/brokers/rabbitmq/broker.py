@@ -1,0 +1,380 @@
+"""RabbitMQ as a broker: one connection that is mended when it breaks, and a channel for each thing done over it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from warren.brokers.names import Names
+from warren.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
+from warren.brokers.rabbitmq import topology
+from warren.brokers.rabbitmq.bell import Bell
+from warren.brokers.rabbitmq.consuming import Consuming
+from warren.brokers.rabbitmq.link import Link
+from warren.brokers.rabbitmq.management import Management
+from warren.brokers.rabbitmq.outbox import Outbox
+from warren.brokers.rabbitmq.publishing import Publishing
+from warren.brokers.rabbitmq.reading import read_stream, reading_failures, stream_end
+from warren.errors import AccessRefused, BrokerError, BrokerUnreachable, MessageTooLarge, QueueMissing
+from warren.retries import RetryPolicy, ladder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from warren.brokers.protocol import Delivery, Listener, Outcome
+    from warren.brokers.rabbitmq.link import Lane
+    from warren.settings import Address
+
+_log = logging.getLogger("warren.broker")
+
+RECONNECT_FOR: Final = 300.0
+_LONGEST_PAUSE: Final = 5.0
+_MAX_BODY: Final = 16 * 1024 * 1024
+_MAX_BODY_BEFORE_4: Final = 128 * 1024 * 1024
+
+
+class _Role(Protocol):
+    """Something that goes on over a new channel when the old one is gone."""
+
+    async def attach(self, lane: Lane) -> None: ...
+    def detach(self) -> None: ...
+    def fail(self, error: BrokerError) -> None: ...
+
+
+class RabbitBroker:
+    """One queue on one RabbitMQ. See `warren.brokers.protocol.Broker` for what each method promises."""
+
+    # Longer than twice the delay of a crashed delivery, which no count shows.
+    drain_pause = 2 * topology.CRASH_DELAY[1] / 1000
+
+    def __init__(self, address: Address) -> None:
+        self.max_body = _MAX_BODY
+        self._address = address
+        self._names = Names(address.queue)
+        self._management = Management(address)
+        self._link: Link | None = None
+        self._opening = asyncio.Lock()
+        self._publishing: Publishing | None = None
+        self._consuming: Consuming | None = None
+        self._known_rungs = ladder([RetryPolicy()])
+        self._mending: set[asyncio.Task[None]] = set()
+        self._lost: BrokerError | None = None
+        self._bell = Bell()
+
+    async def __aenter__(self) -> RabbitBroker:
+        link = await self._linked()
+        for lack in topology.lacks(link.version):
+            _log.warning("%s is RabbitMQ %s, which %s", self._address.shown, link.version_text, lack)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._mending:
+            task.cancel()
+        await asyncio.gather(*self._mending, return_exceptions=True)
+        if self._link:
+            await self._link.close()
+
+    # --- the queue itself
+
+    async def declare(self, rungs: Sequence[int]) -> None:
+        self._known_rungs = sorted({*self._known_rungs, *rungs})
+        async with _open(await self._linked()) as lane:
+            await topology.declare(lane, self._names, self._version, rungs)
+
+    async def rungs(self, wanted: Sequence[int]) -> list[int]:
+        async with _open(await self._linked()) as lane:
+            await lane.call("queue_declare", self._names.queue, passive=True)
+        found = [rung for rung in sorted(wanted) if await self._ready(self._names.rung(rung)) is not None]
+        self._known_rungs = found
+        return found
+
+    async def purge(self) -> int:
+        link = await self._linked()
+        dropped = await stream_end(link, self._names.results)
+        async with _open(link) as lane:
+            for queue in (self._names.queue, *map(self._names.rung, await self._existing_rungs()), self._names.failed):
+                dropped += (await lane.call("queue_purge", queue)).message_count
+            # A stream cannot be purged.
+            await lane.call("queue_delete", self._names.results)
+            await topology.declare(lane, self._names, self._version, [])
+        return dropped
+
+    async def delete(self) -> None:
+        rungs = await self._existing_rungs()
+        async with _open(await self._linked()) as lane:
+            for queue in (self._names.queue, self._names.results, self._names.failed, *map(self._names.rung, rungs)):
+                await lane.call("queue_delete", queue)
+            for exchange in (self._names.queue, self._names.outcomes):
+                await lane.call("exchange_delete", exchange)
+
+    # --- publishing
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        if self._publishing is None:
+            self._publishing = Publishing(self._names, self._give_up)
+            await self._attach(await self._linked(), self._publishing)
+        for message in messages:
+            if len(message.body) > self.max_body:
+                raise MessageTooLarge(
+                    f"task {message.id!r} has {len(message.body)} bytes; {self._address.shown} takes {self.max_body}; "
+                    "pass a reference to large data instead of the data"
+                )
+        await self._publishing.publish(messages)
+
+    async def flush(self) -> None:
+        if self._publishing:
+            await self._publishing.flush()
+        if self._consuming:
+            await self._consuming.flush()
+
+    @property
+    def confirmed(self) -> int:
+        return self._publishing.confirmed if self._publishing else 0
+
+    @property
+    def held_up(self) -> str | None:
+        if self._link is None:
+            return "the connection was lost; connecting again"
+        return self._link.blocked and f"the broker is in alarm ({self._link.blocked}) and takes no messages"
+
+    # --- working
+
+    async def consume(self, listener: Listener, prefetch: int) -> None:
+        if self._consuming is None:
+            link = await self._linked()
+            consuming = Consuming(self._names, listener, link.version, self._on_cancelled, self._give_up)
+            await self._attach(link, consuming)
+            self._consuming = consuming
+        with suppress(BrokerUnreachable):  # being mended already
+            await self._consuming.consume(prefetch)
+
+    async def pause(self) -> None:
+        if self._consuming:
+            with suppress(BrokerUnreachable):
+                await self._consuming.pause()
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        if self._consuming:
+            self._consuming.settle(delivery, outcome)
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+        if self._consuming:
+            self._consuming.hand_back(deliveries)
+
+    @property
+    def unsettled(self) -> int:
+        return self._consuming.unsettled if self._consuming else 0
+
+    async def failed(self) -> None:
+        await self._bell.wait_for(lambda: self._lost is not None)
+        if self._lost:
+            raise self._lost
+
+    async def drained(self) -> bool:
+        # While connecting again nobody knows.
+        with suppress(BrokerUnreachable):
+            queues = (self._names.queue, *map(self._names.rung, self._known_rungs))
+            return not any([await self._ready(queue) for queue in queues])
+        return False
+
+    # --- reading
+
+    async def counts(self) -> Counts:
+        link = await self._linked()
+        async with _open(link) as lane:
+            work = await lane.call("queue_declare", self._names.queue, passive=True)
+            failed = await lane.call("queue_declare", self._names.failed, passive=True)
+        completed = await stream_end(link, self._names.results)
+        try:
+            queues = await self._management.queues()
+        except BrokerError as error:
+            delayed = [await self._ready(self._names.rung(rung)) or 0 for rung in self._known_rungs]
+            return Counts(
+                work.message_count,
+                None,
+                sum(delayed),
+                completed,
+                failed.message_count,
+                work.consumer_count,
+                notes=(f"tasks in processing cannot be counted: {error}",),
+            )
+        about_work = queues.get(self._names.queue, {})
+        rungs = [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
+        failed_held = queues.get(self._names.failed, {}).get("messages_unacknowledged", 0)
+        return Counts(
+            ready=work.message_count,
+            processing=about_work.get("messages_unacknowledged", 0),
+            delayed=sum(rung.get("messages", 0) for rung in rungs) + about_work.get("messages_delayed", 0),
+            completed=completed,
+            # What somebody is looking at just now is not ready, but still there.
+            failed=failed.message_count + (failed_held if failed.consumer_count else 0),
+            workers=work.consumer_count,
+        )
+
+    async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
+        async for rows in read_stream(await self._linked(), self._names.results, follow=follow):
+            yield rows
+
+    async def failures(self) -> AsyncIterator[FailedTask]:
+        async with reading_failures(await self._linked(), self._names) as reader:
+            async for _, task in reader.tasks():
+                yield task
+
+    async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
+        link = await self._linked()
+        taken = 0
+        waiting: set[int] = set()
+        refused: list[BrokerError] = []
+        bell = Bell()
+
+        def on_confirm(tag: int, error: BrokerError | None) -> None:
+            nonlocal taken
+            waiting.discard(tag)
+            if error:
+                refused.append(error)
+            else:
+                reader.lane.channel.basic_ack(tag)
+                taken += 1
+            bell.ring()
+
+        async with _open(link) as lane, reading_failures(link, self._names) as reader:
+            outbox = await Outbox(lane).open()
+            async for tag, task in reader.tasks():
+                verdict = decide(task)
+                if isinstance(verdict, Message):
+                    waiting.add(tag)
+                    outbox.publish(
+                        self._names.queue,
+                        topology.WORK_KEY,
+                        verdict.body,
+                        message_id=verdict.id,
+                        priority=verdict.priority,
+                        record=verdict.record,
+                        then=partial(on_confirm, tag),
+                    )
+                    await asyncio.sleep(0)
+                elif verdict is Verdict.DISCARD:
+                    on_confirm(tag, None)
+            await bell.wait_for(lambda: not waiting or lane.error is not None)
+        if refused or lane.error:
+            raise BrokerError(f"{taken} were taken out, then: {(refused or [lane.error])[0]}")
+        return taken
+
+    async def inspect(self) -> list[Finding]:
+        from warren.brokers.rabbitmq.inspection import inspect
+
+        return await inspect(await self._linked(), self._management, self._names, self._address.shown)
+
+    # --- the connection
+
+    @property
+    def _version(self) -> tuple[int, ...]:
+        return self._link.version if self._link else ()
+
+    async def _linked(self) -> Link:
+        async with self._opening:
+            if self._link is None:
+                link = await Link(self._address, self._on_link_lost).open()
+                self._link = link
+                self.max_body = _MAX_BODY if link.version >= (4, 0) else _MAX_BODY_BEFORE_4
+        return self._link
+
+    async def _attach(self, link: Link, role: _Role) -> None:
+        lane = await link.lane(partial(self._on_lane_lost, role))
+        await role.attach(lane)
+
+    def _roles(self) -> list[_Role]:
+        return [role for role in (self._publishing, self._consuming) if role]
+
+    def _on_link_lost(self, error: BrokerError) -> None:
+        self._link = None
+        if self._roles():
+            _log.warning("%s; connecting again", error)
+
+    def _on_lane_lost(self, role: _Role, error: BrokerError) -> None:
+        role.detach()
+        if isinstance(error, MessageTooLarge) and role is self._consuming:
+            # The outcome that was too large is settled anew, as a failure, when its task comes back.
+            self.max_body = int(str(error).rsplit(" ", 1)[-1])
+        elif isinstance(error, MessageTooLarge | AccessRefused | QueueMissing):
+            self._give_up(error)
+            return
+        self._mend(role)
+
+    def _on_cancelled(self) -> None:
+        """The broker has cancelled our consumer: its queue went away, moved, or a delivery timed out.
+
+        A new channel gives back what was held, which is what the broker waits for (seen on RabbitMQ 4.3).
+        """
+        if self._consuming:
+            _log.warning("the broker cancelled our consumer of %s; consuming anew", self._names.queue)
+            self._consuming.detach()
+            self._mend(self._consuming)
+
+    def _mend(self, role: _Role) -> None:
+        task = asyncio.get_running_loop().create_task(self._mend_role(role))
+        self._mending.add(task)
+        task.add_done_callback(self._mending.discard)
+
+    async def _mend_role(self, role: _Role) -> None:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + RECONNECT_FOR
+        pause = 0.1
+        while True:
+            try:
+                await self._attach(await self._linked(), role)
+            except (AccessRefused, QueueMissing) as error:
+                self._give_up(error)
+                return
+            except BrokerError as error:
+                if loop.time() > give_up_at:
+                    self._give_up(error)
+                    return
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a jitter, no secret
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                _log.warning("connected to %s again", self._address.shown)
+                return
+
+    def _give_up(self, error: BrokerError) -> None:
+        self._lost = error
+        for role in self._roles():
+            role.fail(error)
+        self._bell.ring()
+
+    async def _ready(self, queue: str) -> int | None:
+        """How many messages a queue has ready; None if there is no such queue."""
+        try:
+            async with _open(await self._linked()) as lane:
+                found: int = (await lane.call("queue_declare", queue, passive=True)).message_count
+                return found
+        except QueueMissing:
+            return None
+
+    async def _existing_rungs(self) -> list[int]:
+        """All rungs the management API shows; without it, those that Warren makes by itself."""
+        try:
+            names = await self._management.queues()
+        except BrokerError:
+            return [rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None]
+        return [length for name in names if (length := self._names.rung_length(name)) is not None]
+
+
+class _open:  # noqa: N801 - reads as the verb it is
+    """A channel for the length of a block."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def __aenter__(self) -> Lane:
+        self._lane = await self._link.lane()
+        return self._lane
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._lane.close()
+
+

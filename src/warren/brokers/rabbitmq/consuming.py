@@ -1,0 +1,225 @@
+"""The worker's side: deliveries in, outcomes out, each acknowledged only after its outcome is confirmed.
+
+Confirms and acknowledgements are pipelined. Whatever was on its way when a connection is lost comes back from
+the broker; what is known of it here is used then, instead of running the task again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from warren.brokers.protocol import Completed, Delayed, Delivery
+from warren.brokers.rabbitmq.bell import Bell
+from warren.brokers.rabbitmq.outbox import RECORD_HEADER, Outbox, Refused
+from warren.brokers.rabbitmq.topology import FAILED_KEY, RESULTS_KEY, consumer_arguments, delay_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warren.brokers.names import Names
+    from warren.brokers.protocol import Listener, Outcome
+    from warren.brokers.rabbitmq.link import Lane
+    from warren.errors import BrokerError
+
+_log = logging.getLogger("warren.worker")
+
+_PAUSE: Final = 0.5
+_REMEMBERED: Final = 4000
+_Identity = tuple[str, "str | bytes | None"]
+
+
+class Consuming:
+    """What is held, and what is being settled.
+
+    Args:
+        names: Of the queue to consume from.
+        listener: Who gets the deliveries.
+        version: The server's.
+        on_cancelled: Told when the broker has cancelled the consumer.
+        give_up: Told of an error that no new connection mends.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        listener: Listener,
+        version: tuple[int, ...],
+        on_cancelled: Callable[[], None],
+        give_up: Callable[[BrokerError], None],
+    ) -> None:
+        self._names = names
+        self._listener = listener
+        self._arguments = consumer_arguments(version)
+        self._on_cancelled = on_cancelled
+        self._give_up = give_up
+        self._lane: Lane | None = None
+        self._outbox: Outbox | None = None
+        self._prefetch = 0
+        self._tag: str | None = None
+        self._held: dict[int, Delivery] = {}
+        self._order: deque[int] = deque()
+        self._settling: dict[int, Outcome] = {}
+        self._confirmed: list[int] = []
+        self._recent: deque[_Identity] = deque(maxlen=_REMEMBERED)
+        self._known: dict[_Identity, Outcome | None] = {}
+        self._bell = Bell()
+
+    async def attach(self, lane: Lane) -> None:
+        """Go on over a new channel."""
+        lane.channel.add_on_cancel_callback(lambda _: self._on_cancelled())
+        self._outbox = await Outbox(lane).open()
+        self._lane = lane
+        if self._prefetch:
+            await self._begin()
+
+    def detach(self) -> None:
+        """The channel is gone, and every delivery with it; remember what the broker may not know yet."""
+        if self._lane is None:
+            return
+        self._lane = self._outbox = None
+        # None marks outcomes that were confirmed: only their acknowledgement may have been lost.
+        self._known |= dict.fromkeys(self._recent)
+        self._known |= {_identity(self._held[tag]): outcome for tag, outcome in self._settling.items()}
+        self._recent.clear()
+        self._held.clear()
+        self._order.clear()
+        self._settling.clear()
+        self._confirmed.clear()
+        self._tag = None
+        self._listener.on_lost()
+        self._bell.ring()
+
+    def fail(self, _: BrokerError) -> None:
+        """No channel will come."""
+        self._bell.ring()
+
+    async def consume(self, prefetch: int) -> None:
+        """Receive tasks with this prefetch."""
+        former, self._tag = self._tag, None
+        self._prefetch = prefetch
+        if self._lane:
+            await self._begin()
+            if former:
+                await self._lane.call("basic_cancel", former)
+
+    async def pause(self) -> None:
+        """Receive nothing more."""
+        tag, self._tag = self._tag, None
+        self._prefetch = 0
+        if self._lane and tag:
+            await self._lane.call("basic_cancel", tag)
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Publish, wait for the confirm, acknowledge."""
+        if self._held.get(delivery.tag) is not delivery or self._outbox is None:
+            return
+        self._settling[delivery.tag] = outcome
+        self._publish(delivery, outcome)
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Return tasks: `nack` with requeue raises no delivery count on RabbitMQ 4.3, `reject` does."""
+        for delivery in deliveries:
+            if self._lane and self._held.get(delivery.tag) is delivery:
+                del self._held[delivery.tag]
+                self._lane.channel.basic_nack(delivery.tag, requeue=True)
+
+    async def flush(self) -> None:
+        """Wait until every outcome is confirmed and acknowledged."""
+        await self._bell.wait_for(lambda: not self._settling and not self._confirmed)
+
+    @property
+    def unsettled(self) -> int:
+        """How many outcomes are on their way."""
+        return len(self._settling)
+
+    async def _begin(self) -> None:
+        lane = self._lane
+        if lane is None:
+            return
+        await lane.call("basic_qos", prefetch_count=self._prefetch)
+        answer = await lane.call("basic_consume", self._names.queue, self._on_message, arguments=self._arguments)
+        self._tag = answer.consumer_tag
+
+    def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
+        headers = properties.headers or {}
+        lost = headers.get("x-delivery-count", 0)
+        delivery = Delivery(
+            body, properties.message_id or "", properties.priority, headers.get(RECORD_HEADER), lost, method.delivery_tag
+        )
+        self._held[delivery.tag] = delivery
+        self._order.append(delivery.tag)
+        if lost and self._known:
+            identity = _identity(delivery)
+            if identity in self._known:
+                self._settle_known(delivery, self._known.pop(identity))
+                return
+        self._listener.on_delivery(delivery)
+
+    def _settle_known(self, delivery: Delivery, outcome: Outcome | None) -> None:
+        if outcome:
+            self.settle(delivery, outcome)
+        else:
+            self._acknowledge(delivery)
+
+    def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
+        if self._outbox is None or self._held.get(delivery.tag) is not delivery:
+            return
+        if isinstance(outcome, Completed):
+            key, body, record = RESULTS_KEY, outcome.body, None
+        elif isinstance(outcome, Delayed):
+            key, body, record = delay_key(outcome.rung), delivery.body, outcome.record
+        else:
+            key, body, record = FAILED_KEY, delivery.body, outcome.record
+        self._outbox.publish(
+            self._names.outcomes,
+            key,
+            body,
+            message_id=delivery.id or str(delivery.tag),
+            priority=delivery.priority,
+            record=record,
+            then=partial(self._on_outcome, delivery, outcome),
+        )
+
+    def _on_outcome(self, delivery: Delivery, outcome: Outcome, error: BrokerError | None) -> None:
+        if isinstance(error, Refused):
+            asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
+        elif error:
+            self._give_up(error)  # unacknowledged, the task stays with the broker
+        else:
+            self._settling.pop(delivery.tag, None)
+            self._recent.append(_identity(delivery))
+            self._acknowledge(delivery)
+
+    def _acknowledge(self, delivery: Delivery) -> None:
+        del self._held[delivery.tag]
+        if not self._confirmed:
+            asyncio.get_running_loop().call_soon(self._send_acks)
+        self._confirmed.append(delivery.tag)
+
+    def _send_acks(self) -> None:
+        """One acknowledgement for all from the oldest on, and one for each that has older ones before it."""
+        tags, self._confirmed = set(self._confirmed), []
+        lane = self._lane
+        if lane is None:
+            return
+        up_to = 0
+        while self._order and self._order[0] not in self._held:
+            tag = self._order.popleft()
+            if tag in tags:
+                tags.discard(tag)
+                up_to = tag
+        if up_to:
+            lane.channel.basic_ack(up_to, multiple=True)
+        for tag in tags:
+            lane.channel.basic_ack(tag)
+        self._bell.ring()
+
+
+def _identity(delivery: Delivery) -> _Identity:
+    return delivery.id or delivery.body.hex(), delivery.record
+
+

@@ -1,0 +1,284 @@
+"""One connection to RabbitMQ, with channels whose calls can be awaited and whose errors are ours."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pika
+from pika import exceptions as pika_errors
+from pika.adapters.asyncio_connection import AsyncioConnection
+
+from warren.errors import (
+    AccessRefused,
+    BrokerError,
+    BrokerUnreachable,
+    MessageTooLarge,
+    QueueMismatch,
+    QueueMissing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pika.channel import Channel
+
+    from warren.settings import Address
+
+CONNECT_TIMEOUT = 10.0
+HEARTBEAT = 30
+
+
+class _CorkedConnection(AsyncioConnection):
+    """pika's connection, writing once per turn of the loop instead of three times per message."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._corked: list[bytes] = []
+        super().__init__(*args, **kwargs)
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        if not self._corked:
+            asyncio.get_running_loop().call_soon(self._uncork)
+        self._corked.append(data)
+
+    def _uncork(self) -> None:
+        data = b"".join(self._corked)
+        self._corked.clear()
+        if data and self._transport is not None:
+            super()._adapter_emit_data(data)
+
+
+class Link:
+    """An open connection.
+
+    Args:
+        address: Where to.
+        on_lost: Called once when the connection ends without `close`, with the reason.
+    """
+
+    def __init__(self, address: Address, on_lost: Callable[[BrokerError], None]) -> None:
+        self._address = address
+        self._on_lost = on_lost
+        self._connection: AsyncioConnection | None = None
+        self._is_closing = False
+        self.blocked: str | None = None
+        self.version: tuple[int, ...] = ()
+        self.version_text = ""
+
+    async def open(self) -> Link:
+        """Connect.
+
+        Raises:
+            BrokerUnreachable: Nobody answers.
+            AccessRefused: The credentials or the virtual host are refused.
+        """
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def on_open(_: object) -> None:
+            if not opened.done():
+                opened.set_result(None)
+
+        def on_open_error(_: object, error: BaseException | str) -> None:
+            if not opened.done():
+                opened.set_exception(self._translate(error))
+
+        connection = _CorkedConnection(
+            self._parameters(), on_open, on_open_error, self._on_close, internal_connection_workflow=True
+        )
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT * 1.5):
+                await opened
+        except TimeoutError:
+            raise BrokerUnreachable(f"{self._address.shown} does not answer") from None
+        self._connection = connection
+        properties = connection.server_properties or {}
+        self.version_text = str(properties.get("version", "0"))
+        self.version = tuple(int(part) for part in re.findall(r"\d+", self.version_text)[:3])
+        connection.add_on_connection_blocked_callback(self._on_blocked)
+        connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        return self
+
+    async def lane(self, on_close: Callable[[BrokerError], None] | None = None) -> Lane:
+        """A new channel.
+
+        Args:
+            on_close: Called when the broker closes the channel, or the connection is lost.
+        """
+        if self._connection is None or not self._connection.is_open:
+            raise BrokerUnreachable(f"the connection to {self._address.shown} is closed")
+        opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+        channel = self._connection.channel(on_open_callback=lambda c: opened.done() or opened.set_result(c))
+        lane = Lane(channel, self._translate, on_close)
+        lane.waiting.add(opened)
+        await opened
+        lane.waiting.discard(opened)
+        return lane
+
+    async def close(self) -> None:
+        """Disconnect; harmless when that has happened already."""
+        self._is_closing = True
+        if self._connection and self._connection.is_open:
+            self._closed = asyncio.get_running_loop().create_future()
+            self._connection.close()
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await self._closed
+            except TimeoutError:
+                pass
+
+    def _on_close(self, _: object, error: BaseException) -> None:
+        if self._is_closing:
+            closed = getattr(self, "_closed", None)
+            if closed and not closed.done():
+                closed.set_result(None)
+        else:
+            self._on_lost(self._translate(error))
+
+    def _on_blocked(self, _: object, frame: Any) -> None:
+        self.blocked = frame.method.reason or "the broker is in alarm"
+
+    def _on_unblocked(self, *_: object) -> None:
+        self.blocked = None
+
+    def _parameters(self) -> pika.URLParameters:
+        # The URL was checked before; what pika reads from its query (heartbeat, TLS files) is the user's choice.
+        parameters = pika.URLParameters(self._address.broker)
+        parameters.credentials = pika.PlainCredentials(*self._address.credentials, erase_on_connect=False)
+        parameters.heartbeat = HEARTBEAT if parameters.heartbeat is None else parameters.heartbeat
+        parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
+        parameters.connection_attempts = 1
+        parameters.client_properties = {"product": "warren", "connection_name": f"warren {self._address.queue}"}
+        if self._address.broker.startswith("amqps:") and parameters.ssl_options is None:
+            context = ssl.create_default_context()
+            parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+        return parameters
+
+    def _translate(self, error: BaseException | str) -> BrokerError:
+        return translate(error, self._address)
+
+
+class Lane:
+    """One channel. A lane that the broker has closed raises the reason from every further call."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        translate: Callable[[BaseException], BrokerError],
+        on_close: Callable[[BrokerError], None] | None,
+    ) -> None:
+        self.channel = channel
+        self.waiting: set[asyncio.Future[Any]] = set()
+        self.error: BrokerError | None = None
+        self._translate = translate
+        self._on_close = on_close
+        channel.add_on_close_callback(self._closed)
+
+    async def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a channel method that has an answer, and return the answer's method frame."""
+        if self.error:
+            raise self.error
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.waiting.add(answer)
+        try:
+            getattr(self.channel, method)(
+                *args, **kwargs, callback=lambda frame: answer.done() or answer.set_result(frame)
+            )
+            frame = await answer
+        except pika_errors.AMQPError as error:
+            raise self.error or self._translate(error) from error
+        finally:
+            self.waiting.discard(answer)
+        return frame.method
+
+    def watch(self, on_close: Callable[[BrokerError], None]) -> None:
+        """Tell `on_close` when the broker closes the channel, or the connection is lost."""
+        self._on_close = on_close
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self.error is None and bool(self.channel.is_open)
+
+    async def close(self) -> None:
+        """Close the channel; harmless when it is closed."""
+        self._on_close = None
+        if self.is_open:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.channel.add_on_close_callback(lambda *_: done.done() or done.set_result(None))
+            self.channel.close()
+            await done
+
+    def _closed(self, _: object, reason: BaseException) -> None:
+        self.error = self._translate(reason)
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(self.error)
+        if self._on_close:
+            self._on_close(self.error)
+
+
+def translate(error: BaseException | str, address: Address) -> BrokerError:
+    """What pika raised, as one of our errors, in a sentence that holds no secret."""
+    for cause in _causes(error):
+        if isinstance(cause, pika_errors.ProbableAuthenticationError | pika_errors.AuthenticationError):
+            return AccessRefused(f"{address.shown} refuses user {address.credentials[0]!r}: wrong name or password")
+        if isinstance(cause, pika_errors.ProbableAccessDeniedError):
+            return AccessRefused(
+                f"{address.shown} refuses virtual host {address.vhost!r} to user {address.credentials[0]!r}"
+            )
+        if isinstance(cause, pika_errors.ConnectionClosed | pika_errors.ChannelClosed):
+            return _by_code(cause.reply_code, cause.reply_text, address)
+        if isinstance(cause, ssl.SSLError):
+            return AccessRefused(f"no trust in {address.shown}: {cause.reason or cause}")
+        if isinstance(cause, OSError):
+            return BrokerUnreachable(f"{address.shown} cannot be reached: {cause.strerror or cause}")
+    return BrokerUnreachable(f"the connection to {address.shown} was lost ({type(error).__name__})")
+
+
+def _causes(error: object) -> list[object]:
+    """An error and those it wraps, the innermost first: pika nests what went wrong while connecting."""
+    nested = [inner for inner in getattr(error, "exceptions", ()) or ()]
+    if isinstance(inner := getattr(error, "exception", None), BaseException):
+        nested.append(inner)
+    return [cause for inner in nested for cause in _causes(inner)] + [error]
+
+
+def _by_code(code: int, text: str, address: Address) -> BrokerError:
+    match code:
+        case 403:
+            return AccessRefused(f"{address.shown} refuses this to user {address.credentials[0]!r}: {_plain(text)}")
+        case 404:
+            return QueueMissing(
+                f"queue {address.queue!r} is not, or not wholly, on {address.shown}: {_plain(text)}; "
+                "publish tasks, or create it with `warren setup`"
+            )
+        case 406 if size := re.search(r"message size (\d+) is larger than configured max size (\d+)", text):
+            return MessageTooLarge(f"a message of {size[1]} bytes is too large: {address.shown} takes {size[2]}")
+        case 406 if "inequivalent arg" in text:
+            return _mismatch(text, address)
+        case 530:
+            return AccessRefused(f"{address.shown}: {_plain(text)}")
+    return BrokerUnreachable(f"{address.shown} closed the connection: {_plain(text)} (code {code})")
+
+
+def _mismatch(text: str, address: Address) -> QueueMismatch:
+    found = re.search(r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*received (.+) but current is (.+)", text)
+    if not found:
+        return QueueMismatch(_plain(text))
+    argument, kind, name, wanted, current = found.groups()
+    return QueueMismatch(
+        f"{kind} {name!r} exists with {argument} = {_value(current)}, wanted is {_value(wanted)}: delete it with "
+        f"`warren delete --queue {address.queue}` (its tasks are lost), or take another queue name"
+    )
+
+
+def _value(text: str) -> str:
+    quoted = re.search(r"'([^']*)'", text)
+    return quoted[1] if quoted else text.replace("the value ", "").strip()
+
+
+def _plain(text: str) -> str:
+    """RabbitMQ's words without its error class in capitals."""
+    return re.sub(r"^[A-Z_]+ - ", "", text)

@@ -1,0 +1,70 @@
+"""The management API: what AMQP cannot tell, a few seconds late, where it is there and lets us in."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from warren.errors import BrokerError
+
+if TYPE_CHECKING:
+    from warren.settings import Address
+
+TIMEOUT = 5.0
+
+
+class Management:
+    """A reader of the management API of one broker."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    async def queues(self) -> dict[str, dict[str, Any]]:
+        """The queues that belong to this address's queue, by name, with their counts and arguments.
+
+        Raises:
+            BrokerError: The API is not there, or refuses this user; the text says which.
+        """
+        name = quote("^" + self._address.queue.replace(".", "[.]") + r"([.]|$)", safe="")
+        path = f"queues/{quote(self._address.vhost, safe='')}?use_regex=true&pagination=true&page_size=500&page=1"
+        found = await asyncio.to_thread(self._get, f"{path}&name={name}")
+        return {queue["name"]: queue for queue in found["items"]}
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        """The cluster's nodes, with their alarms."""
+        found: list[dict[str, Any]] = await asyncio.to_thread(self._get, "nodes")
+        return found
+
+    async def consumers(self, queue: str) -> list[dict[str, Any]]:
+        """Who consumes from a queue."""
+        path = f"queues/{quote(self._address.vhost, safe='')}/{quote(queue, safe='')}"
+        found = await asyncio.to_thread(self._get, path)
+        details: list[dict[str, Any]] = found.get("consumer_details", [])
+        return details
+
+    def _get(self, path: str) -> Any:
+        where = self._address.management_url
+        if not where.startswith(("http://", "https://")):
+            raise BrokerError(f"management address {where!r} is no http:// or https:// address")
+        user, password = self._address.credentials
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request = urllib.request.Request(f"{where}/api/{path}", headers={"Authorization": f"Basic {token}"})  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - the scheme is checked above
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in (401, 403):
+                    raise BrokerError(
+                        f"the management API at {where} refuses user {user!r} (it needs the tag 'management')"
+                    ) from error
+                raise BrokerError(f"the management API at {where} answers {error.code}") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise BrokerError(f"the management API at {where} cannot be reached ({reason})") from error

@@ -1,0 +1,160 @@
+"""Reading results and failures without using them up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+from warren.brokers.protocol import FailedTask
+from warren.brokers.rabbitmq.bell import Bell
+from warren.brokers.rabbitmq.outbox import RECORD_HEADER
+from warren.errors import BrokerError
+from warren.tasks import DEFAULT_PRIORITY, Record, decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from warren.brokers.names import Names
+    from warren.brokers.rabbitmq.link import Lane, Link
+
+_PREFETCH: Final = 2000
+# More than a chunk of a stream ever holds, so that a whole one is delivered at once.
+_CHUNK: Final = 60_000
+_IDLE: Final = 0.5
+_BUSY_FOR: Final = 60.0
+
+
+async def stream_end(link: Link, stream: str) -> int:
+    """How many messages a stream holds, now: its own count is some seconds old.
+
+    The last chunk is delivered at once, and the answer to a call that follows on the same channel comes after it.
+    """
+    lane = await link.lane()
+    end = 0
+
+    def on_message(_: object, method: Any, properties: Any, __: bytes) -> None:
+        nonlocal end
+        end = properties.headers["x-stream-offset"] + 1
+
+    await lane.call("basic_qos", prefetch_count=_CHUNK)
+    await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "last"})
+    await lane.call("queue_declare", stream, passive=True)
+    await lane.close()
+    return end
+
+
+async def read_stream(link: Link, stream: str, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
+    """Every message of a stream, in batches; see `Broker.results`."""
+    bell = Bell()
+    rows: list[bytes] = []
+    tag = seen = 0
+    lost: BrokerError | None = None
+
+    def on_message(_: object, method: Any, properties: Any, body: bytes) -> None:
+        nonlocal tag, seen
+        rows.append(body)
+        tag, seen = method.delivery_tag, properties.headers["x-stream-offset"] + 1
+        bell.ring()
+
+    def on_close(error: BrokerError) -> None:
+        nonlocal lost
+        lost = error
+        bell.ring()
+
+    def has_news() -> bool:
+        if lost:
+            raise lost
+        return bool(rows)
+
+    end = await stream_end(link, stream)
+    lane = await link.lane(on_close)
+    await lane.call("basic_qos", prefetch_count=_PREFETCH)
+    await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "first"})
+    while follow or seen < end or seen < (end := await stream_end(link, stream)):
+        try:
+            async with asyncio.timeout(_IDLE if follow else None):
+                await bell.wait_for(has_news)
+        except TimeoutError:
+            yield []
+            continue
+        batch = rows.copy()
+        rows.clear()
+        yield batch
+        # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
+        if lane.is_open:
+            lane.channel.basic_ack(tag, multiple=True)
+    await lane.close()
+
+
+class FailedReader:
+    """The failed tasks, delivered but not acknowledged: whatever is not taken out goes back at the end."""
+
+    def __init__(self, lane: Lane, count: int) -> None:
+        self.lane = lane
+        self._count = count
+        self._arrived: asyncio.Queue[tuple[int, FailedTask] | BrokerError] = asyncio.Queue()
+
+    def on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
+        """A failed task has come."""
+        self._arrived.put_nowait((method.delivery_tag, _failed_task(properties, body)))
+
+    def on_close(self, error: BrokerError) -> None:
+        """Nothing more will come."""
+        self._arrived.put_nowait(error)
+
+    async def tasks(self) -> AsyncIterator[tuple[int, FailedTask]]:
+        """Each failed task with its delivery tag."""
+        for _ in range(self._count):
+            arrived = await self._arrived.get()
+            if isinstance(arrived, BrokerError):
+                raise arrived
+            yield arrived
+
+
+@asynccontextmanager
+async def reading_failures(link: Link, names: Names) -> AsyncIterator[FailedReader]:
+    """Hold all failed tasks for a while. Readers take turns, since what one holds another cannot see."""
+    looks = await link.lane()
+    deadline = asyncio.get_running_loop().time() + _BUSY_FOR
+    while True:
+        found = await looks.call("queue_declare", names.failed, passive=True)
+        if found.consumer_count == 0:
+            reader = FailedReader(await link.lane(), found.message_count)
+            await reader.lane.call("basic_consume", names.failed, reader.on_message)
+            found = await looks.call("queue_declare", names.failed, passive=True)
+            if found.consumer_count == 1:
+                break
+            await reader.lane.close()  # two came at once: both step back, and one will be earlier next time
+        if asyncio.get_running_loop().time() > deadline:
+            raise BrokerError(
+                f"somebody else has been reading {names.failed!r} for {_BUSY_FOR:.0f} s; end that reader and try again"
+            )
+        await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311 - a jitter, no secret
+    reader.lane.watch(reader.on_close)
+    try:
+        yield reader
+    finally:
+        if reader.lane.is_open:
+            reader.lane.channel.basic_nack(0, multiple=True, requeue=True)
+            await reader.lane.close()
+        await looks.close()
+
+
+def _failed_task(properties: Any, body: bytes) -> FailedTask:
+    headers = properties.headers or {}
+    record = decode_record(headers.get(RECORD_HEADER))
+    if record.reason is None:
+        record = _given_up(record, headers)
+    priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority
+    return FailedTask(body, properties.message_id or "", priority, record)
+
+
+def _given_up(record: Record, headers: dict[str, Any]) -> Record:
+    """The record of a task that the broker itself dead-lettered, because it came back too often."""
+    deaths = headers.get("x-death") or [{}]
+    died_at = deaths[0].get("time")
+    lost = int(headers.get("x-delivery-count", 0)) or 1
+    return record.add_lost(lost).fail("crashed", died_at and died_at.replace(tzinfo=UTC).timestamp())

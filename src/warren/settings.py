@@ -1,0 +1,117 @@
+"""Where a queue lives: the broker's address and the queue's name, checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from warren.errors import UsageError
+
+DEFAULT_QUEUE: Final = "work-queue"
+EMBEDDED: Final = "embedded"
+# The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_OWN_OBJECTS = re.compile(r".*\.(results|failed|outcomes|delay\.\d+)")
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A queue on a broker.
+
+    Args:
+        broker: `embedded` (the file `.warren/QUEUE.db` below the working directory), `sqlite:PATH`,
+            `amqp://USER:PASSWORD@HOST:PORT/VHOST` or `amqps://...`.
+        queue: The queue's name: letters, digits, `_`, `.` and `-`.
+        management: Base URL of RabbitMQ's management API; by default port 15672 (15671 with TLS) of the
+            broker's host, with the broker's credentials.
+
+    Raises:
+        UsageError: Says which part is wrong.
+    """
+
+    broker: str = EMBEDDED
+    queue: str = DEFAULT_QUEUE
+    management: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _QUEUE_NAME.fullmatch(self.queue):
+            raise UsageError(
+                f"queue name {self.queue!r} is not allowed: use up to 200 letters, digits, '_', '.' and '-', "
+                "and begin with a letter, a digit or '_'"
+            )
+        if self.queue.startswith("amq.") or _OWN_OBJECTS.fullmatch(self.queue):
+            raise UsageError(
+                f"queue name {self.queue!r} is taken by the broker's own objects: names must not begin with 'amq.' "
+                "nor end with '.results', '.failed', '.outcomes' or '.delay.NUMBER'"
+            )
+        if not self.is_embedded:
+            _check_url(self.broker)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the broker is the embedded one."""
+        return self.broker == EMBEDDED or self.broker.startswith("sqlite:")
+
+    @property
+    def path(self) -> Path:
+        """The embedded broker's file."""
+        if self.broker == EMBEDDED:
+            return Path(".warren") / f"{self.queue}.db"
+        return Path(self.broker.removeprefix("sqlite:"))
+
+    @property
+    def shown(self) -> str:
+        """The broker as it may be printed: without its password."""
+        if self.is_embedded:
+            return str(self.path)
+        url = urlsplit(self.broker)
+        port = f":{url.port}" if url.port else ""
+        vhost = "" if url.path in ("", "/", "/%2F", "/%2f") else url.path
+        return f"{url.scheme}://{url.hostname}{port}{vhost}"
+
+    @property
+    def management_url(self) -> str:
+        """Base URL of the management API, without credentials."""
+        if self.management:
+            return self.management.rstrip("/")
+        url = urlsplit(self.broker)
+        secure = url.scheme == "amqps"
+        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+        return f"{'https' if secure else 'http'}://{host}:{15671 if secure else 15672}"
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password from the URL; RabbitMQ's local default where it has none."""
+        url = urlsplit(self.broker)
+        return unquote(url.username or "guest"), unquote(url.password or "guest")
+
+    @property
+    def vhost(self) -> str:
+        """The virtual host, `/` by default."""
+        return unquote(urlsplit(self.broker).path[1:]) or "/"
+
+    def flags(self) -> str:
+        """The options that lead a command to this queue again; a password is left out."""
+        parts = []
+        if self.broker != EMBEDDED:
+            parts.append(f"--broker {self.broker if self.is_embedded else '$WARREN_BROKER'}")
+        if self.queue != DEFAULT_QUEUE:
+            parts.append(f"--queue {quote(self.queue)}")
+        return "".join(f" {part}" for part in parts)
+
+
+def _check_url(broker: str) -> None:
+    way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH or 'embedded'"
+    # The address may hold a password, so the sentence must not repeat it.
+    try:
+        url = urlsplit(broker)
+        port_is_right = url.port is None or url.port > 0
+    except ValueError as error:
+        raise UsageError(f"the broker's address cannot be read ({error}); {way_out}") from error
+    if url.scheme not in ("amqp", "amqps"):
+        raise UsageError(f"the broker's address has the scheme {url.scheme!r}; {way_out}")
+    if not url.hostname or not port_is_right:
+        raise UsageError(f"the broker's address names no host or no port; {way_out}")

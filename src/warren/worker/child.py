@@ -1,0 +1,307 @@
+"""The process that imports the app, and the children it forks, which run the handlers.
+
+`python -m warren.worker.child FD` is the nursery: it imports the app once, tells the supervisor what is in it,
+and then forks one child for each file descriptor it is sent. A child talks to the supervisor over that descriptor.
+When the supervisor is gone, the nursery kills every child and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import os
+import queue
+import resource
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import NoReturn
+
+import msgspec
+
+from warren.app import Handler, load
+from warren.errors import InvalidTask, PermanentError, TransientError, UsageError
+from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode
+from warren.worker.command import command_handler
+from warren.worker.frames import ChildSettings, HandlerRules, Hello, Order, Orders, Report, Returned, Unpacker, pack
+
+_ANY_TYPE = "*"
+_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def main() -> None:
+    """The nursery: import, tell, fork on demand, report who ended and how."""
+    # The supervisor decides when children end; signals sent to the whole group must not.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    os.dup2(2, 1)  # handlers may print; Warren's stdout carries data
+    settings = msgspec.json.decode(_read_line(control), type=ChildSettings)
+    try:
+        handlers = _handlers(settings)
+    except UsageError as error:
+        control.sendall(encode(Hello(error=str(error))) + b"\n")
+        return
+    slots = settings.concurrency if any(h.is_async for h in handlers.values()) else settings.threads
+    rules = {h.name: HandlerRules(h.policy.retries, h.policy.base, h.timeout) for h in handlers.values()}
+    control.sendall(encode(Hello(rules, slots)) + b"\n")
+    gc.freeze()  # what is imported stays shared between the children
+    _Nursery(control, handlers, slots).run()
+
+
+def _handlers(settings: ChildSettings) -> dict[str, Handler]:
+    if settings.command:
+        return {_ANY_TYPE: command_handler(settings.command, settings.timeout, settings.retries)}
+    return load(settings.app).handlers
+
+
+def _read_line(control: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = control.recv(1)  # not a byte more: what follows comes with file descriptors
+        if not byte:
+            sys.exit(0)
+        line += byte
+    return line
+
+
+class _Nursery:
+    def __init__(self, control: socket.socket, handlers: dict[str, Handler], slots: int) -> None:
+        self._control = control
+        self._handlers = handlers
+        self._slots = slots
+        self._children: set[int] = set()
+
+    def run(self) -> None:
+        wake_read, wake_write = socket.socketpair()
+        wake_read.setblocking(False)
+        wake_write.setblocking(False)
+        signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        selector = selectors.DefaultSelector()
+        selector.register(self._control, selectors.EVENT_READ)
+        selector.register(wake_read, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is wake_read:
+                    wake_read.recv(4096)
+                    self._reap()
+                elif not self._fork_on_demand():
+                    self._end()
+
+    def _fork_on_demand(self) -> bool:
+        try:
+            request, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+        except OSError:
+            return False
+        if not request:
+            return False
+        nursery = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._control.close()
+            _become_child(nursery)
+            _Child(socket.socket(fileno=descriptors[0]), self._handlers, self._slots).run()
+        for descriptor in descriptors:
+            os.close(descriptor)
+        with suppress(OSError):
+            os.setpgid(pid, pid)  # in both processes, so that neither finds it undone
+        self._children.add(pid)
+        self._tell({"forked": pid})
+        return True
+
+    def _reap(self) -> None:
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self._children.discard(pid)
+            self._kill(pid)  # what the handler started ends with it
+            self._tell({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _tell(self, message: dict[str, int]) -> None:
+        try:
+            self._control.sendall(encode(message) + b"\n")
+        except OSError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        for pid in self._children:
+            self._kill(pid)
+        os._exit(0)
+
+    def _kill(self, pid: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _become_child(nursery: int) -> None:
+    os.setpgid(0, 0)  # a group of its own: a time limit kills whatever the handler started, too
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        death_signal_option = 1  # PR_SET_PDEATHSIG: do not outlive the nursery, however it ends
+        ctypes.CDLL(None).prctl(death_signal_option, signal.SIGKILL)
+        if os.getppid() != nursery:
+            os._exit(1)
+    with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor is wanted, not a path
+        os.dup2(nothing.fileno(), 0)
+
+
+class _Child:
+    """Runs tasks: the main thread (or threads, or an event loop) works, one more thread reads orders."""
+
+    def __init__(self, connection: socket.socket, handlers: dict[str, Handler], slots: int) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._slots = slots
+        self._inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._sending = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    def run(self) -> NoReturn:
+        is_async = any(handler.is_async for handler in self._handlers.values())
+        if is_async:
+            asyncio.run(self._serve())
+        threading.Thread(target=self._read_orders, daemon=True).start()
+        for _ in range(self._slots - 1):
+            threading.Thread(target=self._work, daemon=True).start()
+        self._work()  # in the main thread, where signals and most libraries expect to be
+
+    def _work(self) -> NoReturn:
+        while True:
+            order = self._inbox.get()
+            self._send(self._perform(order))
+
+    async def _serve(self) -> NoReturn:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(self._slots))
+        threading.Thread(target=self._read_orders, daemon=True).start()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def _fill(self) -> None:
+        with suppress(queue.Empty):
+            while len(self._running) < self._slots:
+                task = asyncio.ensure_future(self._perform_async(self._inbox.get_nowait()))
+                self._running.add(task)
+                task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._fill()
+
+    def _read_orders(self) -> NoReturn:
+        unpacker, decoder = Unpacker(), msgspec.msgpack.Decoder(Orders)
+        with suppress(OSError):
+            while data := self._connection.recv(1 << 18):
+                for frame in unpacker.feed(data):
+                    self._take(decoder.decode(frame).orders)
+        os._exit(0)  # the supervisor is gone, or wants this child no more
+
+    def _take(self, orders: list[Order]) -> None:
+        if not orders:
+            self._return_waiting()
+        for order in orders:
+            self._inbox.put(order)
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._fill)
+
+    def _return_waiting(self) -> None:
+        keys = []
+        with suppress(queue.Empty):
+            while True:
+                keys.append(self._inbox.get_nowait().key)
+        self._send(Returned(keys))
+
+    def _send(self, message: Report | Returned) -> None:
+        try:
+            with self._sending:
+                self._connection.sendall(pack(message))
+        except OSError:
+            os._exit(0)
+
+    def _perform(self, order: Order) -> Report:
+        handler = self._handlers.get(order.type) or self._handlers[_ANY_TYPE]
+        started_at, start = time.time(), time.perf_counter()
+        try:
+            arguments = handler.bind(order.id, order.type, order.priority, order.data)
+            value = handler.function(**arguments)
+            return _completed(order, started_at, start, value)
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
+            return _failed(order, handler, started_at, start, error)
+
+    async def _perform_async(self, order: Order) -> None:
+        handler = self._handlers.get(order.type) or self._handlers[_ANY_TYPE]
+        started_at, start = time.time(), time.perf_counter()
+        try:
+            arguments = handler.bind(order.id, order.type, order.priority, order.data)
+            if handler.is_async:
+                value = await handler.function(**arguments)
+            else:
+                value = await asyncio.to_thread(handler.function, **arguments)
+            report = _completed(order, started_at, start, value)
+        except BaseException as error:  # noqa: BLE001 - likewise
+            report = _failed(order, handler, started_at, start, error)
+        self._send(report)
+
+
+def _completed(order: Order, started_at: float, start: float, value: object) -> Report:
+    duration = time.perf_counter() - start
+    try:
+        body = encode(value)
+    except Exception as error:
+        raise PermanentError(
+            f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
+        ) from None
+    return Report(order.key, "completed", started_at, duration, _peak_memory(), body)
+
+
+def _failed(
+    order: Order, handler: Handler, started_at: float, start: float, error: BaseException
+) -> Report:
+    kind = "failed"
+    if isinstance(error, InvalidTask):
+        kind = "invalid"
+    elif isinstance(error, (PermanentError, *handler.permanent)):
+        kind = "permanent"
+    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without this file's own line
+    text = "".join(traceback.format_exception(type(error), error, frames)) if frames else ""
+    return Report(
+        order.key,
+        kind,
+        started_at,
+        time.perf_counter() - start,
+        _peak_memory(),
+        error=cut(type(error).__name__, MAX_MESSAGE),
+        message=cut(_message(error), MAX_MESSAGE),
+        traceback=cut(text, MAX_TRACEBACK, keep_end=True),
+        after=error.after if isinstance(error, TransientError) else None,
+    )
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a user's __str__ may do anything
+        return "(its message cannot be read)"
+
+
+def _peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,448 @@
+"""The children as the supervisor sees them: who runs what, who is overdue, who died of what.
+
+The pool never decides what becomes of a task; it tells its owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from warren.errors import AppError
+from warren.tasks import encode
+from warren.worker.frames import ChildSettings, Hello, Order, Orders, Report, Returned, Unpacker, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from warren.brokers import Delivery, Outcome
+    from warren.tasks import Envelope, Record
+
+TICK: Final = 0.05
+# Enough tasks lie ready in a child to keep it busy for about so long, so that fast tasks do not wait for the
+# supervisor's turn; slow ones lie where every child can have them.
+READY_SECONDS: Final = 0.02
+MOST_READY: Final = 64
+_MAX_LINE: Final = 16 * 1024 * 1024
+_reports = msgspec.msgpack.Decoder(list[Any])
+
+
+class Run:
+    """One attempt at one task, from its delivery until it is settled."""
+
+    __slots__ = ("deadline", "delivery", "is_stale", "key", "outcome", "record", "started", "task", "timeout")
+
+    def __init__(self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None) -> None:
+        self.key = key
+        self.delivery = delivery
+        self.task = task
+        self.record = record
+        self.timeout = timeout
+        self.started = 0.0  # on the monotonic clock
+        self.deadline: float | None = None
+        self.is_stale = False  # its delivery was lost with the connection
+        self.outcome: Outcome | None = None  # of a stale run that has ended
+
+    def start(self, now: float) -> None:
+        """It runs from now on."""
+        self.started = now
+        self.deadline = now + self.timeout if self.timeout else None
+
+
+class Owner(Protocol):
+    """Whom the pool tells what happened."""
+
+    def on_report(self, run: Run, report: Report, worker: str) -> None:
+        """A handler has ended."""
+
+    def on_returned(self, runs: Sequence[Run]) -> None:
+        """These did not run, through no fault of theirs."""
+
+    def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
+        """A child died while it ran these; of several, nobody knows which one killed it."""
+
+    def on_timed_out(self, run: Run, worker: str) -> None:
+        """An attempt was killed at its time limit."""
+
+
+class _Child:
+    """One process, and the socket to it."""
+
+    def __init__(self, connection: socket.socket, slots: int) -> None:
+        self.connection = connection
+        self.slots = slots
+        self.pid = 0
+        self.running: dict[int, Run] = {}
+        self.waiting: deque[Run] = deque()
+        self.outbox: list[Run] = []
+        self.unpacker = Unpacker()
+        self.unsent = b""
+        self.done = 0
+        self.is_retiring = False
+        self.is_slow = False  # what runs has run for longer than a tick: nothing should wait behind it
+        self.overdue: Run | None = None
+
+    @property
+    def held(self) -> int:
+        return len(self.running) + len(self.waiting)
+
+    def give(self, run: Run, now: float) -> None:
+        if len(self.running) < self.slots:
+            run.start(now)
+            self.running[run.key] = run
+        else:
+            self.waiting.append(run)
+        self.outbox.append(run)
+
+    def take(self, key: int, now: float) -> Run | None:
+        run = self.running.pop(key, None)
+        self.is_slow = False
+        # A child takes its orders in the order they came, so the next one runs now.
+        if run and self.waiting:
+            following = self.waiting.popleft()
+            following.start(now)
+            self.running[following.key] = following
+        return run
+
+
+class Pool:
+    """A fixed number of children that run one app.
+
+    Args:
+        settings: What the children run.
+        owner: Whom to tell.
+        processes: How many children.
+        max_tasks: A child is replaced after so many tasks; None for never.
+        max_memory: A child is replaced after its memory has peaked over so many bytes; None for never.
+    """
+
+    def __init__(
+        self,
+        settings: ChildSettings,
+        owner: Owner,
+        *,
+        processes: int,
+        max_tasks: int | None = None,
+        max_memory: int | None = None,
+    ) -> None:
+        self.hello = Hello()
+        self._settings = settings
+        self._owner = owner
+        self._processes = processes
+        self._max_tasks = max_tasks
+        self._max_memory = max_memory
+        self._children: list[_Child] = []
+        self._forking: deque[_Child] = deque()
+        self._mean = 1.0  # seconds per task, of late; slow until shown otherwise
+        self._loop = asyncio.get_running_loop()
+        self._nursery: asyncio.subprocess.Process | None = None
+        self._control: socket.socket | None = None
+        self._told: asyncio.StreamWriter | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._is_stopping = False
+        self._host = socket.gethostname()
+
+    async def start(self) -> Hello:
+        """Import the app and start the children.
+
+        Raises:
+            AppError: The app cannot be used.
+        """
+        reader = await self._start_nursery()
+        for _ in range(self._processes):
+            self._add_child()
+        self._listening = asyncio.create_task(self._listen(reader))
+        self._ticking = asyncio.create_task(self._tick())
+        return self.hello
+
+    async def stop(self) -> None:
+        """Kill every child, whatever it does."""
+        self._is_stopping = True
+        for task in (self._ticking, self._listening):
+            if task:
+                task.cancel()
+        for child in self._children:
+            self._disconnect(child)
+        await self._end_nursery()
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at a time."""
+        return self._processes * self.hello.slots
+
+    @property
+    def unfinished(self) -> list[Run]:
+        """What the children hold, running or waiting."""
+        return [run for child in self._children for run in (*child.running.values(), *child.waiting)]
+
+    @property
+    def held(self) -> int:
+        """How many tasks are in the children, running or not."""
+        return sum(child.held for child in self._children)
+
+    @property
+    def depth(self) -> int:
+        """How many tasks per slot are worth holding in a child, the running one included."""
+        return max(1, min(MOST_READY, int(READY_SECONDS / max(self._mean, 1e-6))))
+
+    @property
+    def mean_duration(self) -> float:
+        """Seconds a task has taken of late."""
+        return self._mean
+
+    def submit(self, runs: deque[Run], *, most: int | None = None) -> None:
+        """Give tasks to children, from the left, as long as some child has room.
+
+        Args:
+            runs: What waits; what is given is taken out.
+            most: Give no more than so many.
+        """
+        now = time.monotonic()
+        limit = self.hello.slots * self.depth
+        given = 0
+        touched = set()
+        while runs and given != most:
+            child = min(self._children, key=_load, default=None)
+            if child is None or child.is_retiring:
+                break
+            room = (child.slots if child.is_slow else limit) - child.held
+            if room <= 0:
+                break
+            share = max(1, min(room // 2, len(runs) // len(self._children)))
+            for _ in range(min(share, len(runs), share if most is None else most - given)):
+                child.give(runs.popleft(), now)
+                given += 1
+            touched.add(child)
+        for child in touched:
+            self._flush_orders(child)
+
+    def take_back(self) -> None:
+        """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
+        for child in self._children:
+            if child.waiting:
+                self._send(child, pack(Orders()))
+
+    # --- the nursery
+
+    async def _start_nursery(self) -> asyncio.StreamReader:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._nursery = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "warren.worker.child",
+            str(theirs.fileno()),
+            pass_fds=[theirs.fileno()],
+            stdin=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+        )
+        theirs.close()
+        self._control = ours
+        reader, self._told = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
+        await self._loop.sock_sendall(ours, encode(self._settings) + b"\n")
+        line = await reader.readline()
+        if not line:
+            raise AppError(f"app {self._settings.app!r} does not import: it ends the process that imports it")
+        self.hello = msgspec.json.decode(line, type=Hello)
+        if self.hello.error:
+            raise AppError(self.hello.error)
+        return reader
+
+    async def _end_nursery(self) -> None:
+        if self._control and self._told:
+            self._control.close()
+            self._told.close()
+        if self._nursery:
+            await self._nursery.wait()  # it has seen its end of the socket close, and kills its children
+
+    def _add_child(self) -> None:
+        if self._control is None:
+            return
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        child = _Child(ours, self.hello.slots)
+        with suppress(OSError):
+            socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+        theirs.close()
+        self._children.append(child)
+        self._forking.append(child)
+        self._loop.add_reader(ours, self._read, child)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            while line := await reader.readline():
+                message = msgspec.json.decode(line, type=dict[str, int])
+                if "forked" in message:
+                    self._forking.popleft().pid = message["forked"]
+                else:
+                    self._bury(message["exited"], message["status"])
+            # The nursery itself was killed, and its children with it: none of their tasks is to blame.
+            reader = await self._replace_nursery()
+
+    async def _replace_nursery(self) -> asyncio.StreamReader:
+        orphans, self._children = self._children, []
+        self._forking.clear()
+        for child in orphans:
+            self._disconnect(child)
+            if child.pid:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            self._owner.on_returned([*child.running.values(), *child.waiting])
+        await self._end_nursery()
+        reader = await self._start_nursery()
+        for _ in range(self._processes):
+            self._add_child()
+        self._owner.on_returned([])
+        return reader
+
+    # --- one child
+
+    def _read(self, child: _Child) -> None:
+        try:
+            data = child.connection.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(child.connection)
+            return  # how it ended is for the nursery to say
+        now = time.monotonic()
+        for frame in child.unpacker.feed(data):
+            members = _reports.decode(frame)
+            if len(members) == 1:
+                self._on_returned(child, members[0])
+            elif run := child.take(members[0], now):
+                report = Report(*members)
+                child.done += 1
+                self._mean += (report.duration - self._mean) * 0.1
+                self._retire_if_due(child, report)
+                self._owner.on_report(run, report, self._name(child))
+        if child.is_retiring and not child.held:
+            self._disconnect(child)
+
+    def _on_returned(self, child: _Child, keys: list[int]) -> None:
+        wanted = set(keys)
+        returned = [run for run in (*child.running.values(), *child.waiting) if run.key in wanted]
+        child.waiting = deque(run for run in child.waiting if run.key not in wanted)
+        for run in returned:
+            child.running.pop(run.key, None)
+        self._owner.on_returned(returned)
+
+    def _retire_if_due(self, child: _Child, report: Report) -> None:
+        is_worn = self._max_tasks is not None and child.done >= self._max_tasks
+        is_fat = self._max_memory is not None and report.peak_memory > self._max_memory
+        if (is_worn or is_fat) and not child.is_retiring:
+            child.is_retiring = True
+            if child.waiting:
+                self._send(child, pack(Orders()))
+
+    def _flush_orders(self, child: _Child) -> None:
+        orders = [
+            Order(run.key, run.task.type, run.task.id, run.task.priority or 0, bytes(run.task.data))
+            for run in child.outbox
+        ]
+        child.outbox.clear()
+        self._send(child, pack(Orders(orders)))
+
+    def _send(self, child: _Child, data: bytes) -> None:
+        if child.unsent:
+            child.unsent += data
+            return
+        try:
+            sent = child.connection.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # it has died; what it held comes back when it is buried
+        if sent < len(data):
+            child.unsent = data[sent:]
+            self._loop.add_writer(child.connection, self._send_rest, child)
+
+    def _send_rest(self, child: _Child) -> None:
+        data, child.unsent = child.unsent, b""
+        self._loop.remove_writer(child.connection)
+        self._send(child, data)
+
+    def _disconnect(self, child: _Child) -> None:
+        if child.connection.fileno() >= 0:
+            self._loop.remove_reader(child.connection)
+            self._loop.remove_writer(child.connection)
+            child.connection.close()
+
+    def _bury(self, pid: int, status: int) -> None:
+        child = next((child for child in self._children if child.pid == pid), None)
+        if child is None:
+            return
+        with suppress(OSError):
+            # What it said before it died still counts.
+            while child.connection.fileno() >= 0 and _is_readable(child.connection):
+                self._read(child)
+        self._children.remove(child)
+        self._disconnect(child)
+        if not self._is_stopping:
+            self._add_child()
+        running, waiting = list(child.running.values()), list(child.waiting)
+        if child.overdue in running:
+            running.remove(child.overdue)
+            self._owner.on_timed_out(child.overdue, self._name(child))
+            waiting = running + waiting
+        elif running:
+            self._owner.on_crashed(running, _how(status), self._name(child))
+        self._owner.on_returned(waiting)
+
+    def _name(self, child: _Child) -> str:
+        return f"{self._host}:{child.pid}"
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            for child in self._children:
+                self._kill_overdue(child, now)
+                oldest = next(iter(child.running.values()), None)
+                child.is_slow = oldest is not None and now - oldest.started > TICK
+                if child.is_slow and child.waiting:
+                    self._send(child, pack(Orders()))
+
+    def _kill_overdue(self, child: _Child, now: float) -> None:
+        for run in child.running.values():
+            if run.deadline is not None and now > run.deadline and child.overdue is None and child.pid:
+                child.overdue = run
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                return
+
+
+def _load(child: _Child) -> tuple[bool, bool, int]:
+    return child.is_retiring, child.is_slow and child.held >= child.slots, child.held
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"its process ended with exit code {status}"
+    name = signal.Signals(-status).name
+    hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
+    return f"its process was killed by {name}{hint}"
+
+
+def _environment() -> dict[str, str]:
+    # Handlers need not know the broker's password.
+    return {name: value for name, value in os.environ.items() if name != "WARREN_BROKER"}

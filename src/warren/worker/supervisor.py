@@ -1,0 +1,457 @@
+"""The supervisor: takes deliveries, hands them to children, settles what came of them.
+
+It runs in one event loop and never imports user code, so nothing a handler does can block the connection.
+
+    broker --on_delivery--> backlog --submit--> pool --on_report--> settle --> broker
+                               ^                  |
+                               `---on_returned----'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from contextlib import suppress
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from warren.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Failed
+from warren.errors import InvalidTask
+from warren.retries import RetryPolicy, ladder, nearest
+from warren.tasks import Attempt, Record, Result, decode_record, encode, open_envelope
+from warren.worker.pool import TICK, Pool, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warren.brokers import Broker, Delivery, Outcome
+    from warren.tasks import Reason
+    from warren.worker.frames import ChildSettings, Hello, Report
+
+_log = logging.getLogger("warren.worker")
+
+# Tasks shorter than the first are fetched ahead in numbers that cover a round trip; those longer than the second
+# are fetched one per slot, so that priorities hold and no worker hoards.
+_FAST: Final = 0.02
+_SLOW: Final = 0.5
+_MOST_PREFETCH: Final = 1000
+_ANY_TYPE: Final = "*"
+
+
+class Exit(IntEnum):
+    """How a worker ends, as its exit code."""
+
+    DRAINED = 0
+    STOPPED = 75
+    """Stopped with work left, or the broker is lost for good: start another."""
+    UNFIT = 78
+    """It can never work: the app does not import, credentials are refused, the queue is missing."""
+    INTERRUPTED = 130
+
+
+class Supervisor:
+    """One worker.
+
+    Args:
+        broker: An open broker.
+        settings: What the children run.
+        processes: How many children.
+        drain: End when no work is left, instead of waiting for more.
+        grace: Seconds that running tasks get to finish after a stop.
+        max_tasks: See `Pool`.
+        max_memory: See `Pool`.
+        is_complete: Another proof that all is done, which makes a second look unnecessary.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        settings: ChildSettings,
+        *,
+        processes: int,
+        drain: bool = False,
+        grace: float = 25.0,
+        max_tasks: int | None = None,
+        max_memory: int | None = None,
+        is_complete: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.settled: dict[str, int] = {"completed": 0, "delayed": 0, "failed": 0}
+        self._broker = broker
+        self._drain = drain
+        self._grace = grace
+        self._is_complete = is_complete
+        self._pool = Pool(settings, self, processes=processes, max_tasks=max_tasks, max_memory=max_memory)
+        self._backlog: deque[Run] = deque()
+        self._suspects: deque[Run] = deque()
+        self._alone: Run | None = None
+        self._gone: dict[_Identity, Run] = {}
+        self._excused: dict[_Identity, int] = {}
+        self._attention = asyncio.Event()
+        self._key = 0
+        self._prefetch = 0
+        self._rungs: list[int] = []
+        self._policies: dict[str, RetryPolicy] = {}
+        self._is_paused = False
+        self._submitting: asyncio.Handle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._stop_code = Exit.STOPPED
+
+    async def start(self) -> Hello:
+        """Import the app and start the children.
+
+        Raises:
+            AppError: The app cannot be used.
+        """
+        return await self._pool.start()
+
+    async def run(self) -> Exit:
+        """Work until drained or stopped. The children are gone when it returns.
+
+        Raises:
+            BrokerError: The broker is lost for good, or the queue is missing.
+        """
+        try:
+            await self._look_at_rungs()
+            await self._take_more(self._pool.slots)
+            is_drained = await self._work()
+            if not is_drained:
+                await self._wind_down()
+        finally:
+            await self._pool.stop()
+        return Exit.DRAINED if is_drained else self._stop_code
+
+    def stop(self, code: Exit = Exit.STOPPED) -> None:
+        """Take nothing more, finish what fits in the grace, hand back the rest. A second call: at once."""
+        if self._stop.is_set():
+            self._stop_now.set()
+        self._stop_code = code
+        self._stop.set()
+
+    @property
+    def held(self) -> int:
+        """How many tasks are in this worker's hands."""
+        return len(self._backlog) + len(self._suspects) + self._pool.held
+
+    # --- from start to end
+
+    async def _look_at_rungs(self) -> None:
+        rules = self._pool.hello.handlers
+        self._policies = {name: RetryPolicy(rule.retries, rule.base) for name, rule in rules.items()}
+        wanted = ladder(self._policies.values())
+        self._rungs = await self._broker.rungs(wanted)
+        missing = sorted(set(wanted) - set(self._rungs))
+        if missing:
+            _log.warning(
+                "the queue has no delay of %s; retries wait for the nearest one it has. `warren setup APP` adds them",
+                ", ".join(f"{rung / 1000:g} s" for rung in missing),
+            )
+
+    async def _work(self) -> bool:
+        """Until the queue is drained (true) or a stop is asked for (false)."""
+        lost = asyncio.create_task(self._broker.failed())
+        stop = asyncio.create_task(self._stop.wait())
+        drained = asyncio.create_task(self._until_drained())
+        steering = asyncio.create_task(self._steer())
+        try:
+            done, _ = await asyncio.wait(
+                {lost, stop, drained, steering}, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                await task  # raises what ended it
+            return drained in done
+        finally:
+            for task in (lost, stop, drained, steering):
+                task.cancel()
+            await asyncio.gather(lost, stop, drained, steering, return_exceptions=True)
+
+    async def _until_drained(self) -> None:
+        if not self._drain:
+            await asyncio.Event().wait()
+        looks = 0
+        while looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
+            if looks:
+                await self._stay_idle(self._broker.drain_pause)
+            else:
+                await self._stay_idle(0)
+            is_empty = self._is_idle and await self._broker.drained()
+            if is_empty and self._is_complete():
+                return
+            looks = looks + 1 if is_empty and self._is_idle else 0
+            if not is_empty:
+                await asyncio.sleep(TICK)
+
+    async def _stay_idle(self, seconds: float) -> None:
+        """Return after so long without a task, or as soon as there is one."""
+        end = time.monotonic() + seconds
+        while not self._is_idle:
+            await asyncio.sleep(TICK)
+            end = time.monotonic() + seconds
+        while self._is_idle and time.monotonic() < end and not self._is_complete():
+            await asyncio.sleep(TICK)
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self.held and not self._broker.unsettled
+
+    async def _steer(self) -> None:
+        """Keep the prefetch fit for how long tasks take, and let suspects run alone."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._attention.wait(), TICK)
+            self._attention.clear()
+            if self._suspects or self._alone:
+                await self._attend_suspect()
+            elif self._is_paused:
+                # Only when the suspect's outcome is safe: until then the next one might take it down.
+                await self._broker.flush()
+                await self._take_more(1)
+            else:
+                wanted = self._wanted_prefetch()
+                if wanted >= self._prefetch * 2 or wanted <= self._prefetch // 2:
+                    await self._take_more(wanted)
+
+    def _wanted_prefetch(self) -> int:
+        slots, mean = self._pool.slots, self._pool.mean_duration
+        if mean > _SLOW:
+            return slots
+        if mean > _FAST:
+            return slots * 2
+        return min(_MOST_PREFETCH, max(slots * 2, slots * self._pool.depth * 4))
+
+    async def _take_more(self, prefetch: int) -> None:
+        self._prefetch = prefetch
+        self._is_paused = False
+        await self._broker.consume(self, prefetch)
+
+    async def _wind_down(self) -> None:
+        await self._broker.pause()
+        self._is_paused = True
+        self._hand_back_waiting()
+        end = time.monotonic() + self._grace
+        if self._pool.held:
+            _log.warning("stopping: %d tasks may finish within %.0f s", self._pool.held, self._grace)
+        while self._pool.held and time.monotonic() < end and not self._stop_now.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop_now.wait(), TICK)
+        await self._pool.stop()
+        self._hand_back([run for run in self._pool.unfinished if not run.is_stale])
+        await self._broker.flush()
+
+    # --- suspects: a task that may have killed its worker runs while nothing else is at risk
+
+    async def _attend_suspect(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            await self._broker.pause()
+        first = [] if self._alone or not self._suspects else [self._suspects.popleft()]
+        self._hand_back_waiting()
+        self._suspects.extend(first)
+        if first and not self._pool.held:
+            self._alone = first[0]
+            self._pool.submit(self._suspects, most=1)
+
+    def _clear_suspicion(self, run: Run) -> None:
+        if run is self._alone:
+            self._alone = None
+            self._attention.set()
+
+    # --- told by the broker
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """A task has come: find its handler, and put it in line."""
+        try:
+            task = open_envelope(delivery.body, delivery.id, delivery.priority)
+        except InvalidTask as error:
+            self._reject(delivery, "invalid", str(error))
+            return
+        rule = self._pool.hello.handlers.get(task.type) or self._pool.hello.handlers.get(_ANY_TYPE)
+        if rule is None:
+            known = ", ".join(sorted(self._pool.hello.handlers))
+            self._reject(delivery, "unknown-type", f"no handler for type {task.type!r}; this app has {known}")
+            return
+        if self._stop.is_set():
+            self._broker.hand_back([delivery])
+            return
+        if delivery.lost and self._adopt(delivery):
+            return
+        record = decode_record(delivery.record) if delivery.record else Record()
+        lost = delivery.lost and delivery.lost - self._excused.get(_identity(delivery), 0)
+        if lost > 0:
+            record = record.add_lost(lost)
+            if record.lost > DELIVERY_LIMIT:
+                self._settle(delivery, Failed(record.fail("crashed")))
+                return
+        self._key += 1
+        run = Run(self._key, delivery, task, record, rule.timeout)
+        if lost > 0:
+            self._suspects.append(run)
+            self._attention.set()
+            return
+        self._backlog.append(run)
+        if self._submitting is None:
+            self._submitting = self._loop.call_soon(self._submit)
+
+    def on_lost(self) -> None:
+        """The connection is gone: forget what did not start, keep what runs for when it comes back."""
+        self._excused = {_identity(run.delivery): run.delivery.lost + 1 for run in (*self._backlog, *self._suspects)}
+        self._backlog.clear()
+        self._suspects.clear()
+        for run in self._pool.unfinished:
+            run.is_stale = True
+            self._gone[_identity(run.delivery)] = run
+        self._pool.take_back()
+
+    def _adopt(self, delivery: Delivery) -> bool:
+        """Whether this delivery is a task that ran on here meanwhile: its outcome settles the new delivery."""
+        run = self._gone.pop(_identity(delivery), None)
+        if run is None:
+            return False
+        run.delivery = delivery
+        run.is_stale = False
+        if run.outcome:
+            self._settle(delivery, run.outcome)
+        return True
+
+    def _submit(self) -> None:
+        self._submitting = None
+        if not self._suspects and not self._alone and not self._stop.is_set():
+            self._pool.submit(self._backlog)
+
+    # --- told by the pool
+
+    def on_report(self, run: Run, report: Report, worker: str) -> None:
+        """A handler has ended: settle."""
+        self._clear_suspicion(run)
+        task = run.task
+        number = run.record.attempts + 1
+        if report.kind == "completed":
+            row = Result(
+                task.id,
+                task.type,
+                "completed",
+                msgspec.Raw(report.value),
+                number,
+                worker,
+                report.started_at,
+                report.started_at + report.duration,
+                report.duration,
+                run.record.history,
+            )
+            self._complete(run, encode(row), number, worker)
+        elif report.kind == "invalid":
+            self._finish(run, Failed(_with_note(run.record, report.message).fail("invalid")))
+        else:
+            attempt = Attempt(
+                number,
+                report.error,
+                report.message,
+                worker,
+                report.started_at,
+                report.duration,
+                report.traceback,
+            )
+            reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
+            self._fail(run, attempt, reason, after=report.after)
+        if self._backlog:
+            self._submit()
+
+    def on_returned(self, runs: Sequence[Run]) -> None:
+        """These did not run: they go first when there is room."""
+        for run in reversed(runs):
+            if run.is_stale:
+                self._gone.pop(_identity(run.delivery), None)
+                self._excused[_identity(run.delivery)] = run.delivery.lost + 1
+            elif run is self._alone:
+                self._alone = None
+                self._suspects.appendleft(run)
+            else:
+                self._backlog.appendleft(run)
+        if self._stop.is_set():
+            self._hand_back_waiting()
+        self._submit()
+
+    def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
+        """A child died: of one task running in it we know, of several each must be tried alone."""
+        if len(runs) > 1:
+            self._suspects.extend(run for run in runs if not run.is_stale)
+            self._attention.set()
+            return
+        (run,) = runs
+        self._clear_suspicion(run)
+        self._fail(run, self._attempt(run, "Crashed", how, worker), "crashed")
+        self._submit()
+
+    def on_timed_out(self, run: Run, worker: str) -> None:
+        """An attempt was killed at its time limit."""
+        self._clear_suspicion(run)
+        message = f"killed at its time limit of {run.timeout:g} s"
+        self._fail(run, self._attempt(run, "TimedOut", message, worker), "timed-out")
+
+    # --- what becomes of a task
+
+    def _attempt(self, run: Run, error: str, message: str, worker: str) -> Attempt:
+        duration = time.monotonic() - run.started
+        return Attempt(run.record.attempts + 1, error, message, worker, time.time() - duration, duration)
+
+    def _complete(self, run: Run, row: bytes, number: int, worker: str) -> None:
+        if len(row) <= self._broker.max_body:
+            self._finish(run, Completed(row))
+            return
+        message = f"the result has {len(row)} bytes; the broker takes {self._broker.max_body} at most"
+        self._fail(run, Attempt(number, "ResultTooLarge", message, worker), "permanent")
+
+    def _fail(self, run: Run, attempt: Attempt, reason: Reason, *, after: float | None = None) -> None:
+        record = run.record.add(attempt)
+        policy = self._policies.get(run.task.type) or self._policies[_ANY_TYPE]
+        delay = None if reason == "permanent" else policy.delay(record.attempts - record.lost)
+        if delay is None or not self._rungs:
+            self._finish(run, Failed(record.fail(reason)))
+        else:
+            wanted = delay if after is None else after * 1000
+            self._finish(run, Delayed(nearest(wanted, self._rungs), record))
+
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        if run.is_stale:
+            run.outcome = outcome  # for when its delivery comes back
+        else:
+            self._settle(run.delivery, outcome)
+
+    def _reject(self, delivery: Delivery, reason: Reason, message: str) -> None:
+        record = _with_note(decode_record(delivery.record), message)
+        self._settle(delivery, Failed(record.fail(reason)))
+
+    def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        self.settled[_KINDS[type(outcome)]] += 1
+        self._broker.settle(delivery, outcome)
+
+    def _hand_back_waiting(self) -> None:
+        self._hand_back([*self._backlog, *self._suspects])
+        self._backlog.clear()
+        self._suspects.clear()
+        self._pool.take_back()
+
+    def _hand_back(self, runs: Sequence[Run]) -> None:
+        if runs:
+            self._broker.hand_back([run.delivery for run in runs])
+
+
+_KINDS: Final[dict[type, str]] = {Completed: "completed", Delayed: "delayed", Failed: "failed"}
+
+
+_Identity = tuple[str, "bytes | str | None"]
+
+
+def _identity(delivery: Delivery) -> _Identity:
+    """What two deliveries of the same message have in common: its task, and what had happened to it before."""
+    return delivery.id or delivery.body.hex(), delivery.record
+
+
+def _with_note(record: Record, message: str) -> Record:
+    """The record of a task that no handler ever had: the note says why, and is no attempt."""
+    return record.add(Attempt(record.attempts, "InvalidTask", message))
