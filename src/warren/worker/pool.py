@@ -74,6 +74,15 @@ class Owner(Protocol):
         """An attempt was killed at its time limit."""
 
 
+class _Nobody:
+    """The owner of a pool that only tells what an app is."""
+
+    def on_report(self, run: Run, report: Report, worker: str) -> None: ...
+    def on_returned(self, runs: Sequence[Run]) -> None: ...
+    def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None: ...
+    def on_timed_out(self, run: Run, worker: str) -> None: ...
+
+
 class _Child:
     """One process, and the socket to it."""
 
@@ -128,7 +137,7 @@ class Pool:
     def __init__(
         self,
         settings: ChildSettings,
-        owner: Owner,
+        owner: Owner | None = None,
         *,
         processes: int,
         max_tasks: int | None = None,
@@ -136,7 +145,7 @@ class Pool:
     ) -> None:
         self.hello = Hello()
         self._settings = settings
-        self._owner = owner
+        self._owner = owner or _Nobody()
         self._processes = processes
         self._max_tasks = max_tasks
         self._max_memory = max_memory

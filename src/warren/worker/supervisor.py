@@ -80,6 +80,7 @@ class Supervisor:
         is_complete: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settled: dict[str, int] = {"completed": 0, "delayed": 0, "failed": 0}
+        self.expects_more = False  # while more is being published, an empty queue is no end
         self._broker = broker
         self._drain = drain
         self._grace = grace
@@ -134,6 +135,11 @@ class Supervisor:
         self._stop.set()
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stop.is_set()
+
+    @property
     def held(self) -> int:
         """How many tasks are in this worker's hands."""
         return len(self._backlog) + len(self._suspects) + self._pool.held
@@ -179,7 +185,7 @@ class Supervisor:
                 await self._stay_idle(self._broker.drain_pause)
             else:
                 await self._stay_idle(0)
-            is_empty = self._is_idle and await self._broker.drained()
+            is_empty = not self.expects_more and self._is_idle and await self._broker.drained()
             if is_empty and self._is_complete():
                 return
             looks = looks + 1 if is_empty and self._is_idle else 0

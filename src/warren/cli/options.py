@@ -1,0 +1,44 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+
+BrokerOption = Annotated[
+    str,
+    typer.Option(
+        "--broker",
+        metavar="URL",
+        envvar="WARREN_BROKER",
+        show_envvar=True,
+        help="amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH, or 'embedded': the file .warren/QUEUE.db. "
+        "Better set in the environment than here, where others can see the password.",
+    ),
+]
+QueueOption = Annotated[
+    str, typer.Option("--queue", metavar="NAME", envvar="WARREN_QUEUE", show_envvar=True, help="The queue's name.")
+]
+ManagementOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads this form on every Python
+    typer.Option(
+        "--management",
+        metavar="URL",
+        envvar="WARREN_MANAGEMENT",
+        show_envvar=True,
+        help="Base URL of RabbitMQ's management API; by default port 15672 of the broker's host.",
+    ),
+]
+ProcessesOption = Annotated[
+    Optional[int],  # noqa: UP045 - likewise
+    typer.Option("--processes", min=1, metavar="N", help="Child processes; by default one per CPU."),
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, metavar="N", help="Tasks at a time in each child, for plain handlers.")
+]
+ConcurrencyOption = Annotated[
+    int,
+    typer.Option("--concurrency", min=1, metavar="N", help="Tasks at a time in each child, for apps with async handlers."),
+]

@@ -1,0 +1,148 @@
+"""What every verb does alike: progress on stderr, errors as one sentence, the exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Coroutine
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import typer
+
+from warren.errors import BrokerError, UsageError
+from warren.monitor import Status
+
+T = TypeVar("T")
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_BROKER: Final = 3
+EXIT_INTERRUPTED: Final = 130
+_LINE_EVERY: Final = 5.0
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    typer.echo(text, err=True)
+
+
+def finish(main: Coroutine[Any, Any, T]) -> T:
+    """Run a verb to its end; its errors become one sentence and an exit code."""
+    with guarded():
+        return asyncio.run(main)
+
+
+@contextmanager
+def guarded() -> Any:
+    """Turn our errors into one sentence and an exit code."""
+    try:
+        yield
+    except UsageError as error:
+        raise failed(f"{error}", EXIT_USAGE) from None
+    except BrokerError as error:
+        raise failed(f"{error}", EXIT_BROKER) from None
+    except KeyboardInterrupt:
+        raise failed("interrupted", EXIT_INTERRUPTED) from None
+
+
+def failed(sentence: str, code: int) -> typer.Exit:
+    """The end of a verb that could not do its work: raise it."""
+    say(f"warren: {sentence}")
+    return typer.Exit(code)
+
+
+class Progress:
+    """A live bar on a terminal, a plain line now and then elsewhere. Use it with `with`."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._shown_at = 0.0
+        self._shown = ""
+        self._bar: Any = None
+        self._is_live = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        if self._is_live:
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[text]}"),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=None, text="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+        elif self._shown:
+            say(self._shown)
+
+    def show(self, text: str, done: float, total: float | None) -> None:
+        """Show how far things are."""
+        if self._bar:
+            self._bar.update(self._task, text=text, completed=done, total=total)
+            return
+        self._shown = f"{self._title}: {text}"
+        if time.monotonic() - self._shown_at >= _LINE_EVERY:
+            self._shown_at = time.monotonic()
+            say(self._shown)
+            self._shown = ""
+
+
+def status_line(status: Status) -> str:
+    """A look at a queue in one line."""
+    counts = status.counts
+    parts = [
+        f"{status.done:,}/{status.total:,}",
+        f"{status.progress:.0%}",
+        f"ready {counts.ready:,}",
+        f"processing {_number(counts.processing)}",
+        f"delayed {_number(counts.delayed)}",
+        f"completed {counts.completed:,}",
+        f"failed {counts.failed:,}",
+        f"{rate(status.rate)}",
+        f"ETA {eta(status)}",
+    ]
+    return " | ".join(parts)
+
+
+def rate(value: float | None) -> str:
+    """Tasks per second."""
+    if value is None:
+        return "rate unknown"
+    return f"{value:,.0f}/s" if value >= 10 else f"{value:.2g}/s"  # noqa: PLR2004 - below ten, decimals matter
+
+
+def eta(status: Status) -> str:
+    """How long it will take: a time, a range where the rate wavers, or unknown."""
+    if status.eta is None:
+        return "unknown"
+    soonest, latest = status.eta
+    if latest - soonest < 0.2 * latest or latest < 2:  # noqa: PLR2004 - too close to tell apart
+        return _span(latest)
+    return f"{_span(soonest)} to {_span(latest)}"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def _number(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def plain(text: str) -> str:
+    """Text from tasks as a terminal may have it: control characters made visible."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

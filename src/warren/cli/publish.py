@@ -1,0 +1,91 @@
+"""`warren publish`: tasks from a file or stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from warren.cli.options import BrokerOption, ManagementOption, QueueOption
+from warren.cli.printing import EXIT_INTERRUPTED, Progress, failed, finish, rate, say
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warren.tasks import Task
+
+
+def publish(
+    tasks: Annotated[str, typer.Argument(help="A JSONL file, a CSV file (its columns are the data), or - for JSONL on stdin.")],
+    task_type: Annotated[str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")] = "",
+    start_line: Annotated[int, typer.Option(min=1, metavar="N", help="Begin at this line of the file.")] = 1,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out invalid lines and count them, instead of stopping.")] = False,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """Publish tasks, each one confirmed by the broker.
+
+    Example: warren publish tasks.jsonl --queue images
+    """
+    finish(_publish(tasks, task_type, start_line, skip_invalid, (broker, queue, management)))
+
+
+async def _publish(
+    path: str, task_type: str, start_line: int, skip_invalid: bool, where: tuple[str, str, str | None]
+) -> None:
+    from warren.brokers import connect
+    from warren.publisher import Position, publish_all
+    from warren.retries import RetryPolicy, ladder
+    from warren.sources import read
+
+    address = Address(*where)
+    position = Position(start_line)
+    skipped = 0
+
+    def on_invalid(sentence: str) -> None:
+        nonlocal skipped
+        skipped += 1
+        say(f"warren: left out: {sentence}")
+
+    def lines() -> Iterator[Task]:
+        found = read(path, task_type=task_type, start_line=start_line, on_invalid=on_invalid if skip_invalid else None)
+        for number, task in found:
+            position.note(number)
+            yield task
+
+    start = time.monotonic()
+    tasks = lines()
+    async with connect(address) as open_broker:
+        await open_broker.declare(ladder([RetryPolicy()]))
+        with Progress("publishing") as progress:
+
+            def show(_: int = 0) -> None:
+                position.confirm(open_broker.confirmed)
+                text = f"{open_broker.confirmed:,} confirmed, {rate(open_broker.confirmed / (time.monotonic() - start))}"
+                progress.show(text + (f" ({open_broker.held_up})" if open_broker.held_up else ""), 0, None)
+
+            ticking = asyncio.create_task(_tick(show))
+            try:
+                await publish_all(open_broker, tasks, show)
+            except BaseException as error:
+                position.confirm(open_broker.confirmed)
+                extra = f" --type {task_type}" if task_type else ""
+                say(
+                    f"{open_broker.confirmed:,} tasks are confirmed; go on with: "
+                    f"warren publish {path}{extra} --start-line {position.resume_line}{address.flags()}"
+                )
+                if isinstance(error, asyncio.CancelledError):
+                    raise failed("interrupted", EXIT_INTERRUPTED) from None
+                raise
+            finally:
+                ticking.cancel()
+        left_out = f", {skipped:,} invalid lines left out" if skipped else ""
+        say(f"{open_broker.confirmed:,} tasks published to {address.queue!r} on {address.shown}{left_out}")
+
+
+async def _tick(show: object) -> None:
+    while True:
+        await asyncio.sleep(0.5)
+        if callable(show):
+            show()

@@ -1,0 +1,99 @@
+"""`warren setup`, `purge` and `delete`: the queue itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from warren.cli.options import BrokerOption, ManagementOption, QueueOption
+from warren.cli.printing import finish, say
+from warren.errors import QueueMissing
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+
+_Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def setup(
+    app: Annotated[str, typer.Argument(help="The app whose retry delays the queue must have; by default 1, 2 and 4 s.")] = "",
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """Create whatever is missing of a queue; harmless when all is there.
+
+    Example: warren setup app.py --queue images
+    """
+
+    async def main() -> None:
+        from warren.brokers import connect
+        from warren.retries import RetryPolicy, ladder
+        from warren.worker import describe
+
+        rules = (await describe(app)).handlers.values() if app else ()
+        rungs = ladder([RetryPolicy(rule.retries, rule.base) for rule in rules] or [RetryPolicy()])
+        address = Address(broker, queue, management)
+        async with connect(address) as open_broker:
+            await open_broker.declare(rungs)
+        delays = ", ".join(f"{rung / 1000:g}" for rung in rungs)
+        say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {delays} s")
+
+    finish(main())
+
+
+def purge(
+    yes: _Yes = False,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """Drop all tasks that wait, all results and all failures; the queue stays.
+
+    Example: warren purge --queue images --yes
+    """
+    address = _asked(broker, queue, management, "Drop all waiting tasks, results and failures", yes)
+
+    async def main() -> None:
+        from warren.brokers import connect
+
+        async with connect(address) as open_broker:
+            count = await open_broker.purge()
+        say(f"{count:,} tasks, results and failures dropped from {address.queue!r}")
+
+    finish(main())
+
+
+def delete(
+    yes: _Yes = False,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """Remove a queue with everything in it.
+
+    Example: warren delete --queue images --yes
+    """
+    address = _asked(broker, queue, management, "Remove the queue with its tasks, results and failures", yes)
+
+    async def main() -> None:
+        from warren.brokers import connect
+
+        async with connect(address) as open_broker:
+            try:
+                await open_broker.delete()
+            except QueueMissing:
+                say(f"there is no queue {address.queue!r} on {address.shown}")
+                return
+        say(f"queue {address.queue!r} on {address.shown} is deleted")
+
+    finish(main())
+
+
+def _asked(broker: str, queue: str, management: str | None, question: str, yes: bool) -> Address:
+    from warren.cli.printing import guarded
+
+    with guarded():
+        address = Address(broker, queue, management)
+    if not yes:
+        typer.confirm(f"{question} ({address.queue!r} on {address.shown})?", abort=True, err=True)
+    return address

@@ -1,0 +1,37 @@
+"""`warren results`: collect the results so far, or follow them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from warren.cli.options import BrokerOption, ManagementOption, QueueOption
+from warren.cli.printing import EXIT_FAILED, finish, say
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+
+
+def results(
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")] = "-",
+    form: Annotated[Optional[str], typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends.")] = None,  # noqa: UP045 - typer reads this form
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for more until every task has ended.")] = False,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """Write one row per completed task. Reading uses nothing up; do it as often as you like.
+
+    Example: warren results -o results.csv --queue images
+    """
+    raise typer.Exit(finish(_results(Address(broker, queue, management), output, form, follow)))
+
+
+async def _results(address: Address, output: str, form: str | None, follow: bool) -> int:
+    from warren.brokers import connect
+    from warren.collector import checked_format, collect, opened
+
+    with opened(output, checked_format(output, form)) as target:
+        async with connect(address) as open_broker:
+            tally = await collect(open_broker, target, follow=follow)
+    say(str(tally))
+    return EXIT_FAILED if tally.failed or tally.missing else 0

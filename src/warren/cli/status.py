@@ -1,0 +1,103 @@
+"""`warren status`: what the queue is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+
+from warren.cli.options import BrokerOption, ManagementOption, QueueOption
+from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, rate, say, status_line
+from warren.errors import BrokerUnreachable
+from warren.monitor import Monitor, Status
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warren.tasks import encode
+
+LOOK_EVERY = 1.0
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until all is done; exit 0 if nothing failed, else 1.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per look.")] = False,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """How many tasks are ready, processing, delayed, completed and failed; rate and ETA.
+
+    Example: warren status --watch --queue images
+    """
+    code = finish(_status(Address(broker, queue, management), watch, as_json))
+    raise typer.Exit(code)
+
+
+async def _status(address: Address, watch: bool, as_json: bool) -> int:
+    from warren.brokers import connect
+
+    async with connect(address) as open_broker:
+        monitor = Monitor(open_broker)
+        seen = await monitor.look()
+        for note in seen.counts.notes:
+            say(f"note: {note}")
+        if not watch:
+            if not seen.is_finished:
+                await asyncio.sleep(LOOK_EVERY)  # a rate needs two looks
+                seen = await monitor.look()
+            typer.echo(_json(seen) if as_json else _table(address, seen))
+            return 0
+        with Progress(address.queue) as progress:
+            while True:
+                if as_json:
+                    typer.echo(_json(seen))
+                else:
+                    progress.show(status_line(seen), seen.done, seen.total)
+                if seen.is_finished and await open_broker.drained():
+                    return EXIT_FAILED if seen.counts.failed else 0
+                await asyncio.sleep(LOOK_EVERY)
+                try:
+                    seen = await monitor.look()
+                except BrokerUnreachable as error:
+                    progress.show(f"{error}; trying again", seen.done, seen.total)
+
+
+def _json(seen: Status) -> str:
+    counts = seen.counts
+    members = {
+        "at": time.time(),
+        "ready": counts.ready,
+        "processing": counts.processing,
+        "delayed": counts.delayed,
+        "completed": counts.completed,
+        "failed": counts.failed,
+        "total": seen.total,
+        "progress": seen.progress,
+        "rate": seen.rate,
+        "eta": seen.eta,
+        "workers": counts.workers,
+    }
+    return encode(members).decode()
+
+
+def _table(address: Address, seen: Status) -> str:
+    counts = seen.counts
+    rows = [
+        ("queue", f"{address.queue} on {address.shown}"),
+        ("ready", counts.ready),
+        ("processing", counts.processing),
+        ("delayed", counts.delayed),
+        ("completed", counts.completed),
+        ("failed", counts.failed),
+        ("progress", f"{seen.done:,} of {seen.total:,} ({seen.progress:.0%})"),
+        ("rate", rate(seen.rate)),
+        ("ETA", eta(seen)),
+        ("workers", counts.workers),
+    ]
+    return "\n".join(f"{name:<11}{_cell(value)}" for name, value in rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if isinstance(value, int) else str(value)

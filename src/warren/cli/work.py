@@ -1,0 +1,106 @@
+"""`warren work`: one worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from typing import Annotated, Optional
+
+import typer
+
+from warren.cli.options import (
+    BrokerOption,
+    ConcurrencyOption,
+    ManagementOption,
+    ProcessesOption,
+    QueueOption,
+    ThreadsOption,
+)
+from warren.cli.printing import EXIT_USAGE, failed, guarded, say
+from warren.errors import AccessRefused, AppError, BrokerError, BrokerUnreachable, QueueMissing
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+
+_CONNECT_FOR = 30.0
+_MEBIBYTE = 1024 * 1024
+
+
+def work(
+    app: Annotated[str, typer.Argument(help="module, module:name, file.py or file.py:name.")] = "",
+    command: Annotated[str, typer.Option("--exec", metavar="CMD", help="Instead of an app: a command that gets each task's JSON on stdin and writes the result's JSON to stdout; exit 0 completed, 65 permanent, else retry.")] = "",
+    drain: Annotated[bool, typer.Option("--drain", help="End with exit code 0 when no work is left.")] = False,
+    grace: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="After SIGTERM, let running tasks finish for so long.")] = 25.0,
+    timeout: Annotated[Optional[float], typer.Option(min=0.001, metavar="SECONDS", help="Time limit of a task, with --exec.")] = None,  # noqa: UP045 - typer reads this form
+    retries: Annotated[int, typer.Option(min=0, max=20, metavar="N", help="Retries of a failed task, with --exec.")] = 3,
+    max_tasks: Annotated[Optional[int], typer.Option(min=1, metavar="N", help="Replace a child after so many tasks.")] = None,  # noqa: UP045 - likewise
+    max_memory: Annotated[Optional[int], typer.Option(min=1, metavar="MIB", help="Replace a child whose memory has peaked over this.")] = None,  # noqa: UP045 - likewise
+    processes: ProcessesOption = None,
+    threads: ThreadsOption = 1,
+    concurrency: ConcurrencyOption = 32,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """Take tasks from the queue and run them.
+
+    Exit codes: 0 drained; 75 stopped with work left, or the broker is lost; 78 it can never work; 130 on Ctrl-C.
+
+    Example: warren work app.py --drain --processes 4
+    """
+    from warren.worker.frames import ChildSettings
+    from warren.worker.supervisor import Exit, Supervisor
+
+    if bool(app) == bool(command):
+        raise failed("give either an app or --exec CMD", EXIT_USAGE)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    with guarded():
+        address = Address(broker, queue, management)
+    settings = ChildSettings(app, command, threads, concurrency, timeout, retries)
+
+    async def main() -> Exit:
+        from warren.brokers import connect
+
+        loop = asyncio.get_running_loop()
+        stopped: list[Exit] = []
+        supervisors: list[Supervisor] = []
+
+        def stop(code: Exit) -> None:
+            stopped.append(code)
+            for supervisor in supervisors:
+                supervisor.stop(code)
+
+        loop.add_signal_handler(signal.SIGTERM, stop, Exit.STOPPED)
+        loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
+        give_up_at = time.monotonic() + _CONNECT_FOR
+        while not stopped:
+            try:
+                async with connect(address) as open_broker:
+                    supervisor = Supervisor(
+                        open_broker,
+                        settings,
+                        processes=processes or os.cpu_count() or 1,
+                        drain=drain,
+                        grace=grace,
+                        max_tasks=max_tasks,
+                        max_memory=max_memory * _MEBIBYTE if max_memory else None,
+                    )
+                    await supervisor.start()
+                    supervisors.append(supervisor)
+                    return await supervisor.run()
+            except BrokerUnreachable as error:
+                # Not yet there, perhaps: workers may be started before their broker.
+                if supervisors or time.monotonic() > give_up_at:
+                    raise
+                say(f"warren: {error}; trying again")
+                await asyncio.sleep(1)
+        return stopped[0]
+
+    try:
+        code = asyncio.run(main())
+    except (AppError, AccessRefused, QueueMissing) as error:
+        raise failed(str(error), Exit.UNFIT) from None
+    except BrokerError as error:
+        raise failed(str(error), Exit.STOPPED) from None
+    raise typer.Exit(code)

@@ -1,0 +1,278 @@
+"""Collecting results into a file: one row per task id, written whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
+
+import msgspec
+
+from warren.brokers import connect
+from warren.errors import UsageError
+from warren.ids import IdSet
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warren.tasks import failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from warren.brokers import Broker
+
+Format = Literal["jsonl", "json", "csv"]
+STDOUT: Final = "-"
+_COLUMNS: Final = [
+    "task_id",
+    "type",
+    "status",
+    "value",
+    "attempts",
+    "worker",
+    "started_at",
+    "processed_at",
+    "duration",
+]
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Row(msgspec.Struct):
+    """What must be known of a row; the rest is passed on as it came."""
+
+    task_id: str
+    attempts: int = 1
+
+
+_rows = msgspec.json.Decoder(_Row)
+
+
+class Tally(msgspec.Struct):
+    """What was collected.
+
+    Args:
+        missing: Tasks that have neither a result nor a failure yet.
+        duplicates: Rows left out because their task had one already.
+        by_reason: Failed tasks by reason.
+        retries: Attempts beyond the first, of all tasks that ended.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    missing: int = 0
+    duplicates: int = 0
+    by_reason: dict[str, int] = {}
+    retries: int = 0
+
+    def __str__(self) -> str:
+        total = self.completed + self.failed + self.missing
+        dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
+        return (
+            f"{total:,} tasks: {self.completed:,} completed, {self.failed:,} failed, {self.missing:,} missing; "
+            f"{dropped}"
+        )
+
+
+def results(*, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> Iterator[dict[str, Any]]:
+    """The result rows so far, for scripts: one per task id, in the order they came.
+
+    Raises:
+        BrokerError: The broker or the queue cannot be read.
+    """
+    with asyncio.Runner() as runner:
+        open_broker = connect(Address(broker, queue))
+        runner.run(open_broker.__aenter__())
+        rows = distinct(open_broker, IdSet(), Tally())
+        try:
+            while batch := runner.run(_next(rows)):
+                for row in batch:
+                    yield msgspec.json.decode(row)
+        finally:
+            runner.run(open_broker.__aexit__(None, None, None))
+
+
+async def distinct(
+    broker: Broker, seen: IdSet, tally: Tally, *, follow: bool = False
+) -> AsyncIterator[list[bytes]]:
+    """Rows of tasks that had none before, in batches that are empty only while following."""
+    async for batch in broker.results(follow=follow):
+        fresh = []
+        for row in batch:
+            known = _rows.decode(row)
+            if seen.add(known.task_id):
+                fresh.append(row)
+                tally.retries += known.attempts - 1
+        tally.completed += len(fresh)
+        tally.duplicates += len(batch) - len(fresh)
+        if fresh or follow:
+            yield fresh
+
+
+async def collect(broker: Broker, target: Target, *, follow: bool = False, total: int | None = None) -> Tally:
+    """Write every result to a target, count failures too.
+
+    Args:
+        broker: An open broker.
+        target: Where to.
+        follow: Wait for more until every task has ended.
+        total: How many tasks there are, where somebody knows; otherwise the broker is asked what is left.
+    """
+    seen, tally = IdSet(), Tally()
+    async for rows in distinct(broker, seen, tally, follow=follow):
+        target.write(rows)
+        if follow and not rows:
+            target.flush()
+            if await _is_finished(broker, tally):
+                break
+    async for task in broker.failures():
+        # A result outranks a failure of the same task, whichever came first.
+        found = failure(task.body, task.id, task.record)
+        if seen.add(found.task_id):
+            tally.failed += 1
+            tally.by_reason[found.reason] = tally.by_reason.get(found.reason, 0) + 1
+            tally.retries += max(0, found.attempts - 1)
+    tally.missing = await _missing(broker, tally, total)
+    return tally
+
+
+async def _is_finished(broker: Broker, tally: Tally) -> bool:
+    counts = await broker.counts()
+    left = counts.ready + (counts.processing or 0) + (counts.delayed or 0)
+    return not left and tally.completed + tally.duplicates >= counts.completed and await broker.drained()
+
+
+async def _missing(broker: Broker, tally: Tally, total: int | None) -> int:
+    if total is not None:
+        return max(0, total - tally.completed - tally.failed)
+    counts = await broker.counts()
+    return counts.ready + (counts.processing or 0) + (counts.delayed or 0)
+
+
+async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
+    return await anext(rows, [])
+
+
+class Target:
+    """An open file of results."""
+
+    def __init__(self, file: BinaryIO, form: Format) -> None:
+        self._file = file
+        self._form = form
+        self._is_first = True
+        self.is_discarded = False
+        if form == "csv":
+            file.write(_csv_line(_COLUMNS))
+        elif form == "json":
+            file.write(b"[\n")
+
+    def write(self, rows: Sequence[bytes]) -> None:
+        """Add rows, each one a JSON object."""
+        if not rows:
+            return
+        if self._form == "csv":
+            self._file.writelines(_csv_row(row) for row in rows)
+        elif self._form == "json":
+            self._file.write(b"" if self._is_first else b",\n")
+            self._file.write(b",\n".join(rows))
+        else:
+            self._file.write(b"\n".join(rows) + b"\n")
+        self._is_first = False
+
+    def discard(self) -> None:
+        """Leave whatever was at this place before."""
+        self.is_discarded = True
+
+    def flush(self) -> None:
+        """Let readers of the file see what is written."""
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Write what ends the file."""
+        if self._form == "json":
+            self._file.write(b"\n]\n" if not self._is_first else b"]\n")
+        self._file.flush()
+
+
+@contextmanager
+def opened(path: str, form: Format) -> Iterator[Target]:
+    """A target at a path, `-` for stdout. The file appears when the block ends well, whole and safe on disk.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    if path == STDOUT:
+        target = Target(sys.stdout.buffer, form)
+        yield target
+        target.finish()
+        return
+    final = Path(path)
+    try:
+        if final.is_dir():
+            raise UsageError(f"{path} cannot be written: it is a directory")
+        file = tempfile.NamedTemporaryFile(dir=final.parent, prefix=f".{final.name}.", delete=False)  # noqa: SIM115 - renamed below
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        with file:
+            target = Target(file, form)
+            yield target
+            target.finish()
+            os.fsync(file.fileno())
+        if not target.is_discarded:
+            Path(file.name).chmod(0o666 & ~_umask())
+            Path(file.name).replace(final)
+            _sync_directory(final.parent)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        Path(file.name).unlink(missing_ok=True)
+
+
+def checked_format(path: str, wanted: str | None) -> Format:
+    """The format that was asked for, or the one that the file's ending names; JSONL by default.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    formats: dict[str, Format] = {"jsonl": "jsonl", "json": "json", "csv": "csv"}
+    if wanted is None:
+        return formats.get(Path(path).suffix.lower()[1:], "jsonl")
+    if wanted not in formats:
+        raise UsageError(f"there is no format {wanted!r}; use {', '.join(formats)}")
+    return formats[wanted]
+
+
+def _csv_row(row: bytes) -> bytes:
+    members = msgspec.json.decode(row)
+    return _csv_line([_cell(members.get(column)) for column in _COLUMNS])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        # A spreadsheet would run it as a formula.
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return "" if value is None else msgspec.json.encode(value).decode()
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,139 @@
+"""Publishing tasks with confirms, from any iterable, without ever holding it whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from warren.brokers import Message, connect
+from warren.retries import RetryPolicy, ladder
+from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warren.tasks import Task, check, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warren.brokers import Broker
+
+_BATCH: Final = 500
+
+
+class Publisher:
+    """Publishes to one queue; use it with `async with`. The queue is created if it is missing.
+
+    Args:
+        broker: As `warren.settings.Address` takes it.
+        queue: The queue's name.
+        rungs: The delays that the queue must have, in milliseconds; by default those of the default retry policy.
+
+    Raises:
+        BrokerError: From every method, when the broker cannot do it.
+    """
+
+    def __init__(self, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE, *, rungs: Sequence[int] = ()) -> None:
+        self._broker = connect(Address(broker, queue))
+        self._rungs = rungs or ladder([RetryPolicy()])
+
+    async def __aenter__(self) -> Publisher:
+        await self._broker.__aenter__()
+        await self._broker.declare(self._rungs)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._broker.__aexit__(*exc)
+
+    async def publish(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> int:
+        """Publish all of them and wait until the last one is confirmed; how many that were.
+
+        Raises:
+            InvalidTask: One is not valid; those before it are published.
+        """
+        return await publish_all(self._broker, tasks)
+
+
+def publish(
+    tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE
+) -> int:
+    """Publish tasks from a script and return when every one is confirmed; how many that were.
+
+    Raises:
+        InvalidTask: One is not valid; those before it are published.
+        BrokerError: The broker cannot take them.
+    """
+
+    async def run() -> int:
+        async with Publisher(broker, queue) as publisher:
+            return await publisher.publish(tasks)
+
+    return asyncio.run(run())
+
+
+class Position:
+    """Which line of a file everything is confirmed up to, so that an interrupted publish can go on.
+
+    It remembers only the lines that are not confirmed yet.
+    """
+
+    def __init__(self, start_line: int = 1) -> None:
+        self.published = 0
+        self._next = start_line
+        self._unconfirmed: deque[int] = deque()
+        self._confirmed = 0
+
+    def note(self, number: int) -> None:
+        """The task on this line is being published."""
+        self.published += 1
+        self._next = number + 1
+        self._unconfirmed.append(number)
+
+    def confirm(self, confirmed: int) -> None:
+        """So many tasks are confirmed."""
+        for _ in range(confirmed - self._confirmed):
+            self._unconfirmed.popleft()
+        self._confirmed = confirmed
+
+    @property
+    def resume_line(self) -> int:
+        """The line to go on from."""
+        return self._unconfirmed[0] if self._unconfirmed else self._next
+
+
+async def publish_all(
+    broker: Broker,
+    tasks: Iterable[Task] | AsyncIterable[Task],
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Publish to an open broker.
+
+    Args:
+        broker: Where to.
+        tasks: What.
+        on_progress: Told now and then how many are published.
+    """
+    count = 0
+    batch: list[Message] = []
+    try:
+        async for task in _each(tasks):
+            batch.append(Message(encode(check(task)), task.id, task.priority))
+            if len(batch) == _BATCH:
+                count += len(batch)
+                await broker.publish(batch)
+                batch = []
+                on_progress(count)
+    finally:
+        if batch:
+            await broker.publish(batch)
+        await broker.flush()
+    on_progress(count + len(batch))
+    return count + len(batch)
+
+
+async def _each(tasks: Iterable[Task] | AsyncIterable[Task]) -> AsyncIterable[Task]:
+    if isinstance(tasks, AsyncIterable):
+        async for task in tasks:
+            yield task
+    else:
+        for task in tasks:
+            yield task

@@ -1,0 +1,115 @@
+"""Files of tasks: JSONL and CSV, read line by line and never held whole."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from warren.errors import InvalidTask, UsageError
+from warren.ids import IdSet
+from warren.tasks import DEFAULT_PRIORITY, Task, check, decode_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TextIO
+
+STDIN: Final = "-"
+
+
+class Line(NamedTuple):
+    """A task and the line it stands on, counted from 1."""
+
+    number: int
+    task: Task
+
+
+def read(
+    path: str,
+    *,
+    task_type: str = "",
+    start_line: int = 1,
+    on_invalid: Callable[[str], None] | None = None,
+) -> Iterator[Line]:
+    """The tasks of a file.
+
+    Args:
+        path: A file ending in `.csv`, whose columns are the data; any other file is JSONL; `-` is JSONL on stdin.
+        task_type: The type of tasks that bring none; CSV needs it.
+        start_line: Leave out what stands before this line.
+        on_invalid: Told of each line that is no valid task, which is then left out; None stops at the first.
+
+    Raises:
+        UsageError: The file cannot be read.
+        InvalidTask: A line is no valid task, or repeats an id; the text names file, line and reason.
+    """
+    is_csv = path.lower().endswith(".csv")
+    if is_csv and not task_type:
+        raise UsageError(f"{path}: a CSV file has data only; say the tasks' type with --type")
+    stem = "stdin" if path == STDIN else Path(path).stem
+    seen = IdSet()
+    with _opened(path) as file:
+        for number, parse in _csv(file, task_type, stem) if is_csv else _jsonl(file, task_type, stem):
+            if number < start_line:
+                continue
+            try:
+                task = parse()
+                # An id made of stem and line cannot repeat, unless some other line brings it as its own.
+                if not seen.add(task.id):
+                    raise InvalidTask(f"id {task.id!r} was on an earlier line; ids must differ")
+            except InvalidTask as error:
+                sentence = f"{path}, line {number}: {error}"
+                if on_invalid is None:
+                    raise InvalidTask(sentence) from error
+                on_invalid(sentence)
+            else:
+                yield Line(number, task)
+
+
+def _jsonl(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Callable[[], Task]]]:
+    for number, line in enumerate(file, 1):
+        if not line.isspace():
+            yield number, lambda line=line, number=number: decode_task(  # type: ignore[misc]
+                line.encode("utf-8", "surrogateescape"), default_id=f"{stem}-{number}", default_type=task_type
+            )
+
+
+def _csv(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Callable[[], Task]]]:
+    rows = csv.reader(file, strict=True)
+    try:
+        columns = next(rows, [])
+        if len(set(columns)) != len(columns) or not all(columns):
+            raise UsageError(f"{stem}.csv: every column needs a name of its own in the first line")
+        for row in rows:
+            number = rows.line_num
+            if row:
+                yield number, lambda row=row, number=number: _csv_task(  # type: ignore[misc]
+                    columns, row, task_type, f"{stem}-{number}"
+                )
+    except csv.Error as error:
+        raise InvalidTask(f"{stem}.csv, line {rows.line_num}: this is no CSV ({error})") from error
+
+
+def _csv_task(columns: list[str], row: list[str], task_type: str, task_id: str) -> Task:
+    if len(row) != len(columns):
+        raise InvalidTask(f"{len(row)} values for {len(columns)} columns")
+    if any("\udc80" <= character <= "\udcff" for value in row for character in value):
+        raise InvalidTask("this is no UTF-8")
+    return check(Task(task_id, task_type, dict(zip(columns, row, strict=True)), DEFAULT_PRIORITY))
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[TextIO]:
+    # Bytes that are no UTF-8 are kept, so that their own line is to blame and not the whole file.
+    if path == STDIN:
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        yield sys.stdin
+        return
+    try:
+        file = Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="" if path.endswith("csv") else None)  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    with file:
+        yield file
