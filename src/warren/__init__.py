@@ -9,8 +9,8 @@ from warren.errors import PermanentError, TransientError, WarrenError
 from warren.tasks import Task
 
 if TYPE_CHECKING:
-    from warren.publisher import Publisher, publish
     from warren.collector import results
+    from warren.publisher import Publisher, publish
 
 __all__ = [
     "App",

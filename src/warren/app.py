@@ -7,15 +7,18 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, TypeVar, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints, overload
 
 import msgspec
 
 from warren.errors import AppError, InvalidTask, UsageError
 from warren.retries import RetryPolicy
 from warren.tasks import MAX_NAME_BYTES, Task
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _UNSET: Final = object()
@@ -249,7 +252,7 @@ def _arguments(name: str, function: Callable[..., Any]) -> tuple[str | None, boo
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, hint))
         else:
-            fields.append((parameter.name, hint, msgspec.field(default_factory=lambda p=parameter: p.default)))
+            fields.append((parameter.name, hint, msgspec.field(default_factory=partial(_default, parameter))))
     try:
         arguments = msgspec.defstruct(
             "data", fields, kw_only=True, forbid_unknown_fields=not (takes_rest or task_parameter)
@@ -258,6 +261,10 @@ def _arguments(name: str, function: Callable[..., Any]) -> tuple[str | None, boo
     except TypeError as error:
         raise AppError(f"handler {name!r} has a parameter that cannot come from JSON: {error}") from error
     return task_parameter, takes_rest, arguments
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return parameter.default
 
 
 def _checked_timeout(timeout: float | None) -> float | None:

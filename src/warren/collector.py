@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -159,7 +159,7 @@ async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
 class Target:
     """An open file of results."""
 
-    def __init__(self, file: BinaryIO, form: Format) -> None:
+    def __init__(self, file: IO[bytes], form: Format) -> None:
         self._file = file
         self._form = form
         self._is_first = True

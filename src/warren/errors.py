@@ -1,17 +1,17 @@
 """Every error that leaves Warren, drawn by what a caller does about it.
 
-    WarrenError
-    |-- UsageError            what was asked cannot be done: mend the input (exit 2)
-    |   |-- InvalidTask       a line or a message that is no valid task
-    |   `-- AppError          the app does not import, or has no handlers
-    `-- BrokerError           the broker cannot do it now, or not for us (exit 3)
-        |-- BrokerUnreachable nobody answers, or the connection was lost
-        |-- AccessRefused     the broker refuses the credentials or the permission
-        |-- QueueMissing      the queue was never set up
-        |-- QueueMismatch     the queue exists with other arguments
-        `-- MessageTooLarge   a message is over the broker's size limit
+WarrenError
+|-- UsageError            what was asked cannot be done: mend the input (exit 2)
+|   |-- InvalidTask       a line or a message that is no valid task
+|   `-- AppError          the app does not import, or has no handlers
+`-- BrokerError           the broker cannot do it now, or not for us (exit 3)
+    |-- BrokerUnreachable nobody answers, or the connection was lost
+    |-- AccessRefused     the broker refuses the credentials or the permission
+    |-- QueueMissing      the queue was never set up
+    |-- QueueMismatch     the queue exists with other arguments
+    `-- MessageTooLarge   a message is over the broker's size limit
 
-    TransientError, PermanentError   raised by handlers, never by Warren
+TransientError, PermanentError   raised by handlers, never by Warren
 """
 
 from __future__ import annotations

@@ -54,4 +54,6 @@ class IdSet:
 
 def _digest(name: str) -> tuple[int, int]:
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little") or 1, int.from_bytes(digest[8:], "little")  # 0 marks an empty slot
+    return int.from_bytes(digest[:8], "little") or 1, int.from_bytes(
+        digest[8:], "little"
+    )  # 0 marks an empty slot

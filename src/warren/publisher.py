@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from warren.brokers import Message, connect
 from warren.retries import RetryPolicy, ladder
@@ -32,11 +32,13 @@ class Publisher:
         BrokerError: From every method, when the broker cannot do it.
     """
 
-    def __init__(self, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE, *, rungs: Sequence[int] = ()) -> None:
+    def __init__(
+        self, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE, *, rungs: Sequence[int] = ()
+    ) -> None:
         self._broker = connect(Address(broker, queue))
         self._rungs = rungs or ladder([RetryPolicy()])
 
-    async def __aenter__(self) -> Publisher:
+    async def __aenter__(self) -> Self:
         await self._broker.__aenter__()
         await self._broker.declare(self._rungs)
         return self
@@ -53,9 +55,7 @@ class Publisher:
         return await publish_all(self._broker, tasks)
 
 
-def publish(
-    tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE
-) -> int:
+def publish(tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> int:
     """Publish tasks from a script and return when every one is confirmed; how many that were.
 
     Raises:

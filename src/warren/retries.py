@@ -8,15 +8,18 @@ longer rung there is.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from warren.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 MAX_RETRIES: Final = 20
 # AMQP keeps a queue's TTL in 32 bits of milliseconds, so no rung is longer than about 49 days.
+MIN_DELAY: Final = 0.001
 MAX_DELAY: Final = 0xFFFFFFFF / 1000
 # For `TransientError(after=...)`: rungs that every queue has, in milliseconds.
 COMMON_RUNGS: Final = (10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000)
@@ -39,8 +42,10 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not 0 <= self.retries <= MAX_RETRIES:
             raise UsageError(f"retries must be from 0 to {MAX_RETRIES}, not {self.retries}")
-        if not 0.001 <= self.base <= MAX_DELAY:
-            raise UsageError(f"the first delay must be from 0.001 to {MAX_DELAY:.0f} seconds, not {self.base}")
+        if not MIN_DELAY <= self.base <= MAX_DELAY:
+            raise UsageError(
+                f"the first delay must be from {MIN_DELAY} to {MAX_DELAY:.0f} seconds, not {self.base}"
+            )
         if self.retries and self.base * 2 ** (self.retries - 1) > MAX_DELAY:
             raise UsageError(
                 f"{self.retries} retries from {self.base} s on end with a delay of over 49 days; use fewer"

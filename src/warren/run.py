@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from warren.brokers import connect
+from warren.collector import Tally, collect, distinct
 from warren.errors import BrokerUnreachable
 from warren.ids import IdSet
 from warren.monitor import Monitor, Status
 from warren.publisher import Position, publish_all
-from warren.collector import Tally, collect, distinct
 from warren.retries import RetryPolicy, ladder
 from warren.tasks import failure
 from warren.worker.supervisor import Exit, Supervisor
@@ -129,7 +129,9 @@ class Batch:
         done = await _ended_ids(broker)
         start = broker.confirmed
         self._publishing = asyncio.create_task(
-            publish_all(broker, self._fresh(lines, done), lambda _: self._position.confirm(broker.confirmed - start))
+            publish_all(
+                broker, self._fresh(lines, done), lambda _: self._position.confirm(broker.confirmed - start)
+            )
         )
         try:
             await self._publishing
@@ -180,5 +182,3 @@ async def _ended_ids(broker: Broker) -> IdSet:
         async for task in broker.failures():
             done.add(failure(task.body, task.id, task.record).task_id)
     return done
-
-

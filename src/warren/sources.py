@@ -55,10 +55,7 @@ def read(
             if number < start_line:
                 continue
             try:
-                task = parse()
-                # An id made of stem and line cannot repeat, unless some other line brings it as its own.
-                if not seen.add(task.id):
-                    raise InvalidTask(f"id {task.id!r} was on an earlier line; ids must differ")
+                task = _new(parse(), seen)
             except InvalidTask as error:
                 sentence = f"{path}, line {number}: {error}"
                 if on_invalid is None:
@@ -68,11 +65,22 @@ def read(
                 yield Line(number, task)
 
 
+def _new(task: Task, seen: IdSet) -> Task:
+    if not seen.add(task.id):
+        raise InvalidTask(f"id {task.id!r} was on an earlier line; ids must differ")
+    return task
+
+
 def _jsonl(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Callable[[], Task]]]:
     for number, line in enumerate(file, 1):
         if not line.isspace():
-            yield number, lambda line=line, number=number: decode_task(  # type: ignore[misc]
-                line.encode("utf-8", "surrogateescape"), default_id=f"{stem}-{number}", default_type=task_type
+            yield (
+                number,
+                lambda line=line, number=number: decode_task(  # type: ignore[misc]
+                    line.encode("utf-8", "surrogateescape"),
+                    default_id=f"{stem}-{number}",
+                    default_type=task_type,
+                ),
             )
 
 
@@ -85,8 +93,11 @@ def _csv(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Callabl
         for row in rows:
             number = rows.line_num
             if row:
-                yield number, lambda row=row, number=number: _csv_task(  # type: ignore[misc]
-                    columns, row, task_type, f"{stem}-{number}"
+                yield (
+                    number,
+                    lambda row=row, number=number: _csv_task(  # type: ignore[misc]
+                        columns, row, task_type, f"{stem}-{number}"
+                    ),
                 )
     except csv.Error as error:
         raise InvalidTask(f"{stem}.csv, line {rows.line_num}: this is no CSV ({error})") from error
@@ -107,8 +118,11 @@ def _opened(path: str) -> Iterator[TextIO]:
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
         yield sys.stdin
         return
+    is_csv = path.lower().endswith(".csv")
     try:
-        file = Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="" if path.endswith("csv") else None)  # noqa: SIM115 - closed below
+        file = Path(path).open(  # noqa: SIM115 - closed below
+            encoding="utf-8-sig", errors="surrogateescape", newline="" if is_csv else None
+        )
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     with file:

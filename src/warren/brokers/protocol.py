@@ -5,13 +5,15 @@ Two brokers answer: RabbitMQ and the embedded one on SQLite. One suite holds bot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
 from enum import Enum, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
 from warren.tasks import DEFAULT_PRIORITY, Record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 # A task that came back from a lost worker so many times ends as `crashed`.
 DELIVERY_LIMIT = 5
@@ -123,7 +125,7 @@ class Broker(Protocol):
     max_body: int
     """The largest message the broker takes, in bytes."""
 
-    async def __aenter__(self) -> Broker:
+    async def __aenter__(self) -> Self:
         """Connect."""
 
     async def __aexit__(self, *_: object) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from warren.brokers.protocol import (
     DELIVERY_LIMIT,
@@ -32,7 +31,7 @@ from warren.errors import BrokerError, QueueMissing
 from warren.tasks import decode_record, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from warren.settings import Address
 
@@ -87,7 +86,7 @@ class SqliteBroker:
         self._turned = asyncio.Condition()
         self._consumer: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> SqliteBroker:
+    async def __aenter__(self) -> Self:
         if self._address.path.exists():
             await self._run(self._open)
         return self
@@ -318,7 +317,9 @@ class SqliteBroker:
             failed = decode_record(record).add_lost(lost).fail("crashed")
             self._move_to_failures(db, seq, encode(failed))
 
-    def _return(self, db: sqlite3.Connection, tags: list[int], *, lost: int, owner: int | None = None) -> None:
+    def _return(
+        self, db: sqlite3.Connection, tags: list[int], *, lost: int, owner: int | None = None
+    ) -> None:
         db.executemany(
             "UPDATE tasks SET state = 0, owner = NULL, lost = lost + ? WHERE seq = ? AND owner = ?",
             [(lost, tag, owner or self._worker) for tag in tags],

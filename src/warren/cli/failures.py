@@ -19,7 +19,11 @@ app = typer.Typer(
 
 _Reason = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this form
-    typer.Option("--reason", metavar="REASON", help="permanent, exhausted, timed-out, crashed, invalid or unknown-type."),
+    typer.Option(
+        "--reason",
+        metavar="REASON",
+        help="permanent, exhausted, timed-out, crashed, invalid or unknown-type.",
+    ),
 ]
 _Error = Annotated[
     Optional[str],  # noqa: UP045 - likewise
@@ -90,7 +94,10 @@ def retry(
     ids: _Ids = None,
     reason: _Reason = None,
     error: _Error = None,
-    data: Annotated[Optional[str], typer.Option("--data", metavar="JSON", help="Members to replace in the data of one task.")] = None,  # noqa: UP045 - likewise
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="JSON", help="Members to replace in the data of one task."),
+    ] = None,
     broker: BrokerOption = EMBEDDED,
     queue: QueueOption = DEFAULT_QUEUE,
     management: ManagementOption = None,
@@ -144,7 +151,9 @@ def discard(
 
 @app.command()
 def export(
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")] = "-",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")
+    ] = "-",
     reason: _Reason = None,
     error: _Error = None,
     broker: BrokerOption = EMBEDDED,

@@ -6,7 +6,6 @@ from typing import Annotated, Optional
 
 import typer
 
-
 BrokerOption = Annotated[
     str,
     typer.Option(
@@ -19,7 +18,10 @@ BrokerOption = Annotated[
     ),
 ]
 QueueOption = Annotated[
-    str, typer.Option("--queue", metavar="NAME", envvar="WARREN_QUEUE", show_envvar=True, help="The queue's name.")
+    str,
+    typer.Option(
+        "--queue", metavar="NAME", envvar="WARREN_QUEUE", show_envvar=True, help="The queue's name."
+    ),
 ]
 ManagementOption = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this form on every Python
@@ -36,9 +38,15 @@ ProcessesOption = Annotated[
     typer.Option("--processes", min=1, metavar="N", help="Child processes; by default one per CPU."),
 ]
 ThreadsOption = Annotated[
-    int, typer.Option("--threads", min=1, metavar="N", help="Tasks at a time in each child, for plain handlers.")
+    int,
+    typer.Option("--threads", min=1, metavar="N", help="Tasks at a time in each child, for plain handlers."),
 ]
 ConcurrencyOption = Annotated[
     int,
-    typer.Option("--concurrency", min=1, metavar="N", help="Tasks at a time in each child, for apps with async handlers."),
+    typer.Option(
+        "--concurrency",
+        min=1,
+        metavar="N",
+        help="Tasks at a time in each child, for apps with async handlers.",
+    ),
 ]

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Coroutine
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import typer
 
@@ -63,7 +63,7 @@ class Progress:
         self._bar: Any = None
         self._is_live = sys.stderr.isatty()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._is_live:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn

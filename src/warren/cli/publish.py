@@ -16,10 +16,18 @@ from warren.tasks import Task
 
 
 def publish(
-    tasks: Annotated[str, typer.Argument(help="A JSONL file, a CSV file (its columns are the data), or - for JSONL on stdin.")],
-    task_type: Annotated[str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")] = "",
+    tasks: Annotated[
+        str,
+        typer.Argument(help="A JSONL file, a CSV file (its columns are the data), or - for JSONL on stdin."),
+    ],
+    task_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")
+    ] = "",
     start_line: Annotated[int, typer.Option(min=1, metavar="N", help="Begin at this line of the file.")] = 1,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out invalid lines and count them, instead of stopping.")] = False,
+    skip_invalid: Annotated[
+        bool,
+        typer.Option("--skip-invalid", help="Leave out invalid lines and count them, instead of stopping."),
+    ] = False,
     broker: BrokerOption = EMBEDDED,
     queue: QueueOption = DEFAULT_QUEUE,
     management: ManagementOption = None,
@@ -49,7 +57,9 @@ async def _publish(
         say(f"warren: left out: {sentence}")
 
     def lines() -> Iterator[Task]:
-        found = read(path, task_type=task_type, start_line=start_line, on_invalid=on_invalid if skip_invalid else None)
+        found = read(
+            path, task_type=task_type, start_line=start_line, on_invalid=on_invalid if skip_invalid else None
+        )
         for number, task in found:
             position.note(number)
             yield task

@@ -15,7 +15,9 @@ _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def setup(
-    app: Annotated[str, typer.Argument(help="The app whose retry delays the queue must have; by default 1, 2 and 4 s.")] = "",
+    app: Annotated[
+        str, typer.Argument(help="The app whose retry delays the queue must have; by default 1, 2 and 4 s.")
+    ] = "",
     broker: BrokerOption = EMBEDDED,
     queue: QueueOption = DEFAULT_QUEUE,
     management: ManagementOption = None,

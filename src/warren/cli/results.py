@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,15 @@ from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
 def results(
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")] = "-",
-    form: Annotated[Optional[str], typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends.")] = None,  # noqa: UP045 - typer reads this form
-    follow: Annotated[bool, typer.Option("--follow", help="Wait for more until every task has ended.")] = False,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")
+    ] = "-",
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for more until every task has ended.")
+    ] = False,
     broker: BrokerOption = EMBEDDED,
     queue: QueueOption = DEFAULT_QUEUE,
     management: ManagementOption = None,

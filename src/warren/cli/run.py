@@ -6,7 +6,7 @@ import asyncio
 import os
 import shlex
 import signal
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -25,11 +25,19 @@ from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 def run(
     app: Annotated[str, typer.Argument(help="module, module:name, file.py or file.py:name.")],
     tasks: Annotated[str, typer.Argument(help="A JSONL file, or a CSV file (its columns are the data).")],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where results go; - for stdout.")] = "results.jsonl",
-    form: Annotated[Optional[str], typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends.")] = None,  # noqa: UP045 - typer reads this form
-    task_type: Annotated[str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")] = "",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where results go; - for stdout.")
+    ] = "results.jsonl",
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends.")
+    ] = None,
+    task_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")
+    ] = "",
     start_line: Annotated[int, typer.Option(min=1, metavar="N", help="Publish from this line on.")] = 1,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out invalid lines, instead of stopping.")] = False,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Leave out invalid lines, instead of stopping.")
+    ] = False,
     processes: ProcessesOption = None,
     threads: ThreadsOption = 1,
     concurrency: ConcurrencyOption = 32,
@@ -90,11 +98,21 @@ async def _run(
         if ended.tally is None:
             target.discard()
     if ended.tally is None:
-        words = ["warren", "run", settings.app, tasks, "-o", output, *(["--type", task_type] if task_type else [])]
+        words = [
+            "warren",
+            "run",
+            settings.app,
+            tasks,
+            "-o",
+            output,
+            *(["--type", task_type] if task_type else []),
+        ]
         say(f"stopped; go on with: {shlex.join(words)} --start-line {ended.resume_line}{address.flags()}")
         return ended.exit
     if ended.were_done:
-        say(f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warren delete{address.flags()}")
+        say(
+            f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warren delete{address.flags()}"
+        )
     say(str(ended.tally))
     for reason, count in sorted(ended.tally.by_reason.items(), key=lambda item: -item[1]):
         say(f"  failed, {reason}: {count:,}")

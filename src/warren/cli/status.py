@@ -19,7 +19,9 @@ LOOK_EVERY = 1.0
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until all is done; exit 0 if nothing failed, else 1.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until all is done; exit 0 if nothing failed, else 1.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per look.")] = False,
     broker: BrokerOption = EMBEDDED,
     queue: QueueOption = DEFAULT_QUEUE,

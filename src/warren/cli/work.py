@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -29,13 +29,34 @@ _MEBIBYTE = 1024 * 1024
 
 def work(
     app: Annotated[str, typer.Argument(help="module, module:name, file.py or file.py:name.")] = "",
-    command: Annotated[str, typer.Option("--exec", metavar="CMD", help="Instead of an app: a command that gets each task's JSON on stdin and writes the result's JSON to stdout; exit 0 completed, 65 permanent, else retry.")] = "",
-    drain: Annotated[bool, typer.Option("--drain", help="End with exit code 0 when no work is left.")] = False,
-    grace: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="After SIGTERM, let running tasks finish for so long.")] = 25.0,
-    timeout: Annotated[Optional[float], typer.Option(min=0.001, metavar="SECONDS", help="Time limit of a task, with --exec.")] = None,  # noqa: UP045 - typer reads this form
-    retries: Annotated[int, typer.Option(min=0, max=20, metavar="N", help="Retries of a failed task, with --exec.")] = 3,
-    max_tasks: Annotated[Optional[int], typer.Option(min=1, metavar="N", help="Replace a child after so many tasks.")] = None,  # noqa: UP045 - likewise
-    max_memory: Annotated[Optional[int], typer.Option(min=1, metavar="MIB", help="Replace a child whose memory has peaked over this.")] = None,  # noqa: UP045 - likewise
+    command: Annotated[
+        str,
+        typer.Option(
+            "--exec",
+            metavar="CMD",
+            help="Instead of an app: a command that gets each task's JSON on stdin and writes the result's JSON to stdout; exit 0 completed, 65 permanent, else retry.",
+        ),
+    ] = "",
+    drain: Annotated[
+        bool, typer.Option("--drain", help="End with exit code 0 when no work is left.")
+    ] = False,
+    grace: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="After SIGTERM, let running tasks finish for so long."),
+    ] = 25.0,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, metavar="SECONDS", help="Time limit of a task, with --exec.")
+    ] = None,
+    retries: Annotated[
+        int, typer.Option(min=0, max=20, metavar="N", help="Retries of a failed task, with --exec.")
+    ] = 3,
+    max_tasks: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Replace a child after so many tasks.")
+    ] = None,
+    max_memory: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="MIB", help="Replace a child whose memory has peaked over this."),
+    ] = None,
     processes: ProcessesOption = None,
     threads: ThreadsOption = 1,
     concurrency: ConcurrencyOption = 32,

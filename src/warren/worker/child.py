@@ -30,7 +30,17 @@ from warren.app import Handler, load
 from warren.errors import InvalidTask, PermanentError, TransientError, UsageError
 from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode
 from warren.worker.command import command_handler
-from warren.worker.frames import ChildSettings, HandlerRules, Hello, Order, Orders, Report, Returned, Unpacker, pack
+from warren.worker.frames import (
+    ChildSettings,
+    HandlerRules,
+    Hello,
+    Order,
+    Orders,
+    Report,
+    Returned,
+    Unpacker,
+    pack,
+)
 
 _ANY_TYPE = "*"
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -262,16 +272,14 @@ def _completed(order: Order, started_at: float, start: float, value: object) -> 
     duration = time.perf_counter() - start
     try:
         body = encode(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever an encoder meets in a user's value
         raise PermanentError(
             f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
         ) from None
     return Report(order.key, "completed", started_at, duration, _peak_memory(), body)
 
 
-def _failed(
-    order: Order, handler: Handler, started_at: float, start: float, error: BaseException
-) -> Report:
+def _failed(order: Order, handler: Handler, started_at: float, start: float, error: BaseException) -> Report:
     kind = "failed"
     if isinstance(error, InvalidTask):
         kind = "invalid"

@@ -60,7 +60,9 @@ def _value(output: bytes) -> Any:
     try:
         return msgspec.json.decode(output)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PermanentError(f"the command's output is no JSON ({error}); write the result as one JSON value") from None
+        raise PermanentError(
+            f"the command's output is no JSON ({error}); write the result as one JSON value"
+        ) from None
 
 
 def _how(code: int) -> str:

@@ -19,7 +19,7 @@ import msgspec
 
 from warren.errors import AppError
 from warren.tasks import encode
-from warren.worker.frames import ChildSettings, Hello, Order, Orders, Report, Returned, Unpacker, pack
+from warren.worker.frames import ChildSettings, Hello, Order, Orders, Report, Unpacker, pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,9 @@ class Run:
 
     __slots__ = ("deadline", "delivery", "is_stale", "key", "outcome", "record", "started", "task", "timeout")
 
-    def __init__(self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None) -> None:
+    def __init__(
+        self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None
+    ) -> None:
         self.key = key
         self.delivery = delivery
         self.task = task

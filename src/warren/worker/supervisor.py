@@ -165,9 +165,7 @@ class Supervisor:
         drained = asyncio.create_task(self._until_drained())
         steering = asyncio.create_task(self._steer())
         try:
-            done, _ = await asyncio.wait(
-                {lost, stop, drained, steering}, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait({lost, stop, drained, steering}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task  # raises what ended it
             return drained in done
@@ -305,7 +303,9 @@ class Supervisor:
 
     def on_lost(self) -> None:
         """The connection is gone: forget what did not start, keep what runs for when it comes back."""
-        self._excused = {_identity(run.delivery): run.delivery.lost + 1 for run in (*self._backlog, *self._suspects)}
+        self._excused = {
+            _identity(run.delivery): run.delivery.lost + 1 for run in (*self._backlog, *self._suspects)
+        }
         self._backlog.clear()
         self._suspects.clear()
         for run in self._pool.unfinished:

@@ -7,7 +7,7 @@ import logging
 import random
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from warren.brokers.names import Names
 from warren.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
@@ -65,7 +65,7 @@ class RabbitBroker:
         self._lost: BrokerError | None = None
         self._bell = Bell()
 
-    async def __aenter__(self) -> RabbitBroker:
+    async def __aenter__(self) -> Self:
         link = await self._linked()
         for lack in topology.lacks(link.version):
             _log.warning("%s is RabbitMQ %s, which %s", self._address.shown, link.version_text, lack)
@@ -96,7 +96,11 @@ class RabbitBroker:
         link = await self._linked()
         dropped = await stream_end(link, self._names.results)
         async with _open(link) as lane:
-            for queue in (self._names.queue, *map(self._names.rung, await self._existing_rungs()), self._names.failed):
+            for queue in (
+                self._names.queue,
+                *map(self._names.rung, await self._existing_rungs()),
+                self._names.failed,
+            ):
                 dropped += (await lane.call("queue_purge", queue)).message_count
             # A stream cannot be purged.
             await lane.call("queue_delete", self._names.results)
@@ -106,7 +110,12 @@ class RabbitBroker:
     async def delete(self) -> None:
         rungs = await self._existing_rungs()
         async with _open(await self._linked()) as lane:
-            for queue in (self._names.queue, self._names.results, self._names.failed, *map(self._names.rung, rungs)):
+            for queue in (
+                self._names.queue,
+                self._names.results,
+                self._names.failed,
+                *map(self._names.rung, rungs),
+            ):
                 await lane.call("queue_delete", queue)
             for exchange in (self._names.queue, self._names.outcomes):
                 await lane.call("exchange_delete", exchange)
@@ -260,8 +269,9 @@ class RabbitBroker:
                 elif verdict is Verdict.DISCARD:
                     on_confirm(tag, None)
             await bell.wait_for(lambda: not waiting or lane.error is not None)
-        if refused or lane.error:
-            raise BrokerError(f"{taken} were taken out, then: {(refused or [lane.error])[0]}")
+            error = refused[0] if refused else lane.error
+        if error:
+            raise BrokerError(f"{taken} failed tasks were taken out, then: {error}")
         return taken
 
     async def inspect(self) -> list[Finding]:
@@ -360,7 +370,9 @@ class RabbitBroker:
         try:
             names = await self._management.queues()
         except BrokerError:
-            return [rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None]
+            return [
+                rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None
+            ]
         return [length for name in names if (length := self._names.rung_length(name)) is not None]
 
 
@@ -376,5 +388,3 @@ class _open:  # noqa: N801 - reads as the verb it is
 
     async def __aexit__(self, *_: object) -> None:
         await self._lane.close()
-
-

@@ -141,14 +141,21 @@ class Consuming:
         if lane is None:
             return
         await lane.call("basic_qos", prefetch_count=self._prefetch)
-        answer = await lane.call("basic_consume", self._names.queue, self._on_message, arguments=self._arguments)
+        answer = await lane.call(
+            "basic_consume", self._names.queue, self._on_message, arguments=self._arguments
+        )
         self._tag = answer.consumer_tag
 
     def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
         headers = properties.headers or {}
         lost = headers.get("x-delivery-count", 0)
         delivery = Delivery(
-            body, properties.message_id or "", properties.priority, headers.get(RECORD_HEADER), lost, method.delivery_tag
+            body,
+            properties.message_id or "",
+            properties.priority,
+            headers.get(RECORD_HEADER),
+            lost,
+            method.delivery_tag,
         )
         self._held[delivery.tag] = delivery
         self._order.append(delivery.tag)
@@ -221,5 +228,3 @@ class Consuming:
 
 def _identity(delivery: Delivery) -> _Identity:
     return delivery.id or delivery.body.hex(), delivery.record
-
-

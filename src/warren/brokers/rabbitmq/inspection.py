@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 async def inspect(link: Link, management: Management, names: Names, shown: str) -> list[Finding]:
     """Findings, the most basic first."""
     findings = [Finding(ok=True, text=f"{shown} answers: RabbitMQ {link.version_text}")]
-    findings += [Finding(ok=False, text=f"this version {lack}; 4.3 does better") for lack in topology.lacks(link.version)]
+    findings += [
+        Finding(ok=False, text=f"this version {lack}; 4.3 does better")
+        for lack in topology.lacks(link.version)
+    ]
     try:
         findings += _alarms(await management.nodes())
         queues = await management.queues()
     except BrokerError as error:
-        return [*findings, Finding(ok=False, text=f"arguments, alarms and consumers cannot be checked: {error}")]
+        return [
+            *findings,
+            Finding(ok=False, text=f"arguments, alarms and consumers cannot be checked: {error}"),
+        ]
     rungs = [length for name in queues if (length := names.rung_length(name)) is not None]
     findings += _arguments(topology.queue_arguments(names, link.version, rungs), queues, names.queue)
     if names.queue in queues:
@@ -37,14 +43,20 @@ def _alarms(nodes: list[dict[str, Any]]) -> list[Finding]:
         for kind in ("mem", "disk_free")
         if node.get(f"{kind}_alarm")
     ]
-    return [Finding(ok=False, text=text) for text in raised] or [Finding(ok=True, text="no memory or disk alarm")]
+    return [Finding(ok=False, text=text) for text in raised] or [
+        Finding(ok=True, text="no memory or disk alarm")
+    ]
 
 
-def _arguments(wanted: dict[str, dict[str, Any]], queues: dict[str, dict[str, Any]], queue: str) -> list[Finding]:
+def _arguments(
+    wanted: dict[str, dict[str, Any]], queues: dict[str, dict[str, Any]], queue: str
+) -> list[Finding]:
     findings = []
     for name, arguments in wanted.items():
         if name not in queues:
-            findings.append(Finding(ok=False, text=f"queue {name!r} does not exist; create it with `warren setup`"))
+            findings.append(
+                Finding(ok=False, text=f"queue {name!r} does not exist; create it with `warren setup`")
+            )
             continue
         current = queues[name].get("arguments", {})
         differing = [
@@ -53,7 +65,9 @@ def _arguments(wanted: dict[str, dict[str, Any]], queues: dict[str, dict[str, An
             if current.get(key) != arguments.get(key)
         ]
         findings += [
-            Finding(ok=False, text=f"queue {name!r}: {text}; `warren delete --queue {queue}` and set it up anew")
+            Finding(
+                ok=False, text=f"queue {name!r}: {text}; `warren delete --queue {queue}` and set it up anew"
+            )
             for text in differing
         ] or [Finding(ok=True, text=f"queue {name!r} is as wanted")]
     return findings
@@ -61,4 +75,6 @@ def _arguments(wanted: dict[str, dict[str, Any]], queues: dict[str, dict[str, An
 
 def _workers(consumers: list[dict[str, Any]]) -> Finding:
     peers = sorted({str(consumer.get("channel_details", {}).get("peer_host", "?")) for consumer in consumers})
-    return Finding(ok=True, text=f"{len(consumers)} workers consume" + (f", from {', '.join(peers)}" if peers else ""))
+    return Finding(
+        ok=True, text=f"{len(consumers)} workers consume" + (f", from {', '.join(peers)}" if peers else "")
+    )

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import re
 import ssl
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -67,6 +69,7 @@ class Link:
         self._on_lost = on_lost
         self._connection: AsyncioConnection | None = None
         self._is_closing = False
+        self._closed: asyncio.Future[None] | None = None
         self.blocked: str | None = None
         self.version: tuple[int, ...] = ()
         self.version_text = ""
@@ -113,7 +116,7 @@ class Link:
         if self._connection is None or not self._connection.is_open:
             raise BrokerUnreachable(f"the connection to {self._address.shown} is closed")
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
-        channel = self._connection.channel(on_open_callback=lambda c: opened.done() or opened.set_result(c))
+        channel = self._connection.channel(on_open_callback=partial(_resolve, opened))
         lane = Lane(channel, self._translate, on_close)
         lane.waiting.add(opened)
         await opened
@@ -126,17 +129,14 @@ class Link:
         if self._connection and self._connection.is_open:
             self._closed = asyncio.get_running_loop().create_future()
             self._connection.close()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     await self._closed
-            except TimeoutError:
-                pass
 
     def _on_close(self, _: object, error: BaseException) -> None:
         if self._is_closing:
-            closed = getattr(self, "_closed", None)
-            if closed and not closed.done():
-                closed.set_result(None)
+            if self._closed:
+                _resolve(self._closed)
         else:
             self._on_lost(self._translate(error))
 
@@ -153,7 +153,10 @@ class Link:
         parameters.heartbeat = HEARTBEAT if parameters.heartbeat is None else parameters.heartbeat
         parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
         parameters.connection_attempts = 1
-        parameters.client_properties = {"product": "warren", "connection_name": f"warren {self._address.queue}"}
+        parameters.client_properties = {
+            "product": "warren",
+            "connection_name": f"warren {self._address.queue}",
+        }
         if self._address.broker.startswith("amqps:") and parameters.ssl_options is None:
             context = ssl.create_default_context()
             parameters.ssl_options = pika.SSLOptions(context, parameters.host)
@@ -186,9 +189,10 @@ class Lane:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.waiting.add(answer)
         try:
-            getattr(self.channel, method)(
-                *args, **kwargs, callback=lambda frame: answer.done() or answer.set_result(frame)
-            )
+            getattr(self.channel, method)(*args, **kwargs, callback=partial(_resolve, answer))
+            # pika rejects what still comes for a cancelled consumer, and on RabbitMQ 4.3 a reject counts as a failed
+            # delivery. We take it as any other delivery instead, to be run or handed back.
+            self.channel._cancelled.clear()  # noqa: SLF001 - there is no public way
             frame = await answer
         except pika_errors.AMQPError as error:
             raise self.error or self._translate(error) from error
@@ -209,8 +213,8 @@ class Lane:
         """Close the channel; harmless when it is closed."""
         self._on_close = None
         if self.is_open:
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.channel.add_on_close_callback(lambda *_: done.done() or done.set_result(None))
+            done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self.channel.add_on_close_callback(partial(_resolve, done))
             self.channel.close()
             await done
 
@@ -223,11 +227,18 @@ class Lane:
             self._on_close(self.error)
 
 
+def _resolve(future: asyncio.Future[Any], answer: Any = None, *_: object) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
 def translate(error: BaseException | str, address: Address) -> BrokerError:
     """What pika raised, as one of our errors, in a sentence that holds no secret."""
     for cause in _causes(error):
         if isinstance(cause, pika_errors.ProbableAuthenticationError | pika_errors.AuthenticationError):
-            return AccessRefused(f"{address.shown} refuses user {address.credentials[0]!r}: wrong name or password")
+            return AccessRefused(
+                f"{address.shown} refuses user {address.credentials[0]!r}: wrong name or password"
+            )
         if isinstance(cause, pika_errors.ProbableAccessDeniedError):
             return AccessRefused(
                 f"{address.shown} refuses virtual host {address.vhost!r} to user {address.credentials[0]!r}"
@@ -243,7 +254,7 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
 
 def _causes(error: object) -> list[object]:
     """An error and those it wraps, the innermost first: pika nests what went wrong while connecting."""
-    nested = [inner for inner in getattr(error, "exceptions", ()) or ()]
+    nested = list(getattr(error, "exceptions", ()) or ())
     if isinstance(inner := getattr(error, "exception", None), BaseException):
         nested.append(inner)
     return [cause for inner in nested for cause in _causes(inner)] + [error]
@@ -252,14 +263,18 @@ def _causes(error: object) -> list[object]:
 def _by_code(code: int, text: str, address: Address) -> BrokerError:
     match code:
         case 403:
-            return AccessRefused(f"{address.shown} refuses this to user {address.credentials[0]!r}: {_plain(text)}")
+            return AccessRefused(
+                f"{address.shown} refuses this to user {address.credentials[0]!r}: {_plain(text)}"
+            )
         case 404:
             return QueueMissing(
                 f"queue {address.queue!r} is not, or not wholly, on {address.shown}: {_plain(text)}; "
                 "publish tasks, or create it with `warren setup`"
             )
         case 406 if size := re.search(r"message size (\d+) is larger than configured max size (\d+)", text):
-            return MessageTooLarge(f"a message of {size[1]} bytes is too large: {address.shown} takes {size[2]}")
+            return MessageTooLarge(
+                f"a message of {size[1]} bytes is too large: {address.shown} takes {size[2]}"
+            )
         case 406 if "inequivalent arg" in text:
             return _mismatch(text, address)
         case 530:
@@ -268,7 +283,9 @@ def _by_code(code: int, text: str, address: Address) -> BrokerError:
 
 
 def _mismatch(text: str, address: Address) -> QueueMismatch:
-    found = re.search(r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*received (.+) but current is (.+)", text)
+    found = re.search(
+        r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*received (.+) but current is (.+)", text
+    )
     if not found:
         return QueueMismatch(_plain(text))
     argument, kind, name, wanted, current = found.groups()

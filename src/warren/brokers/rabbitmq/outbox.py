@@ -21,7 +21,7 @@ _PERSISTENT: Final = 2
 Then = "Callable[[BrokerError | None], None]"
 
 
-class Refused(BrokerError):
+class Refused(BrokerError):  # noqa: N818 - reads as what it is
     """The broker could not take a message just now."""
 
 

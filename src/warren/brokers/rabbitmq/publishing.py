@@ -55,7 +55,9 @@ class Publishing:
         """No channel will come."""
         if isinstance(error, MessageTooLarge) and self._unconfirmed:
             largest = max(self._unconfirmed.values(), key=lambda message: len(message.body))
-            error = MessageTooLarge(f"task {largest.id!r}: {error}; pass a reference to large data instead of the data")
+            error = MessageTooLarge(
+                f"task {largest.id!r}: {error}; pass a reference to large data instead of the data"
+            )
         self.error = error
         self._bell.ring()
 

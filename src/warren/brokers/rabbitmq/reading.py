@@ -35,7 +35,7 @@ async def stream_end(link: Link, stream: str) -> int:
     lane = await link.lane()
     end = 0
 
-    def on_message(_: object, method: Any, properties: Any, __: bytes) -> None:
+    def on_message(_: object, __: object, properties: Any, ___: bytes) -> None:
         nonlocal end
         end = properties.headers["x-stream-offset"] + 1
 
