@@ -196,7 +196,7 @@ class Supervisor:
         while not self._is_idle:
             await asyncio.sleep(TICK)
             end = time.monotonic() + seconds
-        while self._is_idle and time.monotonic() < end and not self._is_complete():
+        while self._is_idle and time.monotonic() < end and not self._is_complete():  # noqa: ASYNC110 - likewise
             await asyncio.sleep(TICK)
 
     @property

@@ -1,0 +1,37 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := .warren/codestats
+
+.PHONY: help demo test lint bench clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+demo: $(READY) ## Measure the standard library's code; BROKER=amqp://... does it on RabbitMQ
+	@WARREN_BROKER='$(or $(BROKER),embedded)' $(BIN)/python examples/codestats/demo.py $(DEMO)
+
+lint: $(READY) ## Style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint ## Everything, on a RabbitMQ of its own
+ifdef WARREN_TEST_BROKER
+	$(BIN)/pytest
+else
+	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest
+endif
+
+bench: $(READY) ## Speed and memory, on a RabbitMQ of its own
+	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/python -m benchmarks.bench
+
+clean: ## Remove what was installed and made
+	rm -rf .venv .warren .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,5 @@
+"""`python -m warren`."""
+
+from warren.cli import main
+
+main()
