@@ -7,6 +7,7 @@ import sysconfig
 from pathlib import Path
 
 QUEUE = "codestats"
+URGENT = 100
 WARREN = [sys.executable, "-m", "warren"]
 
 
@@ -18,7 +19,9 @@ def main() -> int:
     print(f"{count} files of the standard library, one task each: {tasks}", flush=True)
     subprocess.run([*WARREN, "delete", "--yes", "--queue", QUEUE], check=True, stderr=subprocess.DEVNULL)
     app = Path(__file__).with_name("app.py")
-    run = subprocess.run([*WARREN, "run", str(app), str(tasks), "-o", str(results), "--queue", QUEUE], check=False)
+    run = subprocess.run(
+        [*WARREN, "run", str(app), str(tasks), "-o", str(results), "--queue", QUEUE], check=False
+    )
     some_failed = 1  # as expected: some of the library's own test files do not parse
     if run.returncode not in (0, some_failed):
         return run.returncode
@@ -36,7 +39,7 @@ def write_tasks(target: Path) -> int:
     files.sort(key=lambda path: -path.stat().st_size)
     with target.open("w") as lines:
         for rank, path in enumerate(files):
-            kind, priority = ("urgent", 9) if rank < 100 else ("normal", 5)
+            kind, priority = ("urgent", 9) if rank < URGENT else ("normal", 5)
             task = {
                 "id": str(path.relative_to(library)),
                 "type": kind,

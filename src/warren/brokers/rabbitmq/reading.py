@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,27 +23,42 @@ if TYPE_CHECKING:
 _PREFETCH: Final = 2000
 # More than a chunk of a stream ever holds, so that a whole one is delivered at once.
 _CHUNK: Final = 60_000
+_EMPTY: Final = 0.5
+_SOME_TIME: Final = 30.0
+_QUIET: Final = 0.03
 _IDLE: Final = 0.5
 _BUSY_FOR: Final = 60.0
 
 
 async def stream_end(link: Link, stream: str) -> int:
-    """How many messages a stream holds, now: its own count is some seconds old.
+    """How many messages a stream holds, now: the count that the broker tells is up to five seconds old (seen).
 
-    The last chunk is delivered at once, and the answer to a call that follows on the same channel comes after it.
+    A consumer that begins at the last chunk is sent that chunk at once. When nothing comes although the broker has
+    had its time, the stream is empty.
     """
     lane = await link.lane()
+    bell = Bell()
     end = 0
 
     def on_message(_: object, __: object, properties: Any, ___: bytes) -> None:
         nonlocal end
         end = properties.headers["x-stream-offset"] + 1
+        bell.ring()
 
     await lane.call("basic_qos", prefetch_count=_CHUNK)
     await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "last"})
-    await lane.call("queue_declare", stream, passive=True)
+    told: int = (await lane.call("queue_declare", stream, passive=True)).message_count
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SOME_TIME if told else _EMPTY):
+            await bell.wait_for(lambda: end > 0)
+    if end:
+        found = 0
+        while found != end:
+            found = end
+            await asyncio.sleep(_QUIET)
+            await lane.call("queue_declare", stream, passive=True)
     await lane.close()
-    return end
+    return max(end, told)
 
 
 async def read_stream(link: Link, stream: str, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
@@ -73,7 +88,7 @@ async def read_stream(link: Link, stream: str, *, follow: bool) -> AsyncIterator
     lane = await link.lane(on_close)
     await lane.call("basic_qos", prefetch_count=_PREFETCH)
     await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "first"})
-    while follow or seen < end or seen < (end := await stream_end(link, stream)):
+    while rows or follow or seen < end or seen < (end := await stream_end(link, stream)):
         try:
             async with asyncio.timeout(_IDLE if follow else None):
                 await bell.wait_for(has_news)

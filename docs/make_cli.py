@@ -1,0 +1,33 @@
+"""Writes `cli.md` from the commands themselves: `python docs/make_cli.py > docs/cli.md`."""
+
+import sys
+
+import click
+import typer
+
+from warren.cli.main import app
+
+
+def reference() -> str:
+    """Every command's help, one section each."""
+    command = typer.main.get_command(app)
+    parts = [
+        "# Command line",
+        "",
+        "Made from the commands themselves by `python docs/make_cli.py > docs/cli.md`.",
+    ]
+    for path, leaf in _leaves(command, "warren"):
+        context = typer.Context(leaf, info_name=path, terminal_width=100, max_content_width=100)
+        parts += ["", f"## {path}", "", "```", leaf.get_help(context).strip(), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def _leaves(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        return [(path, command)]
+    return [leaf for name, child in children.items() for leaf in _leaves(child, f"{path} {name}")]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

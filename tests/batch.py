@@ -1,0 +1,80 @@
+"""Small batches for tests: declare, publish, work, read."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from warren.brokers import Message, connect
+from warren.failures import read
+from warren.retries import RetryPolicy, ladder
+from warren.tasks import Failure, Task, encode
+from warren.worker.frames import ChildSettings
+from warren.worker.supervisor import Exit, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from warren.settings import Address
+
+APP = str(Path(__file__).parent / "conformance" / "apps.py")
+RUNGS = ladder([RetryPolicy(3, 0.05), RetryPolicy(12, 0.001)])
+PATIENCE = 60.0
+
+
+def task(type_: str, id_: str, priority: int = 5, **data: object) -> Message:
+    """A valid task."""
+    return Message(encode(Task(id_, type_, data, priority)), id_, priority)
+
+
+async def publish(address: Address, messages: Sequence[Message]) -> None:
+    """Declare the queue and publish."""
+    async with connect(address) as broker:
+        await broker.declare(RUNGS)
+        await broker.publish(messages)
+        await broker.flush()
+        assert broker.confirmed == len(messages)
+
+
+async def drain(
+    address: Address, *, settings: ChildSettings | None = None, processes: int = 1, **more: Any
+) -> Exit:
+    """One worker until nothing is left."""
+    async with connect(address) as broker:
+        supervisor = Supervisor(
+            broker, settings or ChildSettings(APP), processes=processes, drain=True, **more
+        )
+        await supervisor.start()
+        async with asyncio.timeout(PATIENCE):
+            return await supervisor.run()
+
+
+async def results(address: Address) -> list[dict[str, Any]]:
+    """Every row, duplicates included."""
+    async with connect(address) as broker:
+        return [msgspec.json.decode(row) async for rows in broker.results() for row in rows]
+
+
+async def failures(address: Address) -> dict[str, Failure]:
+    """Every failure by task id."""
+    async with connect(address) as broker:
+        return {found.task_id: found async for found in read(broker)}
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a fact."""
+    async with asyncio.timeout(PATIENCE):
+        while not await is_so():
+            await asyncio.sleep(0.02)
+
+
+async def until_written(path: Path, lines: int) -> None:
+    """Wait until handlers have written so many lines to a file."""
+
+    async def has_lines() -> bool:
+        return path.exists() and len(path.read_text().splitlines()) >= lines
+
+    await eventually(has_lines)

@@ -1,0 +1,58 @@
+"""The brokers that tests talk to: a file of their own, and a real RabbitMQ."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.rabbitmq_server import RabbitMQ
+from warren.brokers import connect
+from warren.settings import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[tuple[str, str]]:
+    """URL and management URL of a RabbitMQ; without one the tests fail with a sentence that says how to get it."""
+    url = os.environ.get("WARREN_TEST_BROKER")
+    if url:
+        yield url, os.environ.get("WARREN_TEST_MANAGEMENT", "")
+        return
+    with RabbitMQ() as server:
+        yield server.url, server.management_url
+
+
+@pytest.fixture
+def rabbit_address(rabbitmq: tuple[str, str]) -> Iterator[Address]:
+    """A queue of the test's own on RabbitMQ, not yet declared."""
+    url, management = rabbitmq
+    address = Address(url, f"test-{uuid.uuid4().hex[:12]}", management or None)
+    yield address
+    asyncio.run(_delete(address))
+
+
+@pytest.fixture
+def sqlite_address(tmp_path: Path) -> Address:
+    """A queue of the test's own in a file, not yet declared."""
+    return Address(f"sqlite:{tmp_path / 'queue.db'}", "test")
+
+
+@pytest.fixture(params=["sqlite", "rabbitmq"])
+def address(request: pytest.FixtureRequest) -> Address:
+    """A queue of the test's own, on each broker in turn."""
+    found: Address = request.getfixturevalue(
+        "sqlite_address" if request.param == "sqlite" else "rabbit_address"
+    )
+    return found
+
+
+async def _delete(address: Address) -> None:
+    async with connect(address) as broker:
+        await broker.delete()
