@@ -1,8 +1,8 @@
 """Writes `cli.md` from the commands themselves: `python docs/make_cli.py > docs/cli.md`."""
 
 import sys
+from typing import Any
 
-import click
 import typer
 
 from warren.cli.main import app
@@ -10,7 +10,7 @@ from warren.cli.main import app
 
 def reference() -> str:
     """Every command's help, one section each."""
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     parts = [
         "# Command line",
         "",
@@ -22,7 +22,7 @@ def reference() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _leaves(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+def _leaves(command: Any, path: str) -> list[tuple[str, Any]]:
     children = getattr(command, "commands", None)
     if children is None:
         return [(path, command)]

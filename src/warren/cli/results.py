@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, finish, say
+from warren.cli.printing import EXIT_FAILED, finish, guarded, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
@@ -29,7 +29,9 @@ def results(
 
     Example: warren results -o results.csv --queue images
     """
-    raise typer.Exit(finish(_results(Address(broker, queue, management), output, form, follow)))
+    with guarded():
+        address = Address(broker, queue, management)
+    raise typer.Exit(finish(_results(address, output, form, follow)))
 
 
 async def _results(address: Address, output: str, form: str | None, follow: bool) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, rate, say, status_line
+from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, rate, say, status_line
 from warren.errors import BrokerUnreachable
 from warren.monitor import Monitor, Status
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -31,7 +31,9 @@ def status(
 
     Example: warren status --watch --queue images
     """
-    code = finish(_status(Address(broker, queue, management), watch, as_json))
+    with guarded():
+        address = Address(broker, queue, management)
+    code = finish(_status(address, watch, as_json))
     raise typer.Exit(code)
 
 

@@ -227,9 +227,11 @@ class Pool:
             if child is None or child.is_retiring:
                 break
             room = (child.slots if child.is_slow else limit) - child.held
+            if self._max_tasks is not None:
+                room = min(room, self._max_tasks - child.done - child.held)
             if room <= 0:
                 break
-            share = max(1, min(room // 2, len(runs) // len(self._children)))
+            share = max(1, min((room + 1) // 2, len(runs) // len(self._children)))
             for _ in range(min(share, len(runs), share if most is None else most - given)):
                 child.give(runs.popleft(), now)
                 given += 1

@@ -1,0 +1,234 @@
+"""The command as a whole: real processes, exit codes, one sentence for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from docs.make_cli import reference
+from tests.batch import APP, until_written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WARREN = [sys.executable, "-m", "warren"]
+
+
+class Place:
+    """A directory to run commands in, on the embedded broker."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("WARREN_")
+        }
+
+    def warren(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*WARREN, *words],
+            cwd=self.path,
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*WARREN, *words], cwd=self.path, env=self.environment, stderr=subprocess.PIPE, text=True
+        )
+
+    def tasks(self, tasks: Sequence[object], name: str = "tasks.jsonl") -> str:
+        (self.path / name).write_text("".join(json.dumps(task) + "\n" for task in tasks))
+        return name
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_run_ends_with_a_line_that_accounts_for_every_task(place: Place) -> None:
+    tasks = [{"type": "echo", "data": {"number": n}} for n in range(20)] + [{"type": "permanent"}]
+
+    done = place.warren("run", APP, place.tasks(tasks), "-o", "out.jsonl")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "21 tasks: 20 completed, 1 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
+    assert "failed, permanent: 1" in done.stderr
+    rows = [json.loads(line) for line in (place.path / "out.jsonl").read_text().splitlines()]
+    assert {row["task_id"]: row["value"][0] for row in rows} == {f"tasks-{n + 1}": n for n in range(20)}
+
+
+def test_second_run_does_nothing_twice(place: Place) -> None:
+    file = place.tasks([{"type": "echo"}] * 5)
+    assert place.warren("run", APP, file, "-o", "out.jsonl").returncode == 0
+
+    again = place.warren("run", APP, file, "-o", "again.jsonl")
+
+    assert again.returncode == 0
+    assert "5 of these tasks had ended before" in again.stderr
+    assert (place.path / "again.jsonl").read_text() == (place.path / "out.jsonl").read_text()
+
+
+async def test_interrupted_run_says_how_to_go_on_and_does(place: Place) -> None:
+    gate, log = place.path / "gate", place.path / "log"
+    file = place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}] * 3)
+    running = place.begin("run", APP, file, "-o", "out.jsonl", "--processes", "1")
+    await until_written(log, 1)
+    running.send_signal(signal.SIGINT)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert not (place.path / "out.jsonl").exists()
+    hint = re.search(r"go on with: warren (run .*)", errors)
+    assert hint
+    gate.touch()
+
+    done = place.warren(*hint[1].split())
+
+    assert done.returncode == 0, done.stderr
+    assert "3 tasks: 3 completed, 0 failed, 0 missing" in done.stderr
+
+
+def test_each_verb_on_its_own(place: Place) -> None:
+    tasks = [{"type": "echo"}, {"type": "fail", "id": "bad", "data": {"message": "\x1b[31mred"}}]
+    assert place.warren("publish", place.tasks(tasks)).returncode == 0
+    assert place.warren("work", APP, "--drain").returncode == 0
+
+    status = json.loads(place.warren("status", "--json").stdout)
+    assert (status["ready"], status["completed"], status["failed"], status["progress"]) == (0, 1, 1, 1)
+    assert place.warren("status", "--watch").returncode == 1
+    table = place.warren("results", "-o", "-", "--format", "csv")
+    assert table.stdout.startswith("task_id,type,status,value,")
+    assert "\ntasks-1,echo,completed," in table.stdout
+    assert json.loads(place.warren("results", "--format", "json").stdout)[0]["task_id"] == "tasks-1"
+    assert "exhausted" in place.warren("failures", "list").stdout
+    shown = place.warren("failures", "show", "bad").stdout
+    assert "attempt 4:" in shown
+    assert "\x1b" not in shown
+    assert place.warren("failures", "export", "-o", "failures.jsonl").returncode == 0
+    assert json.loads((place.path / "failures.jsonl").read_text())["task"]["id"] == "bad"
+    assert "1 failures are tasks again" in place.warren("failures", "retry", "bad").stderr
+    assert place.warren("work", APP, "--drain").returncode == 0
+    assert "1 failures discarded" in place.warren("failures", "discard", "--yes").stderr
+    assert place.warren("doctor").returncode == 0
+    assert place.warren("purge", "--yes").returncode == 0
+    assert place.warren("delete", "--yes").returncode == 0
+    assert place.warren("status").returncode == 3
+
+
+def test_command_as_handler(place: Place) -> None:
+    script = place.path / "handler.py"
+    script.write_text(
+        "import json, sys\ntask = json.load(sys.stdin)\n"
+        "if task['type'] == 'bad': sys.exit('cannot') if False else (print('cannot', file=sys.stderr), sys.exit(65))\n"
+        "print(json.dumps(task['data']['n'] * 2))\n"
+    )
+    place.warren(
+        "publish", "-", text='{"type": "a", "id": "a", "data": {"n": 4}}\n{"type": "bad", "id": "b"}\n'
+    )
+
+    done = place.warren("work", "--exec", f"{sys.executable} {script}", "--drain")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(place.warren("results").stdout)["value"] == 8
+    listed = json.loads(place.warren("failures", "list", "--json").stdout)
+    assert (listed["reason"], listed["example_message"]) == ("permanent", "exit code 65: cannot")
+
+
+async def test_sigterm_ends_a_worker_with_75_and_hands_back(place: Place) -> None:
+    gate, log = place.path / "gate", place.path / "log"
+    place.warren("publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}]))
+    worker = place.begin("work", APP, "--grace", "0")
+    await until_written(log, 1)
+    worker.terminate()
+    worker.communicate(timeout=60)
+    assert worker.returncode == 75
+    assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
+
+
+async def test_killed_worker_loses_nothing(place: Place) -> None:
+    gate, log = place.path / "gate", place.path / "log"
+    place.warren(
+        "publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}] * 4)
+    )
+    worker = place.begin("work", APP, "--processes", "2")
+    await until_written(log, 2)
+    worker.kill()
+    worker.communicate(timeout=60)
+    gate.touch()
+
+    assert place.warren("work", APP, "--drain").returncode == 0
+
+    done = place.warren("results", "-o", "out.jsonl")
+    assert "4 tasks: 4 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["run", "nowhere.py", "tasks.jsonl"], 2, "app file 'nowhere.py' does not exist"),
+        (["work", "nowhere.py"], 78, "app file 'nowhere.py' does not exist"),
+        (["work", APP], 78, "queue 'work-queue' does not exist"),
+        (["work"], 2, "give either an app or --exec CMD"),
+        (["work", "--exec", "no-such-command"], 78, "does not exist or is not executable"),
+        (["status"], 3, "queue 'work-queue' does not exist"),
+        (["publish", "nowhere.jsonl"], 2, "nowhere.jsonl cannot be read: No such file or directory"),
+        (["publish", "bad.jsonl"], 2, "bad.jsonl, line 2: this is no JSON"),
+        (["publish", "data.csv"], 2, "say the tasks' type with --type"),
+        (["run", APP, "tasks.jsonl", "-o", "no/such/out.jsonl"], 2, "no/such/out.jsonl cannot be written"),
+        (["results", "--format", "xml"], 2, "there is no format 'xml'"),
+        (["status", "--queue", "a b"], 2, "queue name 'a b' is not allowed"),
+        (["status", "--broker", "ftp://x"], 2, "the broker's address has the scheme 'ftp'"),
+        (["status", "--broker", "amqp://127.0.0.1:1"], 3, "cannot be reached"),
+        (["status", "--broker", "sqlite:bad.jsonl"], 3, "no SQLite database"),
+        (["failures", "retry", "--data", "{}"], 2, "name its id"),
+    ],
+)
+def test_mistakes_give_one_sentence(place: Place, words: list[str], code: int, sentence: str) -> None:
+    place.tasks([{"type": "echo"}])
+    (place.path / "bad.jsonl").write_text('{"type": "echo"}\nnope\n' + "x" * 2000)
+    (place.path / "data.csv").write_text("a\n1\n")
+
+    done = place.warren(*words)
+
+    assert sentence in done.stderr
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_skipped_lines_are_counted(place: Place) -> None:
+    (place.path / "bad.jsonl").write_text('{"type": "echo"}\nnope\n{"type": "echo"}\n')
+    done = place.warren("publish", "bad.jsonl", "--skip-invalid")
+    assert done.returncode == 0
+    assert "2 tasks published" in done.stderr
+    assert "1 invalid lines left out" in done.stderr
+
+
+def test_stopped_publish_goes_on_from_its_line(place: Place) -> None:
+    (place.path / "bad.jsonl").write_text('{"type": "echo"}\n{"type": "echo"}\nnope\n')
+    done = place.warren("publish", "bad.jsonl")
+    assert "2 tasks are confirmed; go on with: warren publish bad.jsonl --start-line 3" in done.stderr
+
+
+def test_reference_is_up_to_date() -> None:
+    kept = Path(__file__).parents[2] / "docs" / "cli.md"
+    assert reference() == kept.read_text()
+
+
+def test_every_command_has_an_example() -> None:
+    sections = reference().split("\n## ")[1:]
+    assert len(sections) > 12
+    assert [section.split("\n")[0] for section in sections if "Example: warren" not in section] == []

@@ -1,0 +1,197 @@
+"""What breaks between a worker and a RabbitMQ, and what becomes of the tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import uuid
+from typing import TYPE_CHECKING
+
+import pika
+import pytest
+
+from tests.batch import APP, RUNGS, drain, failures, publish, results, task, until_written
+from tests.rabbitmq_server import RabbitMQ
+from warren.brokers import connect
+from warren.errors import AccessRefused, QueueMismatch
+from warren.settings import Address
+from warren.tasks import Task
+from warren.worker.frames import ChildSettings
+from warren.worker.supervisor import Exit, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    """A RabbitMQ that may be broken; its consumer timeout is shorter than a task."""
+    with RabbitMQ(extra_config="consumer_timeout = 5000\n") as server:
+        yield server
+
+
+@pytest.fixture
+def breakable(server: RabbitMQ) -> Address:
+    return Address(server.url, f"test-{uuid.uuid4().hex[:12]}", server.management_url)
+
+
+async def test_running_task_survives_a_cut_connection(rabbit_address: Address, tmp_path: Path) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(rabbit_address, [task("wait_for", f"t{n}", file=str(gate), log=str(log)) for n in range(3)])
+    async with connect(rabbit_address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 2)
+        _cut(broker)
+        gate.touch()
+        assert await running is Exit.DRAINED
+
+    rows = await results(rabbit_address)
+    assert sorted(row["task_id"] for row in rows) == ["t0", "t1", "t2"]
+    assert {row["attempts"] for row in rows} == {1}
+    assert len(log.read_text().splitlines()) == 3  # none ran twice
+
+
+async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) -> None:
+    await publish(rabbit_address, [task("echo", f"t{n}", number=n) for n in range(6000)])
+    async with connect(rabbit_address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        for after in (500, 2000, 4000):
+            while supervisor.settled["completed"] < after:
+                await asyncio.sleep(0.01)
+            _cut(broker)
+        assert await running is Exit.DRAINED
+
+    rows = await results(rabbit_address)
+    assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(6000)}
+    assert await failures(rabbit_address) == {}
+
+
+async def test_broker_killed_and_restarted_under_load_loses_nothing(
+    server: RabbitMQ, breakable: Address
+) -> None:
+    await publish(breakable, [task("echo", f"t{n}", number=n) for n in range(6000)])
+    async with connect(breakable) as broker:
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        while supervisor.settled["completed"] < 500:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        assert await running is Exit.DRAINED
+
+    rows = await results(breakable)
+    assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(6000)}
+    assert await failures(breakable) == {}
+
+
+async def test_publisher_goes_on_after_a_broker_restart(server: RabbitMQ, breakable: Address) -> None:
+    async with connect(breakable) as broker:
+        await broker.declare(RUNGS)
+        await broker.publish([task("echo", f"a{n}") for n in range(1000)])
+        await asyncio.to_thread(server.kill)
+        await broker.publish([task("echo", f"b{n}") for n in range(1000)])
+        await asyncio.to_thread(server.start)
+        await broker.flush()
+        assert broker.confirmed == 2000
+
+    await drain(breakable)
+
+    rows = await results(breakable)
+    assert {row["task_id"] for row in rows} == {f"{part}{n}" for part in "ab" for n in range(1000)}
+
+
+async def test_task_may_run_longer_than_the_consumer_timeout(breakable: Address) -> None:
+    await publish(breakable, [task("sleep_async", "t", seconds=9)])
+
+    await drain(breakable)
+
+    (row,) = await results(breakable)
+    assert (row["task_id"], row["attempts"]) == ("t", 1)
+
+
+async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_path: Path) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    waiting = [task("wait_for", f"w{n}", 9, file=str(gate), log=str(log)) for n in range(4)]
+    await publish(rabbit_address, [*waiting, *(task("echo", f"t{n}") for n in range(200))])
+    words = [sys.executable, "-m", "warren", "work", APP, "--processes", "2", "--queue", rabbit_address.queue]
+    workers = [
+        subprocess.Popen(words, env={"WARREN_BROKER": rabbit_address.broker}, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - it is waited for below
+        for _ in range(2)
+    ]
+    await until_written(log, 4)
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+    gate.touch()
+
+    await drain(rabbit_address)
+
+    rows = await results(rabbit_address)
+    assert {row["task_id"] for row in rows} == {f"w{n}" for n in range(4)} | {f"t{n}" for n in range(200)}
+    by_id = {row["task_id"]: row for row in rows}
+    assert {by_id[f"w{n}"]["attempts"] for n in range(4)} == {2}
+    assert by_id["w0"]["history"][0]["error"] == "WorkerLost"
+
+
+async def test_other_arguments_are_named_with_the_way_out(rabbit_address: Address) -> None:
+    with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as connection:
+        connection.channel().queue_declare(
+            rabbit_address.queue, durable=True, arguments={"x-queue-type": "quorum", "x-delivery-limit": 7}
+        )
+    async with connect(rabbit_address) as broker:
+        with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 5.*warren delete"):
+            await broker.declare(RUNGS)
+
+
+async def test_wrong_password_is_refused_without_repeating_it(rabbit_address: Address) -> None:
+    broker = rabbit_address.broker.replace("@", "wrong@")
+    with pytest.raises(AccessRefused, match="wrong name or password") as caught:
+        async with connect(Address(broker, rabbit_address.queue)):
+            pass
+    assert rabbit_address.credentials[1] not in str(caught.value)
+
+
+async def test_plain_amqp_producer_and_consumer(rabbit_address: Address) -> None:
+    async with connect(rabbit_address) as broker:
+        await broker.declare(RUNGS)
+    with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish(
+            rabbit_address.queue, "work", json.dumps({"id": "a", "type": "echo"}).encode(), mandatory=True
+        )
+        properties = pika.BasicProperties(message_id="b", priority=9)
+        channel.basic_publish("", rabbit_address.queue, b'{"type": "whole"}', properties, mandatory=True)
+
+    await drain(rabbit_address)
+
+    rows = {row["task_id"]: row["value"] for row in await results(rabbit_address)}
+    assert rows == {"a": [0, ""], "b": {"id": "b", "type": "whole", "data": {}, "priority": 9}}
+
+
+async def test_scripts_publish_and_read(rabbit_address: Address) -> None:
+    import warren
+
+    def script() -> list[object]:
+        broker, queue = rabbit_address.broker, rabbit_address.queue
+        count = warren.publish((Task(f"t{n}", "echo") for n in range(10)), broker=broker, queue=queue)
+        assert count == 10
+        asyncio.run(drain(rabbit_address))
+        return [row["task_id"] for row in warren.results(broker=broker, queue=queue)]
+
+    assert sorted(map(str, await asyncio.to_thread(script))) == sorted(f"t{n}" for n in range(10))
+
+
+def _cut(broker: object) -> None:
+    """Cut the TCP connection under the broker's feet."""
+    transport = broker._link._connection._transport  # type: ignore[attr-defined]
+    transport._sock.shutdown(socket.SHUT_RDWR)
