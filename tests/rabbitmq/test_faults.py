@@ -16,6 +16,8 @@ import pytest
 from tests.batch import APP, RUNGS, drain, failures, publish, results, task, until_written
 from tests.rabbitmq_server import RabbitMQ
 from warren.brokers import connect
+from warren.brokers.names import Names
+from warren.brokers.rabbitmq.topology import queue_arguments
 from warren.errors import AccessRefused, QueueMismatch
 from warren.settings import Address
 from warren.tasks import Task
@@ -97,7 +99,7 @@ async def test_publisher_goes_on_after_a_broker_restart(server: RabbitMQ, breaka
     async with connect(breakable) as broker:
         await broker.declare(RUNGS)
         await broker.publish([task("echo", f"a{n}") for n in range(1000)])
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.stop)
         await broker.publish([task("echo", f"b{n}") for n in range(1000)])
         await asyncio.to_thread(server.start)
         await broker.flush()
@@ -144,9 +146,9 @@ async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_
 
 async def test_other_arguments_are_named_with_the_way_out(rabbit_address: Address) -> None:
     with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as connection:
-        connection.channel().queue_declare(
-            rabbit_address.queue, durable=True, arguments={"x-queue-type": "quorum", "x-delivery-limit": 7}
-        )
+        names = Names(rabbit_address.queue)
+        arguments = queue_arguments(names, (4, 3), [])[names.queue] | {"x-delivery-limit": 7}
+        connection.channel().queue_declare(names.queue, durable=True, arguments=arguments)
     async with connect(rabbit_address) as broker:
         with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 5.*warren delete"):
             await broker.declare(RUNGS)

@@ -255,6 +255,7 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
 def _causes(error: object) -> list[object]:
     """An error and those it wraps, the innermost first: pika nests what went wrong while connecting."""
     nested = list(getattr(error, "exceptions", ()) or ())
+    nested += [argument for argument in getattr(error, "args", ()) if isinstance(argument, BaseException)]
     if isinstance(inner := getattr(error, "exception", None), BaseException):
         nested.append(inner)
     return [cause for inner in nested for cause in _causes(inner)] + [error]
