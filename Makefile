@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .warren/codestats
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,9 +29,6 @@ ifdef WARREN_TEST_BROKER
 else
 	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest
 endif
-
-bench: $(READY) ## Speed and memory, on a RabbitMQ of its own
-	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/python -m benchmarks.bench
 
 clean: ## Remove what was installed and made
 	rm -rf .venv .warren .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
