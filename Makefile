@@ -2,8 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .warren/codestats
+TASKS ?= 100000
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +30,9 @@ ifdef WARREN_TEST_BROKER
 else
 	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest
 endif
+
+bench: $(READY) ## Speed and memory on both brokers; TASKS=1000000 for the memory of a million tasks
+	$(BIN)/python -m benchmarks.run $(TASKS)
 
 clean: ## Remove what was installed and made
 	rm -rf .venv .warren .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

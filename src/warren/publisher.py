@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING, Final, Self
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Self
 
 from warren.brokers import Message, connect
+from warren.feed import Feed, chunks
 from warren.retries import RetryPolicy, ladder
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import Task, check, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
     from warren.brokers import Broker
-
-_BATCH: Final = 500
 
 
 class Publisher:
@@ -46,7 +45,7 @@ class Publisher:
     async def __aexit__(self, *exc: object) -> None:
         await self._broker.__aexit__(*exc)
 
-    async def publish(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> int:
+    async def publish(self, tasks: Iterable[Task] | AsyncIterable[Task] | Feed[Task]) -> int:
         """Publish all of them and wait until the last one is confirmed; how many that were.
 
         Raises:
@@ -58,16 +57,23 @@ class Publisher:
 def publish(tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> int:
     """Publish tasks from a script and return when every one is confirmed; how many that were.
 
+    The iterable may take its time: what it has given is published meanwhile.
+
     Raises:
         InvalidTask: One is not valid; those before it are published.
         BrokerError: The broker cannot take them.
     """
+    feed = Feed(tasks)
 
     async def run() -> int:
         async with Publisher(broker, queue) as publisher:
-            return await publisher.publish(tasks)
+            return await publisher.publish(feed)
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as thread:
+        published = thread.submit(asyncio.run, run())
+        published.add_done_callback(lambda _: feed.close())
+        feed.read()  # here, because what is iterated over may belong to this thread
+        return published.result()
 
 
 class Position:
@@ -102,38 +108,30 @@ class Position:
 
 async def publish_all(
     broker: Broker,
-    tasks: Iterable[Task] | AsyncIterable[Task],
+    tasks: Iterable[Task] | AsyncIterable[Task] | Feed[Task],
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Publish to an open broker.
+    """Publish to an open broker and wait until the last one is confirmed; how many that were.
 
     Args:
         broker: Where to.
         tasks: What.
         on_progress: Told now and then how many are published.
+
+    Raises:
+        InvalidTask: One is not valid; those before it are published.
     """
     count = 0
-    batch: list[Message] = []
     try:
-        async for task in _each(tasks):
-            batch.append(Message(encode(check(task)), task.id, task.priority))
-            if len(batch) == _BATCH:
-                count += len(batch)
-                await broker.publish(batch)
-                batch = []
+        async for chunk in chunks(tasks):
+            messages: list[Message] = []
+            try:  # what comes before an invalid task is in the list already when that raises
+                messages.extend(Message(encode(check(task)), task.id, task.priority) for task in chunk)
+            finally:
+                await broker.publish(messages)
+                count += len(messages)
                 on_progress(count)
     finally:
-        if batch:
-            await broker.publish(batch)
         await broker.flush()
-    on_progress(count + len(batch))
-    return count + len(batch)
-
-
-async def _each(tasks: Iterable[Task] | AsyncIterable[Task]) -> AsyncIterable[Task]:
-    if isinstance(tasks, AsyncIterable):
-        async for task in tasks:
-            yield task
-    else:
-        for task in tasks:
-            yield task
+    on_progress(count)
+    return count

@@ -10,6 +10,7 @@ import msgspec
 from warren.brokers import connect
 from warren.collector import Tally, collect, distinct
 from warren.errors import BrokerUnreachable
+from warren.feed import Feed
 from warren.ids import IdSet
 from warren.monitor import Monitor, Status
 from warren.publisher import Position, publish_all
@@ -130,7 +131,9 @@ class Batch:
         start = broker.confirmed
         self._publishing = asyncio.create_task(
             publish_all(
-                broker, self._fresh(lines, done), lambda _: self._position.confirm(broker.confirmed - start)
+                broker,
+                Feed(self._fresh(lines, done)).start(),
+                lambda _: self._position.confirm(broker.confirmed - start),
             )
         )
         try:

@@ -41,6 +41,18 @@ async def test_reading_uses_nothing_up(address: Address) -> None:
         assert await failures(address) == first
 
 
+async def test_more_failures_than_a_page_are_read_and_taken_out(address: Address) -> None:
+    await publish(address, [task("nobody", f"t{n}") for n in range(4500)])
+    await drain(address)
+
+    assert set(await failures(address)) == {f"t{n}" for n in range(4500)}
+    async with connect(address) as broker:
+        assert await failed_tasks.retry(broker, Choice(ids=frozenset(["t1", "t4499"]))) == 2
+        assert (await broker.counts()).ready == 2
+        assert await failed_tasks.discard(broker, Choice()) == 4498
+    assert await failures(address) == {}
+
+
 async def test_purge_empties_and_keeps_the_queue(address: Address) -> None:
     await publish(address, [task("echo", "good"), task("permanent", "bad")])
     await drain(address)

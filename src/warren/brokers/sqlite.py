@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS workers (id INTEGER PRIMARY KEY AUTOINCREMENT, lease 
 CREATE TABLE IF NOT EXISTS rungs (length INTEGER PRIMARY KEY);
 PRAGMA application_id = {_APPLICATION_ID};
 """
+_INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)"
 
 
 class SqliteBroker:
@@ -175,7 +176,7 @@ class SqliteBroker:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         await self.flush_published()
-        rows = [(m.id, m.body, m.priority, m.record and encode(m.record)) for m in messages]
+        rows = [_row(message) for message in messages]
         self._publishing = asyncio.ensure_future(self._run(self._insert, rows))
 
     async def flush(self) -> None:
@@ -197,7 +198,7 @@ class SqliteBroker:
 
     def _insert(self, rows: list[tuple[Any, ...]]) -> None:
         with self._transaction() as db:
-            db.executemany("INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)", rows)
+            db.executemany(_INSERT_TASK, rows)
         self._published += len(rows)
 
     # --- working
@@ -380,15 +381,14 @@ class SqliteBroker:
             yield [body for _, body in rows]
 
     async def failures(self) -> AsyncIterator[FailedTask]:
-        async for _, task in self._failures():
-            yield task
+        async for page in self._failures():
+            for _, task in page:
+                yield task
 
     async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
         taken = 0
-        async for seq, task in self._failures():
-            verdict = decide(task)
-            if verdict is not Verdict.KEEP:
-                taken += await self._run(self._take_out, seq, verdict)
+        async for page in self._failures():
+            taken += await self._run(self._take_out, [(seq, decide(task)) for seq, task in page])
         return taken
 
     async def inspect(self) -> list[Finding]:
@@ -399,36 +399,46 @@ class SqliteBroker:
         ]
 
     def _count(self) -> Counts:
-        states = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall())
+        # One by one, so that each is counted in its own small index, and not in the tasks themselves.
+        query = "SELECT count(*) FROM tasks WHERE state = "
+        ready, delayed, processing = (
+            self._db.execute(f"{query}{state}").fetchone()[0] for state in (_READY, _DELAYED, _PROCESSING)
+        )
         # Rows of results are only ever added, so the last one's number is their count.
         completed = self._db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
         failed = self._db.execute("SELECT count(*) FROM failures").fetchone()[0]
         query = "SELECT count(*) FROM workers WHERE lease >= ?"
         workers = self._db.execute(query, (time.time(),)).fetchone()[0]
         return Counts(
-            ready=states.get(_READY, 0),
-            processing=states.get(_PROCESSING, 0),
-            delayed=states.get(_DELAYED, 0),
+            ready=ready,
+            processing=processing,
+            delayed=delayed,
             completed=completed,
             failed=failed,
             workers=workers,
         )
 
-    async def _failures(self) -> AsyncIterator[tuple[int, FailedTask]]:
+    async def _failures(self) -> AsyncIterator[list[tuple[int, FailedTask]]]:
         seen = 0
         query = "SELECT seq, body, id, priority, record FROM failures WHERE seq > ? ORDER BY seq LIMIT ?"
         while rows := await self._select(query, (seen, PAGE)):
-            for seq, body, message_id, priority, record in rows:
-                yield seq, FailedTask(body, message_id, priority, decode_record(record))
+            yield [
+                (seq, FailedTask(body, message_id, priority, decode_record(record)))
+                for seq, body, message_id, priority, record in rows
+            ]
             seen = rows[-1][0]
 
-    def _take_out(self, seq: int, verdict: Verdict | Message) -> int:
+    def _take_out(self, verdicts: list[tuple[int, Verdict | Message]]) -> int:
+        taken = 0
         with self._transaction() as db:
-            gone = db.execute("DELETE FROM failures WHERE seq = ?", (seq,)).rowcount
-            if gone and isinstance(verdict, Message):
-                row = (verdict.id, verdict.body, verdict.priority, verdict.record and encode(verdict.record))
-                db.execute("INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)", row)
-        return gone
+            for seq, verdict in verdicts:
+                if verdict is Verdict.KEEP:
+                    continue
+                gone = db.execute("DELETE FROM failures WHERE seq = ?", (seq,)).rowcount
+                if gone and isinstance(verdict, Message):
+                    db.execute(_INSERT_TASK, _row(verdict))
+                taken += gone
+        return taken
 
     # --- SQLite itself
 
@@ -466,6 +476,11 @@ class SqliteBroker:
             return function(*args)
         except (sqlite3.Error, OSError) as error:
             raise BrokerError(_sentence(str(self._address.path), error)) from error
+
+
+def _row(message: Message) -> tuple[str, bytes, int, bytes | None]:
+    record = encode(message.record) if message.record else None
+    return message.id, message.body, message.priority, record
 
 
 def _sentence(path: str, error: Exception) -> str:

@@ -43,6 +43,7 @@ async def _publish(
     path: str, task_type: str, start_line: int, skip_invalid: bool, where: tuple[str, str, str | None]
 ) -> None:
     from warren.brokers import connect
+    from warren.feed import Feed
     from warren.publisher import Position, publish_all
     from warren.retries import RetryPolicy, ladder
     from warren.sources import read
@@ -65,7 +66,6 @@ async def _publish(
             yield task
 
     start = time.monotonic()
-    tasks = lines()
     async with connect(address) as open_broker:
         await open_broker.declare(ladder([RetryPolicy()]))
         with Progress("publishing") as progress:
@@ -77,7 +77,7 @@ async def _publish(
 
             ticking = asyncio.create_task(_tick(show))
             try:
-                await publish_all(open_broker, tasks, show)
+                await publish_all(open_broker, Feed(lines()).start(), show)
             except BaseException as error:
                 position.confirm(open_broker.confirmed)
                 extra = f" --type {task_type}" if task_type else ""

@@ -117,12 +117,22 @@ class _Child:
     def take(self, key: int, now: float) -> Run | None:
         run = self.running.pop(key, None)
         self.is_slow = False
-        # A child takes its orders in the order they came, so the next one runs now.
-        if run and self.waiting:
+        self._go_on(now)
+        return run
+
+    def give_back(self, keys: set[int], now: float) -> list[Run]:
+        returned = [run for run in (*self.running.values(), *self.waiting) if run.key in keys]
+        self.running = {key: run for key, run in self.running.items() if key not in keys}
+        self.waiting = deque(run for run in self.waiting if run.key not in keys)
+        self._go_on(now)  # with what was given after the child was asked to give back
+        return returned
+
+    def _go_on(self, now: float) -> None:
+        """A child takes its orders in the order they came, so the next ones run now."""
+        while self.waiting and len(self.running) < self.slots:
             following = self.waiting.popleft()
             following.start(now)
             self.running[following.key] = following
-        return run
 
 
 class Pool:
@@ -334,7 +344,7 @@ class Pool:
         for frame in child.unpacker.feed(data):
             members = _reports.decode(frame)
             if len(members) == 1:
-                self._on_returned(child, members[0])
+                self._owner.on_returned(child.give_back(set(members[0]), now))
             elif run := child.take(members[0], now):
                 report = Report(*members)
                 child.done += 1
@@ -343,14 +353,6 @@ class Pool:
                 self._owner.on_report(run, report, self._name(child))
         if child.is_retiring and not child.held:
             self._disconnect(child)
-
-    def _on_returned(self, child: _Child, keys: list[int]) -> None:
-        wanted = set(keys)
-        returned = [run for run in (*child.running.values(), *child.waiting) if run.key in wanted]
-        child.waiting = deque(run for run in child.waiting if run.key not in wanted)
-        for run in returned:
-            child.running.pop(run.key, None)
-        self._owner.on_returned(returned)
 
     def _retire_if_due(self, child: _Child, report: Report) -> None:
         is_worn = self._max_tasks is not None and child.done >= self._max_tasks

@@ -298,8 +298,7 @@ class Supervisor:
             self._attention.set()
             return
         self._backlog.append(run)
-        if self._submitting is None:
-            self._submitting = self._loop.call_soon(self._submit)
+        self._submit_soon()
 
     def on_lost(self) -> None:
         """The connection is gone: forget what did not start, keep what runs for when it comes back."""
@@ -323,6 +322,11 @@ class Supervisor:
         if run.outcome:
             self._settle(delivery, run.outcome)
         return True
+
+    def _submit_soon(self) -> None:
+        # Once for all that this turn of the loop brings: each message to a child costs as much as a task.
+        if self._submitting is None:
+            self._submitting = self._loop.call_soon(self._submit)
 
     def _submit(self) -> None:
         self._submitting = None
@@ -365,7 +369,7 @@ class Supervisor:
             reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
             self._fail(run, attempt, reason, after=report.after)
         if self._backlog:
-            self._submit()
+            self._submit_soon()
 
     def on_returned(self, runs: Sequence[Run]) -> None:
         """These did not run: they go first when there is room."""

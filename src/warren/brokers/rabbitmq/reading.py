@@ -107,26 +107,36 @@ async def read_stream(link: Link, stream: str, *, follow: bool) -> AsyncIterator
 class FailedReader:
     """The failed tasks, delivered but not acknowledged: whatever is not taken out goes back at the end."""
 
-    def __init__(self, lane: Lane, count: int) -> None:
+    def __init__(self, lane: Lane, queue: str, count: int) -> None:
         self.lane = lane
-        self._count = count
+        self._queue = queue
+        self._left = count
         self._arrived: asyncio.Queue[tuple[int, FailedTask] | BrokerError] = asyncio.Queue()
 
-    def on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
-        """A failed task has come."""
-        self._arrived.put_nowait((method.delivery_tag, _failed_task(properties, body)))
+    async def open_page(self) -> None:
+        """Have the next failures sent: a consumer that acknowledges nothing gets no more than its prefetch."""
+        await self.lane.call("basic_qos", prefetch_count=_PREFETCH)
+        await self.lane.call("basic_consume", self._queue, self._on_message)
 
     def on_close(self, error: BrokerError) -> None:
         """Nothing more will come."""
         self._arrived.put_nowait(error)
 
     async def tasks(self) -> AsyncIterator[tuple[int, FailedTask]]:
-        """Each failed task with its delivery tag."""
-        for _ in range(self._count):
-            arrived = await self._arrived.get()
-            if isinstance(arrived, BrokerError):
-                raise arrived
-            yield arrived
+        """Each failed task with its delivery tag; the first page is open already."""
+        while True:
+            for _ in range(min(self._left, _PREFETCH)):
+                arrived = await self._arrived.get()
+                if isinstance(arrived, BrokerError):
+                    raise arrived
+                yield arrived
+            self._left -= _PREFETCH
+            if self._left <= 0:
+                return
+            await self.open_page()
+
+    def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
+        self._arrived.put_nowait((method.delivery_tag, _failed_task(properties, body)))
 
 
 @asynccontextmanager
@@ -137,8 +147,8 @@ async def reading_failures(link: Link, names: Names) -> AsyncIterator[FailedRead
     while True:
         found = await looks.call("queue_declare", names.failed, passive=True)
         if found.consumer_count == 0:
-            reader = FailedReader(await link.lane(), found.message_count)
-            await reader.lane.call("basic_consume", names.failed, reader.on_message)
+            reader = FailedReader(await link.lane(), names.failed, found.message_count)
+            await reader.open_page()
             found = await looks.call("queue_declare", names.failed, passive=True)
             if found.consumer_count == 1:
                 break
