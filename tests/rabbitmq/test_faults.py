@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import subprocess
 import sys
@@ -160,24 +159,6 @@ async def test_wrong_password_is_refused_without_repeating_it(rabbit_address: Ad
         async with connect(Address(broker, rabbit_address.queue)):
             pass
     assert rabbit_address.credentials[1] not in str(caught.value)
-
-
-async def test_plain_amqp_producer_and_consumer(rabbit_address: Address) -> None:
-    async with connect(rabbit_address) as broker:
-        await broker.declare(RUNGS)
-    with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        channel.basic_publish(
-            rabbit_address.queue, "work", json.dumps({"id": "a", "type": "echo"}).encode(), mandatory=True
-        )
-        properties = pika.BasicProperties(message_id="b", priority=9)
-        channel.basic_publish("", rabbit_address.queue, b'{"type": "whole"}', properties, mandatory=True)
-
-    await drain(rabbit_address)
-
-    rows = {row["task_id"]: row["value"] for row in await results(rabbit_address)}
-    assert rows == {"a": [0, ""], "b": {"id": "b", "type": "whole", "data": {}, "priority": 9}}
 
 
 async def test_scripts_publish_and_read(rabbit_address: Address) -> None:
