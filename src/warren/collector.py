@@ -57,6 +57,7 @@ class Tally(msgspec.Struct):
     Args:
         missing: Tasks that have neither a result nor a failure yet.
         duplicates: Rows left out because their task had one already.
+        strange: Rows left out because they are no results; somebody else wrote them.
         by_reason: Failed tasks by reason.
         retries: Attempts beyond the first, of all tasks that ended.
     """
@@ -65,15 +66,17 @@ class Tally(msgspec.Struct):
     failed: int = 0
     missing: int = 0
     duplicates: int = 0
+    strange: int = 0
     by_reason: dict[str, int] = {}
     retries: int = 0
 
     def __str__(self) -> str:
         total = self.completed + self.failed + self.missing
         dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
+        strange = f"; {self.strange:,} left out that no worker wrote" if self.strange else ""
         return (
-            f"{total:,} tasks: {self.completed:,} completed, {self.failed:,} failed, {self.missing:,} missing; "
-            f"{dropped}"
+            f"{total:,} task{'' if total == 1 else 's'}: {self.completed:,} completed, {self.failed:,} failed, "
+            f"{self.missing:,} missing; {dropped}{strange}"
         )
 
 
@@ -102,12 +105,17 @@ async def distinct(
     async for batch in broker.results(follow=follow):
         fresh = []
         for row in batch:
-            known = _rows.decode(row)
+            try:
+                known = _rows.decode(row)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                tally.strange += 1
+                continue
             if seen.add(known.task_id):
                 fresh.append(row)
                 tally.retries += known.attempts - 1
+            else:
+                tally.duplicates += 1
         tally.completed += len(fresh)
-        tally.duplicates += len(batch) - len(fresh)
         if fresh or follow:
             yield fresh
 
@@ -142,7 +150,8 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
 async def _is_finished(broker: Broker, tally: Tally) -> bool:
     counts = await broker.counts()
     left = counts.ready + (counts.processing or 0) + (counts.delayed or 0)
-    return not left and tally.completed + tally.duplicates >= counts.completed and await broker.drained()
+    read = tally.completed + tally.duplicates + tally.strange
+    return not left and read >= counts.completed and await broker.drained()
 
 
 async def _missing(broker: Broker, tally: Tally, total: int | None) -> int:

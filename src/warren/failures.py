@@ -9,7 +9,7 @@ import msgspec
 from warren.brokers import Message, Verdict
 from warren.errors import UsageError
 from warren.ids import IdSet
-from warren.tasks import Failure, decode_task, encode, failure
+from warren.tasks import Failure, encode, failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -109,7 +109,8 @@ def _decide(
 
 def _patched(task: FailedTask, patch: dict[str, Any]) -> bytes:
     try:
-        former = decode_task(task.body, default_id=task.id)
-    except UsageError as error:
-        raise UsageError(f"task {task.id!r} cannot be patched: {error}") from error
-    return encode(msgspec.structs.replace(former, data={**former.data, **patch}))
+        members = msgspec.json.decode(task.body, type=dict[str, Any])
+        data = msgspec.convert(members.get("data", {}), dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"this failure has no data that could be patched: {error}") from error
+    return encode({**members, "data": {**data, **patch}})

@@ -275,7 +275,7 @@ def failure(body: bytes, message_id: str, record: Record) -> Failure:
     members = task if isinstance(task, dict) else {}
     last = record.history[-1] if record.history else Attempt(0, "")
     return Failure(
-        task_id=message_id or str(members.get("id", "")),
+        task_id=_own_id(members) or message_id,
         type=str(members.get("type", "")),
         reason=record.reason or "permanent",
         error=last.error,
@@ -286,6 +286,14 @@ def failure(body: bytes, message_id: str, record: Record) -> Failure:
         task=task,
         body_base64=raw,
     )
+
+
+def _own_id(members: dict[str, Any]) -> str:
+    try:
+        _check_name("id", members.get("id"))
+    except InvalidTask:
+        return ""
+    return str(members["id"])
 
 
 def cut(text: str, limit: int, *, keep_end: bool = False) -> str:

@@ -120,9 +120,9 @@ def test_each_verb_on_its_own(place: Place) -> None:
     assert "\x1b" not in shown
     assert place.warren("failures", "export", "-o", "failures.jsonl").returncode == 0
     assert json.loads((place.path / "failures.jsonl").read_text())["task"]["id"] == "bad"
-    assert "1 failures are tasks again" in place.warren("failures", "retry", "bad").stderr
+    assert "1 failure published as tasks again" in place.warren("failures", "retry", "bad").stderr
     assert place.warren("work", APP, "--drain").returncode == 0
-    assert "1 failures discarded" in place.warren("failures", "discard", "--yes").stderr
+    assert "1 failure discarded" in place.warren("failures", "discard", "--yes").stderr
     assert place.warren("doctor").returncode == 0
     assert place.warren("purge", "--yes").returncode == 0
     assert place.warren("delete", "--yes").returncode == 0

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, failed, finish, plain, say
+from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import Attempt, Failure, encode
 
@@ -56,9 +56,10 @@ def list_(
             if as_json:
                 typer.echo(encode(group))
             else:
-                about = f"{group.count:>8,}  {group.reason:<13} {group.error}: {group.example_message}"
+                last = f"{group.error}: {group.example_message}" if group.error else "no attempt is recorded"
+                about = f"{group.count:>8,}  {group.reason:<13} {last}"
                 typer.echo(plain(f"{about.splitlines()[0][:160]}  (as {group.example_id})"))
-        say(f"{sum(group.count for group in groups):,} failures")
+        say(counted(sum(group.count for group in groups), "failure"))
 
     finish(main())
 
@@ -115,7 +116,7 @@ def retry(
         choice = failures.Choice(frozenset(ids or []), reason, error)
         async with connect(Address(broker, queue, management)) as open_broker:
             count = await failures.retry(open_broker, choice, patch)
-        say(f"{count:,} failures are tasks again")
+        say(f"{counted(count, 'failure')} published as tasks again")
 
     finish(main())
 
@@ -142,7 +143,7 @@ def discard(
         choice = failures.Choice(frozenset(ids or []), reason, error)
         async with connect(Address(broker, queue, management)) as open_broker:
             count = await failures.discard(open_broker, choice)
-        say(f"{count:,} failures discarded")
+        say(f"{counted(count, 'failure')} discarded")
 
     if not yes:
         typer.confirm("Drop these failures for ever?", abort=True, err=True)
@@ -176,7 +177,7 @@ def export(
                 async for found in read(open_broker, Choice(reason=reason, error=error)):
                     target.write([encode(found)])
                     count += 1
-        say(f"{count:,} failures exported")
+        say(f"{counted(count, 'failure')} exported")
 
     finish(main())
 
@@ -211,9 +212,10 @@ def _described(found: Failure) -> str:
 def _attempt(attempt: Attempt) -> list[str]:
     duration = "" if attempt.duration is None else f", {attempt.duration:.3f} s"
     where = f" on {attempt.worker}" if attempt.worker else ""
+    began = _time(attempt.started_at) if attempt.started_at else "its start is unknown"
     lines = [
         "",
-        f"attempt {attempt.number}: {_time(attempt.started_at)}{duration}{where}",
+        f"attempt {attempt.number}: {began}{duration}{where}" if attempt.number else "no attempt:",
         f"  {attempt.error}: {attempt.message}",
     ]
     return lines + [f"  | {line}" for line in attempt.traceback.splitlines()]

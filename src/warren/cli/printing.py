@@ -143,6 +143,11 @@ def _number(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def plain(text: str) -> str:
     """Text from tasks as a terminal may have it: control characters made visible."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

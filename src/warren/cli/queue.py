@@ -8,7 +8,6 @@ import typer
 
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import finish, say
-from warren.errors import QueueMissing
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -81,12 +80,8 @@ def delete(
         from warren.brokers import connect
 
         async with connect(address) as open_broker:
-            try:
-                await open_broker.delete()
-            except QueueMissing:
-                say(f"there is no queue {address.queue!r} on {address.shown}")
-                return
-        say(f"queue {address.queue!r} on {address.shown} is deleted")
+            await open_broker.delete()
+        say(f"there is no queue {address.queue!r} on {address.shown} any more")
 
     finish(main())
 

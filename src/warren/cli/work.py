@@ -9,6 +9,7 @@ import signal
 import time
 from typing import Annotated
 
+import msgspec
 import typer
 
 from warren.cli.options import (
@@ -20,8 +21,9 @@ from warren.cli.options import (
     ThreadsOption,
 )
 from warren.cli.printing import EXIT_USAGE, failed, guarded, say
-from warren.errors import AccessRefused, AppError, BrokerError, BrokerUnreachable, QueueMissing
+from warren.errors import AccessRefused, AppError, BrokerError, BrokerUnreachable, QueueMismatch, QueueMissing
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warren.worker.frames import ChildSettings
 
 _CONNECT_FOR = 30.0
 _MEBIBYTE = 1024 * 1024
@@ -48,8 +50,9 @@ def work(
         float | None, typer.Option(min=0.001, metavar="SECONDS", help="Time limit of a task, with --exec.")
     ] = None,
     retries: Annotated[
-        int, typer.Option(min=0, max=20, metavar="N", help="Retries of a failed task, with --exec.")
-    ] = 3,
+        int | None,
+        typer.Option(min=0, max=20, metavar="N", help="Retries of a failed task, with --exec; by default 3."),
+    ] = None,
     max_tasks: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Replace a child after so many tasks.")
     ] = None,
@@ -70,15 +73,12 @@ def work(
 
     Example: warren work app.py --drain --processes 4
     """
-    from warren.worker.frames import ChildSettings
     from warren.worker.supervisor import Exit, Supervisor
 
-    if bool(app) == bool(command):
-        raise failed("give either an app or --exec CMD", EXIT_USAGE)
+    settings = _settings(app, command, threads, concurrency, timeout, retries)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     with guarded():
         address = Address(broker, queue, management)
-    settings = ChildSettings(app, command, threads, concurrency, timeout, retries)
 
     async def main() -> Exit:
         from warren.brokers import connect
@@ -120,8 +120,19 @@ def work(
 
     try:
         code = asyncio.run(main())
-    except (AppError, AccessRefused, QueueMissing) as error:
+    except (AppError, AccessRefused, QueueMissing, QueueMismatch) as error:
         raise failed(str(error), Exit.UNFIT) from None
     except BrokerError as error:
         raise failed(str(error), Exit.STOPPED) from None
     raise typer.Exit(code)
+
+
+def _settings(
+    app: str, command: str, threads: int, concurrency: int, timeout: float | None, retries: int | None
+) -> ChildSettings:
+    if bool(app) == bool(command):
+        raise failed("give either an app or --exec CMD", EXIT_USAGE)
+    if app and (timeout, retries) != (None, None):
+        raise failed("--timeout and --retries go with --exec; an app's handlers have their own", EXIT_USAGE)
+    settings = ChildSettings(app, command, threads, concurrency, timeout)
+    return settings if retries is None else msgspec.structs.replace(settings, retries=retries)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from warren.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Failed
-from warren.errors import InvalidTask
+from warren.errors import AccessRefused, InvalidTask
 from warren.retries import RetryPolicy, ladder, nearest
 from warren.tasks import Attempt, Record, Result, decode_record, encode, open_envelope
 from warren.worker.pool import TICK, Pool, Run
@@ -94,6 +94,7 @@ class Supervisor:
         self._attention = asyncio.Event()
         self._key = 0
         self._prefetch = 0
+        self._looks = 0
         self._rungs: list[int] = []
         self._policies: dict[str, RetryPolicy] = {}
         self._is_paused = False
@@ -152,7 +153,12 @@ class Supervisor:
         wanted = ladder(self._policies.values())
         self._rungs = await self._broker.rungs(wanted)
         missing = sorted(set(wanted) - set(self._rungs))
-        if missing:
+        if not missing:
+            return
+        try:
+            await self._broker.declare(missing)
+            self._rungs = await self._broker.rungs(wanted)
+        except AccessRefused:  # as it should be on a shared broker
             _log.warning(
                 "the queue has no delay of %s; retries wait for the nearest one it has. `warren setup APP` adds them",
                 ", ".join(f"{rung / 1000:g} s" for rung in missing),
@@ -177,16 +183,13 @@ class Supervisor:
     async def _until_drained(self) -> None:
         if not self._drain:
             await asyncio.Event().wait()
-        looks = 0
-        while looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
-            if looks:
-                await self._stay_idle(self._broker.drain_pause)
-            else:
-                await self._stay_idle(0)
+        self._looks = 0
+        while self._looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
+            await self._stay_idle(self._broker.drain_pause if self._looks else 0)
             is_empty = not self.expects_more and self._is_idle and await self._broker.drained()
             if is_empty and self._is_complete():
                 return
-            looks = looks + 1 if is_empty and self._is_idle else 0
+            self._looks = self._looks + 1 if is_empty and self._is_idle else 0
             if not is_empty:
                 await asyncio.sleep(TICK)
 
@@ -302,6 +305,7 @@ class Supervisor:
 
     def on_lost(self) -> None:
         """The connection is gone: forget what did not start, keep what runs for when it comes back."""
+        self._looks = 0
         self._excused = {
             _identity(run.delivery): run.delivery.lost + 1 for run in (*self._backlog, *self._suspects)
         }

@@ -19,7 +19,14 @@ from warren.brokers.rabbitmq.management import Management
 from warren.brokers.rabbitmq.outbox import Outbox
 from warren.brokers.rabbitmq.publishing import Publishing
 from warren.brokers.rabbitmq.reading import read_stream, reading_failures, stream_end
-from warren.errors import AccessRefused, BrokerError, BrokerUnreachable, MessageTooLarge, QueueMissing
+from warren.errors import (
+    AccessRefused,
+    BrokerError,
+    BrokerUnreachable,
+    MessageTooLarge,
+    QueueMismatch,
+    QueueMissing,
+)
 from warren.retries import RetryPolicy, ladder
 
 if TYPE_CHECKING:
@@ -35,6 +42,8 @@ RECONNECT_FOR: Final = 300.0
 _LONGEST_PAUSE: Final = 5.0
 _MAX_BODY: Final = 16 * 1024 * 1024
 _MAX_BODY_BEFORE_4: Final = 128 * 1024 * 1024
+# Errors that no new connection mends.
+_NotMended = (AccessRefused, QueueMissing, QueueMismatch)
 
 
 class _Role(Protocol):
@@ -310,7 +319,7 @@ class RabbitBroker:
         if isinstance(error, MessageTooLarge) and role is self._consuming:
             # The outcome that was too large is settled anew, as a failure, when its task comes back.
             self.max_body = int(str(error).rsplit(" ", 1)[-1])
-        elif isinstance(error, MessageTooLarge | AccessRefused | QueueMissing):
+        elif isinstance(error, (MessageTooLarge, *_NotMended)):
             self._give_up(error)
             return
         self._mend(role)
@@ -337,7 +346,7 @@ class RabbitBroker:
         while True:
             try:
                 await self._attach(await self._linked(), role)
-            except (AccessRefused, QueueMissing) as error:
+            except _NotMended as error:
                 self._give_up(error)
                 return
             except BrokerError as error:

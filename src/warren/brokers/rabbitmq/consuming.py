@@ -11,10 +11,11 @@ import logging
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from warren.brokers.protocol import Completed, Delayed, Delivery
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import RECORD_HEADER, Outbox, Refused
+from warren.brokers.rabbitmq.outbox import Outbox, Refused, travelled_record
 from warren.brokers.rabbitmq.topology import FAILED_KEY, RESULTS_KEY, consumer_arguments, delay_key
 
 if TYPE_CHECKING:
@@ -148,12 +149,13 @@ class Consuming:
 
     def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
         headers = properties.headers or {}
-        lost = headers.get("x-delivery-count", 0)
+        # Of a first delivery the headers are whatever its producer wrote.
+        lost = headers.get("x-delivery-count", 0) if method.redelivered else 0
         delivery = Delivery(
             body,
             properties.message_id or "",
             properties.priority,
-            headers.get(RECORD_HEADER),
+            travelled_record(headers),
             lost,
             method.delivery_tag,
         )
@@ -185,7 +187,7 @@ class Consuming:
             self._names.outcomes,
             key,
             body,
-            message_id=delivery.id or str(delivery.tag),
+            message_id=delivery.id or uuid4().hex,
             priority=delivery.priority,
             record=record,
             then=partial(self._on_outcome, delivery, outcome),

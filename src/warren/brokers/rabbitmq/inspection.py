@@ -59,17 +59,16 @@ def _arguments(
             )
             continue
         current = queues[name].get("arguments", {})
-        differing = [
-            f"{key} is {current.get(key)!r}, wanted is {arguments.get(key)!r}"
+        differing = ", ".join(
+            f"{key} is {current.get(key)!r} instead of {arguments.get(key)!r}"
             for key in sorted({*arguments, *current})
             if current.get(key) != arguments.get(key)
-        ]
-        findings += [
-            Finding(
-                ok=False, text=f"queue {name!r}: {text}; `warren delete --queue {queue}` and set it up anew"
-            )
-            for text in differing
-        ] or [Finding(ok=True, text=f"queue {name!r} is as wanted")]
+        )
+        if differing:
+            way_out = f"take another queue name, or `warren delete --queue {queue}` and set it up anew"
+            findings.append(Finding(ok=False, text=f"queue {name!r}: {differing}; {way_out}"))
+        else:
+            findings.append(Finding(ok=True, text=f"queue {name!r} is as wanted"))
     return findings
 
 

@@ -116,7 +116,10 @@ class Link:
         if self._connection is None or not self._connection.is_open:
             raise BrokerUnreachable(f"the connection to {self._address.shown} is closed")
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
-        channel = self._connection.channel(on_open_callback=partial(_resolve, opened))
+        try:
+            channel = self._connection.channel(on_open_callback=partial(_resolve, opened))
+        except pika_errors.AMQPError as error:
+            raise self._translate(error) from error
         lane = Lane(channel, self._translate, on_close)
         lane.waiting.add(opened)
         await opened
@@ -263,13 +266,13 @@ def _causes(error: object) -> list[object]:
 
 def _by_code(code: int, text: str, address: Address) -> BrokerError:
     match code:
-        case 403:
+        case 403 | 530:
             return AccessRefused(
                 f"{address.shown} refuses this to user {address.credentials[0]!r}: {_plain(text)}"
             )
         case 404:
             return QueueMissing(
-                f"queue {address.queue!r} is not, or not wholly, on {address.shown}: {_plain(text)}; "
+                f"queue {address.queue!r} does not exist on {address.shown}, or lacks a part ({_plain(text)}); "
                 "publish tasks, or create it with `warren setup`"
             )
         case 406 if size := re.search(r"message size (\d+) is larger than configured max size (\d+)", text):
@@ -278,8 +281,11 @@ def _by_code(code: int, text: str, address: Address) -> BrokerError:
             )
         case 406 if "inequivalent arg" in text:
             return _mismatch(text, address)
-        case 530:
-            return AccessRefused(f"{address.shown}: {_plain(text)}")
+        case 406 if "invalid arg" in text:
+            return QueueMismatch(
+                f"queue {address.queue!r} on {address.shown} is none that Warren can use ({_plain(text)}): "
+                "see `warren doctor`, and take another queue name"
+            )
     return BrokerUnreachable(f"{address.shown} closed the connection: {_plain(text)} (code {code})")
 
 
@@ -298,7 +304,7 @@ def _mismatch(text: str, address: Address) -> QueueMismatch:
 
 def _value(text: str) -> str:
     quoted = re.search(r"'([^']*)'", text)
-    return quoted[1] if quoted else text.replace("the value ", "").strip()
+    return (quoted[1] if quoted else text.replace("the value ", "").strip()) or "nothing"
 
 
 def _plain(text: str) -> str:

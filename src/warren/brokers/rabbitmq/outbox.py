@@ -21,6 +21,12 @@ _PERSISTENT: Final = 2
 Then = "Callable[[BrokerError | None], None]"
 
 
+def travelled_record(headers: dict[str, Any]) -> bytes | str | None:
+    """The record as it came with a message; None where somebody else uses this header."""
+    record = headers.get(RECORD_HEADER)
+    return record if isinstance(record, bytes | str) else None
+
+
 class Refused(BrokerError):  # noqa: N818 - reads as what it is
     """The broker could not take a message just now."""
 

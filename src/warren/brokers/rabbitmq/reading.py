@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warren.brokers.protocol import FailedTask
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import RECORD_HEADER
+from warren.brokers.rabbitmq.outbox import travelled_record
 from warren.errors import BrokerError
 from warren.tasks import DEFAULT_PRIORITY, Record, decode_record
 
@@ -170,7 +170,7 @@ async def reading_failures(link: Link, names: Names) -> AsyncIterator[FailedRead
 
 def _failed_task(properties: Any, body: bytes) -> FailedTask:
     headers = properties.headers or {}
-    record = decode_record(headers.get(RECORD_HEADER))
+    record = decode_record(travelled_record(headers))
     if record.reason is None:
         record = _given_up(record, headers)
     priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority

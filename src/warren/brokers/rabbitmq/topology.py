@@ -58,10 +58,11 @@ def lacks(version: Version) -> list[str]:
 
 async def declare(lane: Lane, names: Names, version: Version, rungs: Sequence[int]) -> None:
     """Create what is missing; raises `QueueMismatch` where something exists otherwise."""
-    for exchange in (names.queue, names.outcomes):
-        await lane.call("exchange_declare", exchange, "direct", durable=True)
+    # Queues first: what exists otherwise is most likely one of them, and then nothing else is made.
     for queue, arguments in queue_arguments(names, version, rungs).items():
         await lane.call("queue_declare", queue, durable=True, arguments=arguments)
+    for exchange in (names.queue, names.outcomes):
+        await lane.call("exchange_declare", exchange, "direct", durable=True)
     await lane.call("queue_bind", names.queue, names.queue, WORK_KEY)
     await lane.call("queue_bind", names.results, names.outcomes, RESULTS_KEY)
     await lane.call("queue_bind", names.failed, names.outcomes, FAILED_KEY)
