@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from warren.cli import doctor, failures, publish, queue, results, run, status, work
+from warren.cli import doctor, failures, k8s, publish, queue, results, run, status, work
 
 app = typer.Typer(
     name="warren",
@@ -24,6 +24,7 @@ app.command("setup")(queue.setup)
 app.command("purge")(queue.purge)
 app.command("delete")(queue.delete)
 app.command("doctor")(doctor.doctor)
+app.add_typer(k8s.app, name="k8s")
 
 
 def main() -> None:

@@ -126,7 +126,7 @@ class RabbitBroker:
                 *map(self._names.rung, rungs),
             ):
                 await lane.call("queue_delete", queue)
-            for exchange in (self._names.queue, self._names.outcomes):
+            for exchange in topology.exchanges(self._names):
                 await lane.call("exchange_delete", exchange)
 
     # --- publishing

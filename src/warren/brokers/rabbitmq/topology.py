@@ -5,7 +5,7 @@ Arguments that a version does not know are refused, so they are chosen by the se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from warren.brokers.protocol import DELIVERY_LIMIT
 
@@ -31,6 +31,29 @@ _V43: Final = (4, 3)
 def delay_key(milliseconds: int) -> str:
     """The routing key into a delay rung."""
     return f"delay.{milliseconds}"
+
+
+class Binding(NamedTuple):
+    """Messages that an exchange gets with this key go to this queue."""
+
+    exchange: str
+    key: str
+    queue: str
+
+
+def exchanges(names: Names) -> tuple[str, str]:
+    """The exchanges that belong to `names`, direct and durable."""
+    return names.queue, names.outcomes
+
+
+def bindings(names: Names, rungs: Sequence[int]) -> list[Binding]:
+    """What leads from these exchanges to these queues."""
+    return [
+        Binding(names.queue, WORK_KEY, names.queue),
+        Binding(names.outcomes, RESULTS_KEY, names.results),
+        Binding(names.outcomes, FAILED_KEY, names.failed),
+        *(Binding(names.outcomes, delay_key(rung), names.rung(rung)) for rung in rungs),
+    ]
 
 
 def queue_arguments(names: Names, version: Version, rungs: Sequence[int]) -> dict[str, dict[str, Any]]:
@@ -61,13 +84,10 @@ async def declare(lane: Lane, names: Names, version: Version, rungs: Sequence[in
     # Queues first: what exists otherwise is most likely one of them, and then nothing else is made.
     for queue, arguments in queue_arguments(names, version, rungs).items():
         await lane.call("queue_declare", queue, durable=True, arguments=arguments)
-    for exchange in (names.queue, names.outcomes):
+    for exchange in exchanges(names):
         await lane.call("exchange_declare", exchange, "direct", durable=True)
-    await lane.call("queue_bind", names.queue, names.queue, WORK_KEY)
-    await lane.call("queue_bind", names.results, names.outcomes, RESULTS_KEY)
-    await lane.call("queue_bind", names.failed, names.outcomes, FAILED_KEY)
-    for rung in rungs:
-        await lane.call("queue_bind", names.rung(rung), names.outcomes, delay_key(rung))
+    for binding in bindings(names, rungs):
+        await lane.call("queue_bind", binding.queue, binding.exchange, binding.key)
 
 
 def consumer_arguments(version: Version) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""The pod that runs Warren: as a worker, as a check of the app, or to set up the queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from warren.kubernetes.code import ARCHIVE, REQUIREMENTS
+from warren.kubernetes.names import QUEUE_ANNOTATION, labels
+from warren.kubernetes.patch import merged
+
+if TYPE_CHECKING:
+    from warren.kubernetes.plan import Plan
+
+CONTAINER: Final = "worker"
+INSTALLER: Final = "requirements"
+# A Secret's file is for its pod's group alone.
+FILE_MODE: Final = 0o440
+
+_USER: Final = 10001
+# Closing connections and children takes a moment after the tasks' own grace.
+_CLOSING: Final = 15
+_LOCKED: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def pod_metadata(plan: Plan, component: str) -> dict[str, Any]:
+    """The labels and annotations of a pod, and of what owns it."""
+    return {
+        "labels": labels(plan.names.base, component),
+        "annotations": {QUEUE_ANNOTATION: plan.queue},
+    }
+
+
+def metadata(plan: Plan, name: str, component: str) -> dict[str, Any]:
+    """The metadata of an object that belongs to the queue."""
+    return {"name": name, "namespace": plan.namespace, **pod_metadata(plan, component)}
+
+
+def pod_template(
+    plan: Plan, component: str, args: list[str], url: tuple[str, str], *volumes: dict[str, Any]
+) -> dict[str, Any]:
+    """A pod template with the user's patch.
+
+    Args:
+        plan: What is wanted.
+        component: What the pod is, for its labels.
+        args: Arguments of `warren`.
+        url: The Secret and the key in it that have the broker's URL.
+        volumes: Further volumes, each mounted at `/etc/warren/` and its name.
+    """
+    secret, key = url
+    own = [_secret("broker", secret, key, "url"), *volumes]
+    if plan.code:
+        own.append({"name": "code", "configMap": {"name": plan.names.code(plan.code.digest)}})
+    if plan.tls_secret:
+        own.append(_secret("ca", plan.tls_secret, "ca.crt", "ca.crt"))
+    mounts = [
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in a pod of its own
+        *(
+            {"name": volume["name"], "mountPath": f"/etc/warren/{volume['name']}", "readOnly": True}
+            for volume in own
+        ),
+    ]
+    scratch = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
+    if _installs(plan):
+        scratch.append({"name": "deps", "emptyDir": {}})
+    spec = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": plan.grace + _CLOSING,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **({"initContainers": [_installer(plan)]} if _installs(plan) else {}),
+        "containers": [
+            {
+                "name": CONTAINER,
+                "image": plan.image,
+                "command": ["python", "-m", "warren"],
+                "args": args,
+                "env": _environment(plan),
+                "resources": _resources(plan),
+                "securityContext": _LOCKED,
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "volumeMounts": [
+                    *mounts,
+                    *([{"name": "deps", "mountPath": "/deps", "readOnly": True}] if _installs(plan) else []),
+                ],
+            }
+        ],
+        "volumes": [*scratch, *own],
+    }
+    return merged({"metadata": pod_metadata(plan, component), "spec": spec}, plan.patch or {})
+
+
+def _installs(plan: Plan) -> bool:
+    return bool(plan.code and plan.code.requirements)
+
+
+def _secret(name: str, secret: str, key: str, path: str) -> dict[str, Any]:
+    items = [{"key": key, "path": path}]
+    return {"name": name, "secret": {"secretName": secret, "defaultMode": FILE_MODE, "items": items}}
+
+
+def _environment(plan: Plan) -> list[dict[str, str]]:
+    paths = []
+    if plan.code and plan.code.archive:
+        paths.append(f"/etc/warren/code/{ARCHIVE}")
+    if _installs(plan):
+        paths.append("/deps")
+    variables = {
+        "WARREN_QUEUE": plan.queue,
+        "WARREN_BROKER_FILE": "/etc/warren/broker/url",
+        **({"WARREN_BROKER_CA": "/etc/warren/ca/ca.crt"} if plan.tls_secret else {}),
+        "HOME": "/tmp",  # noqa: S108 - likewise
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **({"PYTHONPATH": ":".join(paths)} if paths else {}),
+    }
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def _resources(plan: Plan) -> dict[str, Any]:
+    return {
+        "requests": {"cpu": plan.cpu, "memory": plan.memory, "ephemeral-storage": "256Mi"},
+        "limits": {"memory": plan.memory, "ephemeral-storage": "1Gi"},
+    }
+
+
+def _installer(plan: Plan) -> dict[str, Any]:
+    pip = ["python", "-m", "pip", "install", "--no-cache-dir", "--target", "/deps"]
+    return {
+        "name": INSTALLER,
+        "image": plan.image,
+        "command": [*pip, "-r", f"/etc/warren/code/{REQUIREMENTS}"],
+        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - likewise
+        "resources": _resources(plan),
+        "securityContext": _LOCKED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - likewise
+            {"name": "deps", "mountPath": "/deps"},
+            {"name": "code", "mountPath": "/etc/warren/code", "readOnly": True},
+        ],
+    }

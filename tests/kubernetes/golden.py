@@ -1,0 +1,32 @@
+"""The manifests as they are kept in `golden/`: `python -m tests.kubernetes.golden` writes them anew.
+
+Read the difference before it is committed: it is what users will see.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.kubernetes.plans import PASSWORDS, PLANS
+from warren.kubernetes.manifests import render
+from warren.kubernetes.text import to_yaml
+
+PLACE = Path(__file__).parent / "golden"
+
+
+def rendered(name: str) -> str:
+    """What is rendered now."""
+    plan, parts = PLANS[name]
+    return to_yaml(render(plan, parts, PASSWORDS))
+
+
+def main() -> None:
+    """Write all files, and remove those that no plan makes any more."""
+    for old in PLACE.glob("*.yaml"):
+        old.unlink()
+    for name in PLANS:
+        (PLACE / f"{name}.yaml").write_text(rendered(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""What users may do, tried on a real RabbitMQ that was started with the definitions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import pika
+import pytest
+from pika.exceptions import ChannelClosedByBroker
+
+from tests.batch import RUNGS, drain, failures, results, task
+from tests.kubernetes.plans import PASSWORDS, PLANS, plan
+from tests.rabbitmq_server import RabbitMQ, find
+from warren.brokers import connect
+from warren.kubernetes.access import (
+    DEFINITIONS,
+    access_secrets,
+    definitions,
+    password_hash,
+    permissions,
+    user_name,
+)
+from warren.kubernetes.manifests import render
+from warren.kubernetes.names import ADMIN
+from warren.kubernetes.statefulset import settings
+from warren.retries import RetryPolicy, ladder
+from warren.settings import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pika.adapters.blocking_connection import BlockingChannel
+
+# A dot in the name, to see that patterns take it for a dot.
+PLAN: Final = plan(queue="images.v2")
+Q: Final = PLAN.queue
+
+
+def is_hash_of(packed: str, password: str) -> bool:
+    """RabbitMQ's guide on passwords: base64 of four bytes of salt and the SHA-256 of the salt and the password."""
+    salt, digest = base64.b64decode(packed)[:4], base64.b64decode(packed)[4:]
+    return digest == hashlib.sha256(salt + password.encode()).digest()
+
+
+def test_password_hash_is_as_rabbitmq_documents_it() -> None:
+    assert is_hash_of("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", "test12")  # the guide's own example
+    assert is_hash_of(password_hash("test12"), "test12")
+    assert password_hash("test12") != password_hash("test13")
+
+
+def test_permissions_are_those_of_the_part() -> None:
+    assert {part: tuple(may) for part, may in permissions("a.b").items()} == {
+        "setup": (r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", ("management",)),
+        "producer": ("^$", r"^a\.b$", "^$", ()),
+        "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+)?$", ()),
+        "collector": ("^$", "^$", r"^a\.b\.(results|failed)$", ()),
+        "watcher": ("^$", "^$", r"^a\.b(\..*)?$", ("management",)),
+    }
+
+
+def entries(name: str, secret: str) -> dict[str, str]:
+    wanted, parts = PLANS[name]
+    (found,) = [each for each in render(wanted, parts, PASSWORDS) if each["metadata"]["name"] == secret]
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+
+def test_secrets_say_all_that_a_part_needs() -> None:
+    assert entries("secrets", "images-worker") == {
+        "url": "amqp://images-worker:password-of-worker@warren-rabbitmq.batch.svc:5672/warren",
+        "username": "images-worker",
+        "password": "password-of-worker",
+        "host": "warren-rabbitmq.batch.svc",
+        "port": "5672",
+        "vhost": "warren",
+    }
+    assert entries("secrets", "images-watcher")["management"] == "http://warren-rabbitmq.batch.svc:15672"
+    assert entries("secrets-tls", "images-watcher")["management"] == "https://warren-rabbitmq.batch.svc:15671"
+    assert entries("secrets-tls", "images-worker")["url"].startswith("amqps://images-worker:")
+    assert entries("secrets-existing", "images-worker")["url"] == (
+        "amqps://images-worker:password-of-worker@mq.example.com:5671/jobs"
+    )
+    assert entries("secrets", "warren-rabbitmq-admin")["username"] == "admin"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    """A node that was blank before it read our definitions, with the settings of our manifests."""
+    node = RabbitMQ()
+    home = find().home(node.directory)
+    own = urlsplit(node.url)
+    found = definitions(PLAN, PASSWORDS)
+    # The server's own administrator: with definitions, RabbitMQ makes no user by itself.
+    found["users"].append(
+        {
+            "name": own.username,
+            "password_hash": password_hash(own.password or ""),
+            "hashing_algorithm": "rabbit_password_hashing_sha256",
+            "tags": ["administrator"],
+        }
+    )
+    (node.directory / DEFINITIONS).write_text(json.dumps(found))
+    node.extra_config = "\n".join(
+        line.replace("/etc/rabbitmq/definitions", home)
+        for line in settings(PLAN).splitlines()
+        if not line.startswith(("listeners.", "management.", "disk_free_limit.", "log."))
+    )
+    with node:
+        yield node
+
+
+def address(server: RabbitMQ, part: str) -> Address:
+    user = ADMIN if part == ADMIN else user_name(Q, part)
+    port = urlsplit(server.url).port
+    return Address(f"amqp://{user}:{PASSWORDS[part]}@127.0.0.1:{port}/warren", Q, server.management_url)
+
+
+@pytest.fixture
+def channel(server: RabbitMQ, part: str) -> Iterator[BlockingChannel]:
+    connection = pika.BlockingConnection(pika.URLParameters(address(server, part).broker))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    yield channel
+    connection.close()
+
+
+def publish(exchange: str, key: str) -> Callable[[BlockingChannel], Any]:
+    return lambda channel: channel.basic_publish(exchange, key, b"{}", mandatory=True)
+
+
+def look(queue: str) -> Callable[[BlockingChannel], Any]:
+    return lambda channel: channel.queue_declare(queue, passive=True)
+
+
+def consume(queue: str) -> Callable[[BlockingChannel], Any]:
+    def do(channel: BlockingChannel) -> None:
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_cancel(channel.basic_consume(queue, lambda *_: None))
+
+    return do
+
+
+def declare(channel: BlockingChannel) -> Any:
+    return channel.queue_declare(f"{Q}.delay.1", durable=True, arguments={"x-queue-type": "quorum"})
+
+
+ACTS: Final[dict[str, Callable[[BlockingChannel], Any]]] = {
+    "publish a task": publish(Q, "work"),
+    "publish a result": publish(f"{Q}.outcomes", "results"),
+    "publish a failure": publish(f"{Q}.outcomes", "failed"),
+    "publish a delay": publish(f"{Q}.outcomes", "delay.1000"),
+    "publish past the exchange": publish("", Q),
+    "consume tasks": consume(Q),
+    "consume results": consume(f"{Q}.results"),
+    "consume failures": consume(f"{Q}.failed"),
+    "consume a delay": consume(f"{Q}.delay.1000"),
+    "look at tasks": look(Q),
+    "look at a delay": look(f"{Q}.delay.1000"),
+    "look at results": look(f"{Q}.results"),
+    "declare a queue": declare,
+    "purge tasks": lambda channel: channel.queue_purge(Q),
+    "delete tasks": lambda channel: channel.queue_delete(Q),
+    "touch another queue": consume("imagesXv2"),
+}
+ALLOWED: Final = {
+    "producer": {"publish a task", "look at tasks"},
+    "worker": {
+        "publish a result",
+        "publish a failure",
+        "publish a delay",
+        "consume tasks",
+        "consume a delay",
+        "look at tasks",
+        "look at a delay",
+        "purge tasks",
+    },
+    "collector": {"consume results", "consume failures", "look at results"},
+    "watcher": {
+        "consume tasks",
+        "consume results",
+        "consume failures",
+        "consume a delay",
+        "look at tasks",
+        "look at a delay",
+        "look at results",
+        "purge tasks",
+    },
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def other_queue(server: RabbitMQ) -> None:
+    connection = pika.BlockingConnection(pika.URLParameters(address(server, ADMIN).broker))
+    connection.channel().queue_declare("imagesXv2", durable=True, arguments={"x-queue-type": "quorum"})
+    connection.close()
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+@pytest.mark.parametrize("act", ACTS)
+def test_each_part_can_do_its_own_and_nothing_else(channel: BlockingChannel, part: str, act: str) -> None:
+    if act in ALLOWED[part]:
+        ACTS[act](channel)
+        return
+    with pytest.raises(ChannelClosedByBroker) as refused:
+        ACTS[act](channel)
+    assert refused.value.reply_code == 403
+
+
+async def test_queue_is_as_warren_wants_it(server: RabbitMQ) -> None:
+    async with connect(address(server, ADMIN)) as broker:
+        await broker.declare(ladder([RetryPolicy()]))
+        findings = await broker.inspect()
+    assert [finding.text for finding in findings if not finding.ok] == []
+    async with connect(address(server, "setup")) as broker:
+        await broker.declare(RUNGS)
+    async with connect(address(server, "watcher")) as broker:
+        assert (await broker.counts()).notes == ()
+
+
+async def test_a_batch_goes_through_with_each_part_on_its_own(server: RabbitMQ) -> None:
+    async with connect(address(server, ADMIN)) as broker:
+        await broker.purge()
+    async with connect(address(server, "producer")) as broker:
+        await broker.publish([task("echo", "good"), task("permanent", "bad")])
+        await broker.flush()
+
+    await drain(address(server, "worker"))
+
+    assert [row["task_id"] for row in await results(address(server, "collector"))] == ["good"]
+    assert set(await failures(address(server, "collector"))) == {"bad"}
+    async with connect(address(server, "watcher")) as broker:
+        counts = await broker.counts()
+    assert (counts.ready, counts.completed, counts.failed) == (0, 1, 1)
+
+
+def test_nobody_gets_in_as_guest(server: RabbitMQ) -> None:
+    parameters = pika.URLParameters(address(server, ADMIN).broker)
+    parameters.credentials = pika.PlainCredentials("guest", "guest")
+    with pytest.raises(pika.exceptions.AMQPConnectionError):
+        pika.BlockingConnection(parameters)
+
+
+def test_access_is_the_same_for_the_same_passwords() -> None:
+    assert access_secrets(PLAN, PASSWORDS) == access_secrets(PLAN, PASSWORDS)

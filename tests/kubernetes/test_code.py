@@ -1,0 +1,117 @@
+"""The app's code in a ConfigMap."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from warren.errors import UsageError
+from warren.kubernetes.code import MAX_BYTES, Code, pack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "app.py").write_text(
+        "from warren import App\napp = App()\n\n@app.task\ndef f() -> int:\n    return 1\n"
+    )
+    package = tmp_path / "images"
+    for name in ("__init__.py", "sizes/__init__.py", "sizes/table.json", "__pycache__/x.pyc", ".git/config"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("")
+    (tmp_path / "app.py").chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(archive: bytes) -> list[str]:
+    return zipfile.ZipFile(io.BytesIO(archive)).namelist()
+
+
+@pytest.mark.parametrize(
+    ("app", "module", "files"),
+    [
+        ("app.py", "app", ["app.py"]),
+        ("./app.py:app", "app:app", ["app.py"]),
+        ("images/", "images", ["images/__init__.py", "images/sizes/__init__.py", "images/sizes/table.json"]),
+        (
+            "./images:app",
+            "images:app",
+            ["images/__init__.py", "images/sizes/__init__.py", "images/sizes/table.json"],
+        ),
+    ],
+)
+def test_paths_are_sent_along(here: Path, app: str, module: str, files: list[str]) -> None:
+    found, archive = pack(app)
+    assert found == module
+    assert names(archive) == files
+
+
+@pytest.mark.parametrize("app", ["images", "images.sizes:app", "nowhere"])
+def test_modules_are_left_to_the_image(here: Path, app: str) -> None:
+    assert pack(app) == (app, b"")
+
+
+@pytest.mark.parametrize(
+    ("app", "sentence"),
+    [
+        ("nowhere.py", "app 'nowhere.py' does not exist"),
+        ("no/where", "app 'no/where' does not exist; a module that the image has is named without '/'"),
+        ("my-app.py", "app 'my-app.py' cannot be imported as 'my-app': give it another name"),
+        ("warren.py", "cannot be imported as 'warren'"),
+    ],
+)
+def test_paths_that_cannot_be_sent(here: Path, app: str, sentence: str) -> None:
+    (here / "my-app.py").touch()
+    (here / "warren.py").touch()
+    with pytest.raises(UsageError) as refused:
+        pack(app)
+    assert sentence in str(refused.value)
+
+
+def test_same_code_gives_the_same_bytes(here: Path) -> None:
+    _, first = pack("images/")
+    os.utime(here / "images" / "__init__.py", (0, 0))
+    (here / "images" / "__init__.py").chmod(0o600)
+    _, second = pack(f"{here}/images")
+    assert first == second
+
+
+def test_digest_changes_with_the_content() -> None:
+    digests = {Code(b"a").digest, Code(b"b").digest, Code(b"a", "x").digest, Code(b"", "a").digest}
+    assert len(digests) == 4
+    assert all(len(digest) == 8 for digest in digests)
+
+
+def test_what_is_sent_can_be_run(here: Path) -> None:
+    module, archive = pack("app.py:app")
+    away = here / "away"
+    away.mkdir()
+    (away / "app.zip").write_bytes(archive)
+    publish = [sys.executable, "-m", "warren", "publish", "-"]
+    subprocess.run(publish, cwd=away, input=b'{"type": "f"}\n', check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "warren", "work", module, "--drain"],
+        cwd=away,
+        env={**os.environ, "PYTHONPATH": "app.zip"},
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_too_much_code() -> None:
+    noise = random.Random(1).randbytes(MAX_BYTES)  # noqa: S311 - not a secret
+    Code(noise)
+    with pytest.raises(
+        UsageError, match="1,048,577 bytes packed, a ConfigMap holds 1,048,576: build an image"
+    ):
+        Code(noise, "x")

@@ -1,0 +1,177 @@
+"""Every manifest: as kept, valid by Kubernetes' schemas, and free of what only a cluster would find."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.kubernetes.golden import PLACE, rendered
+from tests.kubernetes.plans import PASSWORDS, PLANS, plan
+from warren.errors import UsageError
+from warren.kubernetes.lint import check
+from warren.kubernetes.manifests import PARTS, render
+from warren.kubernetes.text import to_yaml
+
+VERSION = "1.36"
+# Kinds of others, whose schemas are not Kubernetes' own.
+FOREIGN = {"RabbitmqCluster", "ScaledJob", "TriggerAuthentication"}
+
+
+def objects(name: str) -> list[dict[str, Any]]:
+    wanted, parts = PLANS[name]
+    return render(wanted, parts, PASSWORDS)
+
+
+def one(name: str, kind: str) -> dict[str, Any]:
+    (found,) = [found for found in objects(name) if found["kind"] == kind]
+    return found
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_manifests_are_as_kept(name: str) -> None:
+    assert rendered(name) == (PLACE / f"{name}.yaml").read_text(), "see tests/kubernetes/golden.py"
+
+
+def test_no_file_is_left_over() -> None:
+    assert {path.stem for path in PLACE.glob("*.yaml")} == set(PLANS)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_manifests_are_valid(name: str) -> None:
+    found = list(yaml.safe_load_all((PLACE / f"{name}.yaml").read_text()))
+    assert found == objects(name)
+    assert check(found) == []
+    for each in found:
+        if each["kind"] not in FOREIGN:
+            kubernetes_validate.validate(each, VERSION, strict=True)
+
+
+def test_jobs_of_keda_are_valid_jobs() -> None:
+    spec = one("keda", "ScaledJob")["spec"]["jobTargetRef"]
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "images"}, "spec": spec}
+    kubernetes_validate.validate(job, VERSION, strict=True)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_all_is_found_by_its_labels(name: str) -> None:
+    for found in objects(name):
+        labels = found["metadata"]["labels"]
+        is_of_broker = labels["app.kubernetes.io/component"] == "broker"
+        base = PLANS[name][0].names.base
+        assert labels["app.kubernetes.io/part-of"] == "warren"
+        assert labels["app.kubernetes.io/managed-by"] == "warren"
+        assert labels["app.kubernetes.io/instance"] == ("warren-rabbitmq" if is_of_broker else base)
+        assert found["metadata"]["namespace"] == "batch"
+        if not is_of_broker:
+            assert found["metadata"]["annotations"]["warren/queue"] == PLANS[name][0].queue
+        if found["kind"] == "Job":
+            assert found["spec"]["template"]["metadata"]["labels"].items() >= labels.items() - {
+                ("kueue.x-k8s.io/queue-name", "team")
+            }
+
+
+def test_worker_job() -> None:
+    spec = objects("workers-code")[-1]["spec"]
+    pod = spec["template"]["spec"]
+    rules = spec["podFailurePolicy"]["rules"]
+
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 20, 20)
+    assert spec["backoffLimitPerIndex"] > 0
+    assert spec["maxFailedIndexes"] <= spec["completions"]
+    assert [rule["action"] for rule in rules] == ["Ignore", "Ignore", "FailJob", "FailJob"]
+    assert rules[0]["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+    assert [rule["onExitCodes"]["values"] for rule in rules[1:]] == [[75], [78], [0]]
+    assert pod["restartPolicy"] == "Never"
+    assert pod["terminationGracePeriodSeconds"] == 40
+    assert spec["activeDeadlineSeconds"] == spec["ttlSecondsAfterFinished"] == 86400
+    assert pod["enableServiceLinks"] is False
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_broker() -> None:
+    pod = one("statefulset", "StatefulSet")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    settings = one("statefulset", "ConfigMap")["data"]["10-warren.conf"]
+
+    assert "env" not in container  # the image ends when it finds a *_FILE variable
+    assert "livenessProbe" not in container
+    assert container["image"] == "rabbitmq:4.3.5-management"
+    assert container["resources"]["requests"]["memory"] == container["resources"]["limits"]["memory"]
+    assert "total_memory_available_override_value = 1717986918\n" in settings
+    assert "loopback_users.guest = true\n" in settings
+    assert "guest" not in {user["name"] for user in definitions()["users"]}
+
+
+def definitions() -> dict[str, Any]:
+    (found,) = [each for each in objects("secrets") if each["metadata"]["name"].endswith("-definitions")]
+    read: dict[str, Any] = yaml.safe_load(base64.b64decode(found["data"]["definitions.json"]))
+    return read
+
+
+def test_tls_leaves_nothing_unencrypted_on_the_network() -> None:
+    settings = one("statefulset-tls", "ConfigMap")["data"]["10-warren.conf"]
+    ports = {
+        port["port"]
+        for found in objects("statefulset-tls")
+        if found["kind"] == "Service"
+        for port in found["spec"]["ports"]
+    }
+
+    assert "listeners.tcp.local = 127.0.0.1:5672\n" in settings
+    assert "management.tcp.ip = 127.0.0.1\n" in settings
+    assert ports == {5671, 15671, 4369}
+
+
+def test_scaled_job() -> None:
+    spec = one("keda", "ScaledJob")["spec"]
+    (trigger,) = spec["triggers"]
+
+    assert trigger["metadata"] | {"value": ""} == {
+        "protocol": "http",
+        "mode": "QueueLength",
+        "value": "",
+        "queueName": "images",
+        "vhostName": "warren",
+    }
+    assert "metricType" not in trigger
+    assert spec["rollout"] == {"strategy": "gradual"}
+    assert "scalingStrategy" not in spec
+    assert spec["jobTargetRef"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_passwords_are_in_secrets_alone(name: str) -> None:
+    wanted, parts = PLANS[name]
+    text = to_yaml(render(wanted, [part for part in PARTS if part != "secrets"], PASSWORDS))
+    for password in PASSWORDS.values():
+        assert password not in text
+        assert base64.b64encode(password.encode()).decode() not in text
+    if "secrets" in parts:
+        kinds = {found["kind"] for found in objects(name)}
+        assert kinds == {"Secret"}
+
+
+def test_each_rendering_makes_new_passwords() -> None:
+    first, second = (render(plan(), ["secrets"]) for _ in range(2))
+    for one_, other in zip(first, second, strict=True):
+        assert one_["metadata"] == other["metadata"]
+        assert one_["data"] != other["data"]
+
+
+def test_unknown_part() -> None:
+    with pytest.raises(UsageError, match="there is no part 'all': use secrets, broker"):
+        render(plan(), ["all"])
+
+
+def test_a_patch_that_breaks_the_job_is_refused() -> None:
+    broken = {"spec": {"restartPolicy": "Always", "containers": [{"name": "extra", "image": "x"}]}}
+    with pytest.raises(UsageError) as refused:
+        render(plan(patch=broken))
+    lines = str(refused.value).splitlines()
+    assert lines[0] == "Kubernetes would not run this:"
+    assert any("restartPolicy: must be Never or OnFailure, not Always" in line for line in lines)
+    assert any("containers[extra].securityContext.capabilities.drop" in line for line in lines)

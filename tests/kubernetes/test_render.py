@@ -1,0 +1,126 @@
+"""`warren k8s render` as a command."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.cli.test_cli import Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "app.py").write_text("from warren import App\n\napp = App()\n")
+    (tmp_path / "requirements.txt").write_text("pillow\n")
+    (tmp_path / "patch.yaml").write_text("spec: {priorityClassName: low}\n")
+    (tmp_path / "bad.yaml").write_text("spec: {hostNetwork: true}\n")
+    return Place(tmp_path)
+
+
+def objects(text: str) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(found["kind"], found["metadata"]["name"]): found for found in yaml.safe_load_all(text)}
+
+
+def test_all_options_reach_the_manifests(place: Place) -> None:
+    done = place.warren(
+        *("k8s", "render", "./app.py:app", "--queue", "images", "-n", "batch", "--parallelism", "20"),
+        *("--requirements", "requirements.txt", "--patch", "patch.yaml", "--egress", "10.0.0.0/8"),
+        *("--egress", "10.0.0.0/9", "--part", "workers", "--part", "check"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = objects(done.stdout)
+    job = found["Job", "images-workers"]
+    assert job["metadata"]["namespace"] == "batch"
+    assert job["spec"]["parallelism"] == 20
+    assert job["spec"]["template"]["spec"]["priorityClassName"] == "low"
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["work", "app:app"]
+    assert len(found["NetworkPolicy", "images-workers"]["spec"]["egress"][-1]["to"]) == 2
+    (code,) = [name for kind, name in found if kind == "ConfigMap"]
+    assert found["ConfigMap", code]["data"] == {"requirements.txt": "pillow\n"}
+    assert {kind for kind, _ in found} == {"ConfigMap", "Job", "NetworkPolicy"}
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ([], ["ConfigMap", "Job", "NetworkPolicy", "NetworkPolicy", "Service", "Service", "StatefulSet"]),
+        (
+            ["--rabbitmq", "operator"],
+            ["Job", "Job", "NetworkPolicy", "NetworkPolicy", "PodDisruptionBudget", "RabbitmqCluster"],
+        ),
+        (
+            ["--rabbitmq", "existing", "--broker-secret", "mq", "--broker-address", "amqp://mq"],
+            ["Job", "Job", "NetworkPolicy"],
+        ),
+    ],
+)
+def test_usual_parts(place: Place, words: list[str], kinds: list[str]) -> None:
+    done = place.warren("k8s", "render", *words)
+    assert done.returncode == 0, done.stderr
+    assert sorted(kind for kind, _ in objects(done.stdout)) == kinds
+    assert done.stdout.startswith(
+        "# Made by `warren k8s render` for the queue 'work-queue'.\n# No password is in here."
+    )
+
+
+def test_secrets_go_to_a_file_that_nobody_else_reads(place: Place) -> None:
+    file = place.path / "secrets.yaml"
+    file.touch(0o644)
+
+    done = place.warren("k8s", "render", "--part", "secrets", "-o", "secrets.yaml")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(objects(file.read_text())) == 7
+
+
+def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
+    words = ["k8s", "render", "--part", "secrets"]
+    assert len(objects(place.warren(*words).stdout)) == 7
+
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "warren", *words],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(theirs)
+    os.close(ours)
+
+    assert done.returncode == 2
+    assert "--part secrets writes passwords: use -o FILE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nowhere.py"], "app 'nowhere.py' does not exist"),
+        (["--part", "all"], "there is no part 'all'"),
+        (["--memory", "lots"], "--memory 'lots' is no quantity"),
+        (["--requirements", "nowhere.txt"], "--requirements nowhere.txt cannot be read: No such file"),
+        (["--patch", "nowhere.yaml"], "--patch nowhere.yaml cannot be read"),
+        (["--patch", "bad.yaml"], "Job work-queue-workers: spec.template.spec.hostNetwork: must not be set"),
+        (["-o", "no/such/file.yaml"], "no/such/file.yaml cannot be written"),
+        (["--rabbitmq", "existing"], "--broker-secret None names no Secret"),
+        (["--queue", "a b"], "queue name 'a b' is not allowed"),
+    ],
+)
+def test_mistakes(place: Place, words: list[str], sentence: str) -> None:
+    done = place.warren("k8s", "render", *words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
