@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 from warren.brokers import Message, connect
+from warren.errors import AccessRefused
 from warren.feed import Feed, chunks
 from warren.retries import RetryPolicy, ladder
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -39,7 +40,7 @@ class Publisher:
 
     async def __aenter__(self) -> Self:
         await self._broker.__aenter__()
-        await self._broker.declare(self._rungs)
+        await ensure(self._broker, self._rungs)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -104,6 +105,18 @@ class Position:
     def resume_line(self) -> int:
         """The line to go on from."""
         return self._unconfirmed[0] if self._unconfirmed else self._next
+
+
+async def ensure(broker: Broker, rungs: Sequence[int]) -> None:
+    """Create what is missing of the queue; a producer who may not do that is content with a queue that is there.
+
+    Raises:
+        QueueMissing: It is not there, and may not be created.
+    """
+    try:
+        await broker.declare(rungs)
+    except AccessRefused:
+        await broker.rungs([])
 
 
 async def publish_all(

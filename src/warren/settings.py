@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
@@ -13,6 +13,7 @@ from warren.errors import UsageError
 
 DEFAULT_QUEUE: Final = "work-queue"
 EMBEDDED: Final = "embedded"
+AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _OWN_OBJECTS = re.compile(r".*\.(results|failed|outcomes|delay\.\d+)")
@@ -23,7 +24,8 @@ class Address(msgspec.Struct, frozen=True):
 
     Args:
         broker: `embedded` (the file `.warren/QUEUE.db` below the working directory), `sqlite:PATH`,
-            `amqp://USER:PASSWORD@HOST:PORT/VHOST` or `amqps://...`.
+            `amqp://USER:PASSWORD@HOST:PORT/VHOST` or `amqps://...` (with `?cacertfile=FILE` where the system does
+            not trust the broker's authority), or `file:PATH`, a file that holds one of these.
         queue: The queue's name: letters, digits, `_`, `.` and `-`.
         management: Base URL of RabbitMQ's management API; by default port 15672 (15671 with TLS) of the
             broker's host, with the broker's credentials.
@@ -47,6 +49,8 @@ class Address(msgspec.Struct, frozen=True):
                 f"queue name {self.queue!r} is taken by the broker's own objects: names must not begin with 'amq.' "
                 "nor end with '.results', '.failed', '.outcomes' or '.delay.NUMBER'"
             )
+        if self.broker.startswith("file:"):
+            msgspec.structs.force_setattr(self, "broker", _read(self.broker.removeprefix("file:")))
         if not self.is_embedded:
             _check_url(self.broker)
 
@@ -93,6 +97,16 @@ class Address(msgspec.Struct, frozen=True):
         """The virtual host, `/` by default."""
         return unquote(urlsplit(self.broker).path[1:]) or "/"
 
+    @property
+    def authority(self) -> str | None:
+        """The file with the certificates to trust; None for the system's own."""
+        return dict(parse_qsl(urlsplit(self.broker).query)).get(AUTHORITY)
+
+    def on(self, vhost: str) -> Address:
+        """The same queue on another virtual host."""
+        url = urlsplit(self.broker)._replace(path=f"/{quote(vhost, safe='')}")
+        return msgspec.structs.replace(self, broker=url.geturl())
+
     def flags(self) -> str:
         """The options that lead a command to this queue again; a password is left out."""
         parts = []
@@ -103,8 +117,16 @@ class Address(msgspec.Struct, frozen=True):
         return "".join(f" {part}" for part in parts)
 
 
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"the broker's address cannot be read from {path}: {reason}") from error
+
+
 def _check_url(broker: str) -> None:
-    way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH or 'embedded'"
+    way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH, file:PATH or 'embedded'"
     # The address may hold a password, so the sentence must not repeat it.
     try:
         url = urlsplit(broker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from warren.kubernetes.access import PARTS as USERS
+from warren.brokers.rabbitmq.access import PARTS as USERS
 from warren.kubernetes.code import Code
 from warren.kubernetes.names import ADMIN
 from warren.kubernetes.plan import Plan

@@ -16,12 +16,12 @@ from tests.batch import RUNGS, drain, failures, results, task
 from tests.kubernetes.plans import PASSWORDS, PLANS, plan
 from tests.rabbitmq_server import RabbitMQ, find
 from warren.brokers import connect
+from warren.brokers.rabbitmq.access import permissions
 from warren.kubernetes.access import (
     DEFINITIONS,
     access_secrets,
     definitions,
     password_hash,
-    permissions,
     user_name,
 )
 from warren.kubernetes.manifests import render

@@ -14,7 +14,7 @@ BrokerOption = Annotated[
         envvar="WARREN_BROKER",
         show_envvar=True,
         help="amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH, or 'embedded': the file .warren/QUEUE.db. "
-        "Better set in the environment than here, where others can see the password.",
+        "Better set in the environment, or as file:PATH of a file that holds it, than here, where others can see the password.",
     ),
 ]
 QueueOption = Annotated[

@@ -44,7 +44,7 @@ async def _publish(
 ) -> None:
     from warren.brokers import connect
     from warren.feed import Feed
-    from warren.publisher import Position, publish_all
+    from warren.publisher import Position, ensure, publish_all
     from warren.retries import RetryPolicy, ladder
     from warren.sources import read
 
@@ -67,7 +67,7 @@ async def _publish(
 
     start = time.monotonic()
     async with connect(address) as open_broker:
-        await open_broker.declare(ladder([RetryPolicy()]))
+        await ensure(open_broker, ladder([RetryPolicy()]))
         with Progress("publishing") as progress:
 
             def show(_: int = 0) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import finish, say
+from warren.errors import UsageError
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -17,6 +19,15 @@ def setup(
     app: Annotated[
         str, typer.Argument(help="The app whose retry delays the queue must have; by default 1, 2 and 4 s.")
     ] = "",
+    users: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads this form on every Python
+        typer.Option(
+            "--users",
+            metavar="DIR",
+            help="On RabbitMQ, as an administrator: create users, too, each with the rights of its part. DIR has for each "
+            "of setup, producer, worker, collector and watcher a directory with files username, password and vhost.",
+        ),
+    ] = None,
     broker: BrokerOption = EMBEDDED,
     queue: QueueOption = DEFAULT_QUEUE,
     management: ManagementOption = None,
@@ -28,18 +39,46 @@ def setup(
 
     async def main() -> None:
         from warren.brokers import connect
+        from warren.brokers.rabbitmq.access import admit
         from warren.retries import RetryPolicy, ladder
         from warren.worker import describe
 
         rules = (await describe(app)).handlers.values() if app else ()
         rungs = ladder([RetryPolicy(rule.retries, rule.base) for rule in rules] or [RetryPolicy()])
         address = Address(broker, queue, management)
+        if users:
+            known, vhost = read_users(users)
+            address = address.on(vhost)
+            await admit(address, known)
         async with connect(address) as open_broker:
             await open_broker.declare(rungs)
         delays = ", ".join(f"{rung / 1000:g}" for rung in rungs)
         say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {delays} s")
 
     finish(main())
+
+
+def read_users(directory: str) -> tuple[dict[str, tuple[str, str]], str]:
+    """Names and passwords by part, and the virtual host, from a directory of files as Kubernetes mounts them.
+
+    Raises:
+        UsageError: A file cannot be read, or the virtual hosts differ.
+    """
+    from warren.brokers.rabbitmq.access import PARTS
+
+    def read(part: str, file: str) -> str:
+        try:
+            return Path(directory, part, file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"--users {directory}: {part}/{file} cannot be read: {reason}") from error
+
+    hosts = {read(part, "vhost") for part in PARTS}
+    if len(hosts) > 1:
+        raise UsageError(
+            f"--users {directory}: the users are for different virtual hosts: {', '.join(hosts)}"
+        )
+    return {part: (read(part, "username"), read(part, "password")) for part in PARTS}, hosts.pop()
 
 
 def purge(

@@ -42,6 +42,13 @@ def work(
     drain: Annotated[
         bool, typer.Option("--drain", help="End with exit code 0 when no work is left.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Only see whether this worker could work: import the app, reach the queue; 0 or 78.",
+        ),
+    ] = False,
     grace: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="After SIGTERM, let running tasks finish for so long."),
@@ -108,6 +115,10 @@ def work(
                         max_memory=max_memory * _MEBIBYTE if max_memory else None,
                     )
                     await supervisor.start()
+                    if check:
+                        await supervisor.close()
+                        await open_broker.rungs([])  # raises what keeps this user from the queue
+                        return Exit.DRAINED
                     supervisors.append(supervisor)
                     return await supervisor.run()
             except BrokerUnreachable as error:

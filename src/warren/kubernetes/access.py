@@ -1,4 +1,4 @@
-"""Who may do what on the broker: a user for each part, with exactly the permissions of its part."""
+"""The users of the broker as Kubernetes keeps them: in Secrets, and in the definitions that a new broker reads."""
 
 from __future__ import annotations
 
@@ -6,48 +6,25 @@ import base64
 import hashlib
 import json
 import secrets
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from warren.brokers.names import Names
 from warren.brokers.rabbitmq import topology
+from warren.brokers.rabbitmq.access import ADMINISTRATOR, PARTS, permissions
 from warren.kubernetes.names import ADMIN, BROKER, VHOST, broker_metadata
-from warren.kubernetes.pods import metadata
+from warren.kubernetes.pods import AUTHORITY_FILE, metadata
 from warren.retries import RetryPolicy, ladder
+from warren.settings import AUTHORITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from warren.kubernetes.plan import Plan
 
-PARTS: Final = ("setup", "producer", "worker", "collector", "watcher")
 DEFINITIONS: Final = "definitions.json"
 
-_NOTHING: Final = "^$"
 _DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671}
-
-
-class Permission(NamedTuple):
-    """The names that a user may configure, write to and read from, as regular expressions; and the user's tags."""
-
-    configure: str
-    write: str
-    read: str
-    tags: tuple[str, ...] = ()
-
-
-def permissions(queue: str) -> dict[str, Permission]:
-    """What each part may do with one queue, by part."""
-    name = queue.replace(".", r"\.")
-    everything = rf"^{name}(\..*)?$"
-    return {
-        "setup": Permission(everything, everything, everything, ("management",)),
-        "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
-        # A worker only looks whether the delays are empty.
-        "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+)?$"),
-        "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed)$"),
-        "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
-    }
 
 
 def user_name(queue: str, part: str) -> str:
@@ -77,7 +54,7 @@ def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
     names = Names(plan.queue)
     rungs = ladder([RetryPolicy()])
     users = {user_name(plan.queue, part): part for part in PARTS}
-    allowed = {**permissions(plan.queue), ADMIN: Permission(".*", ".*", ".*", ("administrator",))}
+    allowed = {**permissions(plan.queue), ADMIN: ADMINISTRATOR}
     return {
         "vhosts": [{"name": VHOST}],
         "users": [
@@ -158,13 +135,17 @@ def _address(plan: Plan, user: str, password: str) -> dict[str, str]:
     who = f"{quote(user, safe='')}:{quote(password, safe='')}"
     where = url.netloc if url.port else f"{url.netloc}:{port}"
     return {
-        "url": f"{url.scheme}://{who}@{where}/{quote(broker.vhost, safe='')}",
+        "url": f"{url.scheme}://{who}@{where}/{quote(broker.vhost, safe='')}{_authority(plan)}",
         "username": user,
         "password": password,
         "host": url.hostname or "",
         "port": str(port),
         "vhost": broker.vhost,
     }
+
+
+def _authority(plan: Plan) -> str:
+    return f"?{AUTHORITY}={AUTHORITY_FILE}" if plan.tls_secret else ""
 
 
 def _secret(about: dict[str, Any], entries: dict[str, str]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ INSTALLER: Final = "requirements"
 # A Secret's file is for its pod's group alone.
 FILE_MODE: Final = 0o440
 
+# Where a URL with TLS says that the certificates to trust are.
+AUTHORITY_FILE: Final = "/etc/warren/ca/ca.crt"
+
 _USER: Final = 10001
 # Closing connections and children takes a moment after the tasks' own grace.
 _CLOSING: Final = 15
@@ -118,8 +121,7 @@ def _environment(plan: Plan) -> list[dict[str, str]]:
         paths.append("/deps")
     variables = {
         "WARREN_QUEUE": plan.queue,
-        "WARREN_BROKER_FILE": "/etc/warren/broker/url",
-        **({"WARREN_BROKER_CA": "/etc/warren/ca/ca.crt"} if plan.tls_secret else {}),
+        "WARREN_BROKER": "file:/etc/warren/broker/url",
         "HOME": "/tmp",  # noqa: S108 - likewise
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",

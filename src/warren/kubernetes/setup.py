@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from warren.kubernetes.access import PARTS
+from warren.brokers.rabbitmq.access import PARTS
 from warren.kubernetes.names import BROKER
 from warren.kubernetes.pods import CONTAINER, FILE_MODE, metadata, pod_template
 from warren.kubernetes.workers import DISRUPTED

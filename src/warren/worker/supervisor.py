@@ -112,6 +112,10 @@ class Supervisor:
         """
         return await self._pool.start()
 
+    async def close(self) -> None:
+        """End the children of a worker that does not run."""
+        await self._pool.stop()
+
     async def run(self) -> Exit:
         """Work until drained or stopped. The children are gone when it returns.
 

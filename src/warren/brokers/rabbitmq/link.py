@@ -9,6 +9,7 @@ import ssl
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pika
 from pika import exceptions as pika_errors
@@ -21,7 +22,9 @@ from warren.errors import (
     MessageTooLarge,
     QueueMismatch,
     QueueMissing,
+    UsageError,
 )
+from warren.settings import AUTHORITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +154,10 @@ class Link:
 
     def _parameters(self) -> pika.URLParameters:
         # The URL was checked before; what pika reads from its query (heartbeat, TLS files) is the user's choice.
-        parameters = pika.URLParameters(self._address.broker)
+        url = urlsplit(self._address.broker)
+        query = dict(parse_qsl(url.query))
+        query.pop(AUTHORITY, None)  # which pika does not know
+        parameters = pika.URLParameters(url._replace(query=urlencode(query)).geturl())
         parameters.credentials = pika.PlainCredentials(*self._address.credentials, erase_on_connect=False)
         parameters.heartbeat = HEARTBEAT if parameters.heartbeat is None else parameters.heartbeat
         parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
@@ -160,9 +166,9 @@ class Link:
             "product": "warren",
             "connection_name": f"warren {self._address.queue}",
         }
-        if self._address.broker.startswith("amqps:") and parameters.ssl_options is None:
-            context = ssl.create_default_context()
-            parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+        if url.scheme == "amqps" and "ssl_options" not in query:
+            # pika's own context names no host to verify.
+            parameters.ssl_options = pika.SSLOptions(tls_context(self._address), parameters.host)
         return parameters
 
     def _translate(self, error: BaseException | str) -> BrokerError:
@@ -233,6 +239,18 @@ class Lane:
 def _resolve(future: asyncio.Future[Any], answer: Any = None, *_: object) -> None:
     if not future.done():
         future.set_result(answer)
+
+
+def tls_context(address: Address) -> ssl.SSLContext:
+    """Whom to trust at an address.
+
+    Raises:
+        UsageError: The file with the authority's certificates cannot be read.
+    """
+    try:
+        return ssl.create_default_context(cafile=address.authority)
+    except OSError as error:  # ssl.SSLError is one, too
+        raise UsageError(f"certificates cannot be read from {address.authority}: {error.strerror}") from error
 
 
 def translate(error: BaseException | str, address: Address) -> BrokerError:

@@ -11,6 +11,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from warren.brokers.rabbitmq.link import tls_context
 from warren.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -48,21 +49,35 @@ class Management:
         details: list[dict[str, Any]] = found.get("consumer_details", [])
         return details
 
+    async def put(self, path: str, content: object) -> None:
+        """Create something, or replace it.
+
+        Raises:
+            BrokerError: The API is not there, or refuses it.
+        """
+        await asyncio.to_thread(self._ask, path, "PUT", json.dumps(content).encode())
+
     def _get(self, path: str) -> Any:
+        return json.loads(self._ask(path))
+
+    def _ask(self, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
         where = self._address.management_url
         if not where.startswith(("http://", "https://")):
             raise BrokerError(f"management address {where!r} is no http:// or https:// address")
         user, password = self._address.credentials
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request = urllib.request.Request(f"{where}/api/{path}", headers={"Authorization": f"Basic {token}"})  # noqa: S310
+        headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{where}/api/{path}", body, headers, method=method)  # noqa: S310
+        context = tls_context(self._address) if where.startswith("https:") else None
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - the scheme is checked above
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=TIMEOUT, context=context) as answer:  # noqa: S310 - the scheme is checked above
+                return bytes(answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in (401, 403):
                     raise BrokerError(
-                        f"the management API at {where} refuses user {user!r} (it needs the tag 'management')"
+                        f"the management API at {where} refuses this to user {user!r}, who needs the tag "
+                        f"{'management' if method == 'GET' else 'administrator'!r}"
                     ) from error
                 raise BrokerError(f"the management API at {where} answers {error.code}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
