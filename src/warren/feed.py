@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import Final, Generic, Self, TypeVar
 
@@ -25,8 +25,8 @@ class Feed(Generic[T]):
 
     def __init__(self, items: Iterable[T]) -> None:
         self._items = items
-        self._queue: queue.Queue[T | _End] = queue.Queue(_AHEAD)
-        self._is_closed = threading.Event()
+        self._waiting: deque[T | _End] = deque()
+        self._is_closed = False
 
     def start(self) -> Self:
         """Have a thread of its own do the reading."""
@@ -47,7 +47,7 @@ class Feed(Generic[T]):
 
     def close(self) -> None:
         """Want no more."""
-        self._is_closed.set()
+        self._is_closed = True
 
     async def chunks(self) -> AsyncIterator[list[T]]:
         """What has come, as soon as something has."""
@@ -66,20 +66,18 @@ class Feed(Generic[T]):
             self.close()
 
     def _put(self, item: T | _End) -> bool:
-        while not self._is_closed.is_set():
-            with suppress(queue.Full):
-                self._queue.put(item, timeout=_LOOK_EVERY)
-                return True
-        return False
+        while len(self._waiting) >= _AHEAD and not self._is_closed:
+            time.sleep(_LOOK_EVERY)
+        self._waiting.append(item)
+        return not self._is_closed
 
     def _take(self) -> tuple[list[T], _End | None]:
         chunk: list[T] = []
-        with suppress(queue.Empty):
-            while len(chunk) < CHUNK:
-                item = self._queue.get_nowait()
-                if isinstance(item, _End):
-                    return chunk, item
-                chunk.append(item)
+        while self._waiting and len(chunk) < CHUNK:
+            item = self._waiting.popleft()
+            if isinstance(item, _End):
+                return chunk, item
+            chunk.append(item)
         return chunk, None
 
 

@@ -318,6 +318,8 @@ def _readable(body: bytes) -> tuple[Any, str | None]:
 
 
 def _check_name(member: str, name: object) -> None:
+    if isinstance(name, str) and name.isascii() and 0 < len(name) <= MAX_NAME_BYTES:
+        return
     if not isinstance(name, str):
         raise InvalidTask(f'"{member}" must be a string, not {_json_kind(name)}')
     if not name:
