@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from kmock import RawHandler
 
+TOKEN = "secret-token"
+
 
 def write_kubeconfig(path: Path, server: str, **user: object) -> str:
     """A kubeconfig with one context, `test`."""
@@ -32,6 +34,6 @@ def write_kubeconfig(path: Path, server: str, **user: object) -> str:
 
 @pytest.fixture
 async def cluster(kmock: RawHandler, tmp_path: Path) -> AsyncIterator[Cluster]:
-    kubeconfig = write_kubeconfig(tmp_path / "config", str(kmock.url), token="secret-token")
+    kubeconfig = write_kubeconfig(tmp_path / "config", str(kmock.url), token=TOKEN)
     async with Cluster.open(kubeconfig=kubeconfig) as opened:
         yield opened

@@ -69,8 +69,8 @@ async def test_version(kmock: RawHandler, cluster: Cluster) -> None:
     kmock["get /version"] << {"major": "1", "gitVersion": "v1.36.2"}
 
     assert await cluster.version() == "v1.36.2"
-    assert kmock[0].headers["Authorization"] == "Bearer secret-token"
-    assert kmock[0].headers["User-Agent"] == "warren"
+    assert next(iter(kmock)).headers["Authorization"] == "Bearer secret-token"
+    assert next(iter(kmock)).headers["User-Agent"] == "warren"
 
 
 async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster) -> None:
@@ -80,7 +80,7 @@ async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster
 
     assert type(applied) is dict
     assert applied == {**JOB, "status": {}}
-    request = kmock["patch"][0]
+    request = next(iter(kmock["patch"]))
     assert request.headers["Content-Type"] == "application/apply-patch+yaml"
     assert request.params == {"fieldManager": "warren"}
     assert request.data == JOB
@@ -91,7 +91,7 @@ async def test_apply_takes_fields_over_only_on_request(kmock: RawHandler, cluste
 
     await cluster.apply(JOB, force=True)
 
-    assert kmock["patch"][0].params == {"fieldManager": "warren", "force": "true"}
+    assert next(iter(kmock["patch"])).params == {"fieldManager": "warren", "force": "true"}
 
 
 async def test_apply_names_who_else_manages_a_field(kmock: RawHandler, cluster: Cluster) -> None:
@@ -147,7 +147,7 @@ async def test_every_kind_has_its_place(
 
 
 async def test_an_unknown_kind_is_left_to_kubectl(cluster: Cluster) -> None:
-    with pytest.raises(UsageError, match="Deployment is no kind that Warren handles .*: use kubectl"):
+    with pytest.raises(UsageError, match=r"Deployment is no kind that Warren handles .*: use kubectl"):
         await cluster.get("Deployment", "it")
 
 
@@ -171,7 +171,7 @@ async def test_create_fails_when_the_object_exists(kmock: RawHandler, cluster: C
     message = 'jobs.batch "render-workers" already exists'
     kmock[f"post {JOBS}"] << 409 << status(409, "AlreadyExists", message, name="render-workers")
 
-    with pytest.raises(ObjectConflict, match="^cannot create Job render-workers: it exists already$"):
+    with pytest.raises(ObjectConflict, match=r"^cannot create Job render-workers: it exists already$"):
         await cluster.create(JOB)
 
 
@@ -181,7 +181,7 @@ async def test_list_selects_by_labels_and_names_the_kind(kmock: RawHandler, clus
     pods = await cluster.list("Pod", {"app.kubernetes.io/instance": "render", "x": "y"})
 
     assert pods == [{"apiVersion": "v1", "kind": "Pod"} | pod("a", "5")]
-    assert kmock[0].params == {"labelSelector": "app.kubernetes.io/instance=render,x=y"}
+    assert next(iter(kmock)).params == {"labelSelector": "app.kubernetes.io/instance=render,x=y"}
 
 
 async def test_patch_is_a_merge_patch(kmock: RawHandler, cluster: Cluster) -> None:
@@ -189,7 +189,7 @@ async def test_patch_is_a_merge_patch(kmock: RawHandler, cluster: Cluster) -> No
 
     assert await cluster.patch("Job", "render-workers", {"spec": {"parallelism": 3}}) == JOB
 
-    request = kmock["patch"][0]
+    request = next(iter(kmock["patch"]))
     assert request.headers["Content-Type"] == "application/merge-patch+json"
     assert request.data == {"spec": {"parallelism": 3}}
 
@@ -197,7 +197,7 @@ async def test_patch_is_a_merge_patch(kmock: RawHandler, cluster: Cluster) -> No
 async def test_patch_of_a_missing_object_says_so(kmock: RawHandler, cluster: Cluster) -> None:
     kmock["patch"] << 404 << status(404, "NotFound", 'jobs.batch "it" not found', name="it")
 
-    with pytest.raises(ObjectMissing, match='^cannot change Job it: jobs.batch "it" not found$'):
+    with pytest.raises(ObjectMissing, match=r'^cannot change Job it: jobs.batch "it" not found$'):
         await cluster.patch("Job", "it", {})
 
 
@@ -267,6 +267,7 @@ async def test_a_wrong_object_names_field_and_reason(kmock: RawHandler, cluster:
 async def test_refusals_are_sentences(
     kmock: RawHandler,
     cluster: Cluster,
+    *,
     code: int,
     answer: dict[str, Any] | bytes,
     error: type[Exception],
@@ -284,7 +285,9 @@ async def test_nobody_listens(tmp_path: Path) -> None:
     kubeconfig = write_kubeconfig(tmp_path / "config", "http://127.0.0.1:1")
 
     async with Cluster.open(kubeconfig=kubeconfig) as cluster:
-        with pytest.raises(ClusterUnreachable, match=r"^http://127.0.0.1:1 cannot be reached: "):
+        with pytest.raises(
+            ClusterUnreachable, match=r"^http://127.0.0.1:1 cannot be reached: Connection refused$"
+        ):
             await cluster.list("Job")
         with pytest.raises(ClusterUnreachable):
             await anext(cluster.watch("Job"))
@@ -296,14 +299,14 @@ async def test_events_of_one_object_in_order(kmock: RawHandler, cluster: Cluster
     kmock["get /api/v1/namespaces/batch/events"] << pod_list("9", late, early)
 
     assert [event["reason"] for event in await cluster.events("Job", "it")] == ["Early", "Late"]
-    assert kmock[0].params == {"fieldSelector": "involvedObject.kind=Job,involvedObject.name=it"}
+    assert next(iter(kmock)).params == {"fieldSelector": "involvedObject.kind=Job,involvedObject.name=it"}
 
 
 async def test_logs(kmock: RawHandler, cluster: Cluster) -> None:
     kmock[f"get {PODS}/a/log"] << b"one\ntwo\n"
 
     assert [line async for line in cluster.logs("a", "worker", follow=True)] == ["one", "two"]
-    assert kmock[0].params == {"follow": "true", "container": "worker"}
+    assert next(iter(kmock)).params == {"follow": "true", "container": "worker"}
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -339,7 +342,7 @@ async def test_watch_begins_with_what_is_there(kmock: RawHandler, cluster: Clust
         ("modified", "a", "Running"),
         ("deleted", "a", "Running"),
     ]
-    assert kmock["watch"][0].params["resourceVersion"] == "7"
+    assert next(iter(kmock["watch"])).params["resourceVersion"] == "7"
 
 
 @pytest.mark.parametrize("within_the_stream", [False, True])
@@ -366,13 +369,13 @@ async def test_watch_survives_lost_history(
 
 
 async def test_watch_survives_lost_connections(kmock: RawHandler, cluster: Cluster) -> None:
-    async def breaks_off() -> AsyncIterator[object]:
+    async def breaks_off() -> AsyncIterator[bytes]:
         yield b'{"type": "MODIFIED", "object": {"metada'
         raise ConnectionError
 
     kmock["list", PODS] << iter([pod_list("7", pod("a", "5"))])
     kmock["list", PODS] << pod_list("9", pod("a", "8", "Running"))
-    kmock["watch", PODS, {"resourceVersion": "7"}] << breaks_off
+    kmock["watch", PODS, {"resourceVersion": "7"}] << breaks_off()
     kmock["watch", PODS] << ({"type": "DELETED", "object": pod("a", "10", "Failed")}, ...)
 
     assert await seen(cluster, 3) == [
@@ -397,7 +400,7 @@ async def test_watch_of_what_is_forbidden_ends(kmock: RawHandler, cluster: Clust
     kmock["list", PODS] << pod_list("7")
     kmock["watch", PODS] << 403 << status(403, "Forbidden", "no watching")
 
-    with pytest.raises(ClusterRefused, match="^cannot watch pods: no watching$"):
+    with pytest.raises(ClusterRefused, match=r"^cannot watch pods: no watching$"):
         await anext(cluster.watch("Pod"))
 
 

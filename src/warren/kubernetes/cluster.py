@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from contextlib import aclosing, contextmanager, suppress
 from functools import cache
@@ -15,7 +16,7 @@ from warren.kubernetes import kubeconfig as kubeconfigs
 from warren.kubernetes.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from lightkube import AsyncClient
     from lightkube.config.kubeconfig import SingleConfig
@@ -187,7 +188,7 @@ class Cluster:
         """The objects that carry all the labels; without labels, all of the kind."""
         return (await self._list(kind, labels))[0]
 
-    async def watch(self, kind: str, labels: Mapping[str, str] | None = None) -> AsyncIterator[Change]:
+    async def watch(self, kind: str, labels: Mapping[str, str] | None = None) -> AsyncGenerator[Change, None]:
         """What is there, each as `added`, and from then on every change.
 
         Lost connections and lost history are made up for by listing again: changes in between arrive as one,
@@ -240,7 +241,7 @@ class Cluster:
 
     async def logs(
         self, pod: str, container: str | None = None, *, follow: bool = False
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """A container's output, line by line without line ends.
 
         Args:
@@ -358,12 +359,16 @@ class Cluster:
             ) from error
 
     def _unreachable(self, error: Exception) -> ClusterError:
+        why = str(error) or type(error).__name__
         cause: BaseException | None = error
         while cause is not None:
-            if isinstance(cause, ssl.SSLError):
-                return ClusterRefused(f"no trust in {self.server}: {cause}")
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return ClusterRefused(f"no trust in {self.server}: {cause.verify_message}")
+            if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):
+                # asyncio puts its own words here, unless the name could not be resolved.
+                why = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror or why
             cause = cause.__cause__ or cause.__context__
-        return ClusterUnreachable(f"{self.server} cannot be reached: {error or type(error).__name__}")
+        return ClusterUnreachable(f"{self.server} cannot be reached: {why}")
 
 
 @cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import struct
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -28,6 +30,7 @@ PROTOCOL: Final = "v4.channel.k8s.io"
 _DATA: Final = 0
 _ERROR: Final = 1
 _CHUNK: Final = 64 * 1024
+_RESET: Final = struct.pack("ii", 1, 0)  # linger: yes, for 0 s
 # The protocol cannot tell the pod that our side has said everything, nor us whether anyone still listens there.
 LINGER_SECONDS: Final = 10.0
 
@@ -88,7 +91,10 @@ class Forward:
         except OSError as error:
             log.debug("the local side of a forwarded connection ended: %s", error)
         finally:
-            writer.transport.abort()  # a broken connection must not look like a finished one
+            if not writer.is_closing():
+                # Reset it: what broke must not look as if it had come to its end.
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
 
     @asynccontextmanager
     async def _tunnel(self) -> AsyncIterator[ClientConnection]:

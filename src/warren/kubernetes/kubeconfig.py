@@ -55,7 +55,7 @@ def load(context: str | None, kubeconfig: str | None) -> SingleConfig:
         LookupError,
         TypeError,
         OSError,
-        UnicodeError,
+        AttributeError,
     ) as error:
         raise UsageError(f"the kubeconfig {shown} cannot be used: {_one_line(error)}") from error
     raise UsageError(f"there is no kubeconfig at {shown}: name one with --kubeconfig or KUBECONFIG")
