@@ -366,7 +366,7 @@ class Cluster:
                 return ClusterRefused(f"no trust in {self.server}: {cause.verify_message}")
             if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):
                 # asyncio puts its own words here, unless the name could not be resolved.
-                why = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror or why
+                why = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror or why
             cause = cause.__cause__ or cause.__context__
         return ClusterUnreachable(f"{self.server} cannot be reached: {why}")
 
