@@ -112,12 +112,8 @@ class Cluster:
 
         try:
             return cls(AsyncClient(config, namespace, Timeout(_TIMEOUT), field_manager=FIELD_MANAGER))
-        except (
-            ConfigError,
-            InvalidURL,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: a certificate not in base64
+        # ValueError: a certificate not in base64
+        except (ConfigError, InvalidURL, OSError, ValueError) as error:
             raise UsageError(
                 f"context {config.context_name!r} of the kubeconfig cannot be used: {error}"
             ) from error
@@ -308,12 +304,9 @@ class Cluster:
                         with self._translated(deed):
                             event = msgspec.json.decode(await anext(lines))
                     if event["type"] == "ERROR":
-                        raise refusal(event["object"]["code"], event["object"], deed, self.server)
-                except (
-                    TimeoutError,
-                    StopAsyncIteration,
-                    ObjectMissing,
-                ):  # the last: this version is forgotten
+                        raise refusal(event["object"].get("code", 500), event["object"], deed, self.server)
+                # ObjectMissing: the cluster has forgotten this version.
+                except (TimeoutError, StopAsyncIteration, ObjectMissing):
                     return
                 yield Change(event["type"].lower(), event["object"])
 
@@ -335,7 +328,7 @@ class Cluster:
     def _path(self, kind: str) -> str:
         group, version, plural = _KINDS[kind]
         root = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        return f"{root}/namespaces/{self.namespace}/{plural}"
+        return f"{root}/{plural}" if kind == "Namespace" else f"{root}/namespaces/{self.namespace}/{plural}"
 
     @contextmanager
     def _translated(self, deed: str) -> Iterator[None]:
