@@ -4,12 +4,18 @@ WarrenError
 |-- UsageError            what was asked cannot be done: mend the input (exit 2)
 |   |-- InvalidTask       a line or a message that is no valid task
 |   `-- AppError          the app does not import, or has no handlers
-`-- BrokerError           the broker cannot do it now, or not for us (exit 3)
-    |-- BrokerUnreachable nobody answers, or the connection was lost
-    |-- AccessRefused     the broker refuses the credentials or the permission
-    |-- QueueMissing      the queue was never set up
-    |-- QueueMismatch     the queue exists with other arguments
-    `-- MessageTooLarge   a message is over the broker's size limit
+|-- BrokerError           the broker cannot do it now, or not for us (exit 3)
+|   |-- BrokerUnreachable nobody answers, or the connection was lost
+|   |-- AccessRefused     the broker refuses the credentials or the permission
+|   |-- QueueMissing      the queue was never set up
+|   |-- QueueMismatch     the queue exists with other arguments
+|   `-- MessageTooLarge   a message is over the broker's size limit
+`-- ClusterError          the cluster cannot do it now, or not for us (exit 3)
+    |-- ClusterUnreachable nobody answers, or the connection was lost
+    |-- ClusterRefused    the cluster refuses the credentials, the permission or the object
+    |-- ObjectMissing     the object, or its kind, is not in the cluster
+    |-- ObjectConflict    the object exists, or others manage what we want to set
+    `-- ObjectInvalid     the cluster finds the object wrong
 
 TransientError, PermanentError   raised by handlers, never by Warren
 """
@@ -55,6 +61,30 @@ class QueueMismatch(BrokerError):  # noqa: N818
 
 class MessageTooLarge(BrokerError):  # noqa: N818
     """A message is larger than the broker takes."""
+
+
+class ClusterError(WarrenError):
+    """The cluster cannot do what was asked."""
+
+
+class ClusterUnreachable(ClusterError):  # noqa: N818
+    """Nobody answers at the API server's address, or the connection was lost."""
+
+
+class ClusterRefused(ClusterError):  # noqa: N818
+    """The cluster refuses the credentials, this user may not do this, or a rule forbids the object."""
+
+
+class ObjectMissing(ClusterError):  # noqa: N818
+    """The object does not exist, or the cluster does not know its kind."""
+
+
+class ObjectConflict(ClusterError):  # noqa: N818
+    """The object exists already, has changed meanwhile, or has fields that someone else manages."""
+
+
+class ObjectInvalid(ClusterError):  # noqa: N818
+    """The cluster finds something wrong with the object."""
 
 
 class TransientError(Exception):

@@ -11,14 +11,14 @@ from typing import Any, Final, Self, TypeVar
 
 import typer
 
-from warren.errors import BrokerError, UsageError
+from warren.errors import BrokerError, ClusterError, UsageError
 from warren.monitor import Status
 
 T = TypeVar("T")
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
-EXIT_BROKER: Final = 3
+EXIT_BROKER: Final = 3  # the cluster's too
 EXIT_INTERRUPTED: Final = 130
 _LINE_EVERY: Final = 5.0
 
@@ -41,7 +41,7 @@ def guarded() -> Any:
         yield
     except UsageError as error:
         raise failed(f"{error}", EXIT_USAGE) from None
-    except BrokerError as error:
+    except (BrokerError, ClusterError) as error:
         raise failed(f"{error}", EXIT_BROKER) from None
     except KeyboardInterrupt:
         raise failed("interrupted", EXIT_INTERRUPTED) from None
