@@ -14,7 +14,7 @@ from warren.feed import Feed
 from warren.ids import IdSet
 from warren.monitor import Monitor, Status
 from warren.publisher import Position, publish_all
-from warren.retries import RetryPolicy, ladder
+from warren.retries import ladder
 from warren.tasks import failure
 from warren.worker.supervisor import Exit, Supervisor
 
@@ -105,8 +105,7 @@ class Batch:
             )
             self._supervisor = supervisor
             hello = await supervisor.start()
-            policies = [RetryPolicy(rule.retries, rule.base) for rule in hello.handlers.values()]
-            await other.declare(ladder(policies))
+            await other.declare(ladder(hello.policies))
             supervisor.expects_more = True
             worked = asyncio.create_task(supervisor.run())
             watched = asyncio.create_task(self._watch(other))
@@ -127,7 +126,7 @@ class Batch:
             return Ended(code, tally, self._position.resume_line, self._were_done)
 
     async def _publish(self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor) -> None:
-        done = await _ended_ids(broker)
+        done = await ended_ids(broker)
         start = broker.confirmed
         self._publishing = asyncio.create_task(
             publish_all(
@@ -174,7 +173,7 @@ class Batch:
         self._on_status(self._status, broker.held_up)
 
 
-async def _ended_ids(broker: Broker) -> IdSet:
+async def ended_ids(broker: Broker) -> IdSet:
     """The ids of tasks that have a result or a failure already, so that a run that was stopped can go on."""
     done = IdSet()
     counts = await broker.counts()

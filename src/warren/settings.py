@@ -14,6 +14,7 @@ from warren.errors import UsageError
 DEFAULT_QUEUE: Final = "work-queue"
 EMBEDDED: Final = "embedded"
 AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
+_CLUSTER: Final = "k8s:"
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _OWN_OBJECTS = re.compile(r".*\.(results|failed|outcomes|delay\.\d+)")
@@ -25,7 +26,8 @@ class Address(msgspec.Struct, frozen=True):
     Args:
         broker: `embedded` (the file `.warren/QUEUE.db` below the working directory), `sqlite:PATH`,
             `amqp://USER:PASSWORD@HOST:PORT/VHOST` or `amqps://...` (with `?cacertfile=FILE` where the system does
-            not trust the broker's authority), or `file:PATH`, a file that holds one of these.
+            not trust the broker's authority), `k8s:NAMESPACE` or `k8s:CONTEXT/NAMESPACE` (the broker in a
+            Kubernetes namespace), or `file:PATH`, a file that holds one of these.
         queue: The queue's name: letters, digits, `_`, `.` and `-`.
         management: Base URL of RabbitMQ's management API; by default port 15672 (15671 with TLS) of the
             broker's host, with the broker's credentials.
@@ -51,13 +53,18 @@ class Address(msgspec.Struct, frozen=True):
             )
         if self.broker.startswith("file:"):
             msgspec.structs.force_setattr(self, "broker", _read(self.broker.removeprefix("file:")))
-        if not self.is_embedded:
+        if not self.is_embedded and self.place is None:
             _check_url(self.broker)
 
     @property
     def is_embedded(self) -> bool:
         """Whether the broker is the embedded one."""
         return self.broker == EMBEDDED or self.broker.startswith("sqlite:")
+
+    @property
+    def place(self) -> str | None:
+        """The place in Kubernetes, `NAMESPACE` or `CONTEXT/NAMESPACE`; None for other brokers."""
+        return self.broker.removeprefix(_CLUSTER) if self.broker.startswith(_CLUSTER) else None
 
     @property
     def path(self) -> Path:
@@ -71,6 +78,8 @@ class Address(msgspec.Struct, frozen=True):
         """The broker as it may be printed: without its password."""
         if self.is_embedded:
             return str(self.path)
+        if self.place is not None:
+            return self.broker
         url = urlsplit(self.broker)
         port = f":{url.port}" if url.port else ""
         vhost = "" if url.path in ("", "/", "/%2F", "/%2f") else url.path
@@ -111,7 +120,8 @@ class Address(msgspec.Struct, frozen=True):
         """The options that lead a command to this queue again; a password is left out."""
         parts = []
         if self.broker != EMBEDDED:
-            parts.append(f"--broker {self.broker if self.is_embedded else '$WARREN_BROKER'}")
+            is_secret = not self.is_embedded and self.place is None
+            parts.append(f"--broker {'$WARREN_BROKER' if is_secret else self.broker}")
         if self.queue != DEFAULT_QUEUE:
             parts.append(f"--queue {quote(self.queue)}")
         return "".join(f" {part}" for part in parts)
@@ -126,7 +136,7 @@ def _read(path: str) -> str:
 
 
 def _check_url(broker: str) -> None:
-    way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH, file:PATH or 'embedded'"
+    way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., k8s:NAMESPACE, sqlite:PATH, file:PATH or 'embedded'"
     # The address may hold a password, so the sentence must not repeat it.
     try:
         url = urlsplit(broker)

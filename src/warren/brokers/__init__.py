@@ -18,6 +18,7 @@ from warren.brokers.protocol import (
     Outcome,
     Verdict,
 )
+from warren.errors import UsageError
 
 if TYPE_CHECKING:
     from warren.settings import Address
@@ -40,7 +41,15 @@ __all__ = [
 
 
 def connect(address: Address) -> Broker:
-    """The broker at an address, to be opened with `async with`."""
+    """The broker at an address, to be opened with `async with`.
+
+    Raises:
+        UsageError: It is in a cluster, where only what looks and publishes can reach it from outside.
+    """
+    if address.place is not None:
+        raise UsageError(
+            f"{address.shown} is for looking, collecting and publishing; workers run in the cluster: `warren k8s submit`"
+        )
     if address.is_embedded:
         from warren.brokers.sqlite import SqliteBroker
 

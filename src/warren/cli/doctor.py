@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_FAILED, finish
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -20,9 +21,7 @@ def doctor(
     """
 
     async def main() -> bool:
-        from warren.brokers import connect
-
-        async with connect(Address(broker, queue, management)) as open_broker:
+        async with connected(Address(broker, queue, management)) as open_broker:
             findings = await open_broker.inspect()
         for finding in findings:
             typer.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.text}")

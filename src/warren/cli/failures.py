@@ -7,6 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -47,10 +48,9 @@ def list_(
     """
 
     async def main() -> None:
-        from warren.brokers import connect
         from warren.failures import Choice, grouped
 
-        async with connect(Address(broker, queue, management)) as open_broker:
+        async with connected(Address(broker, queue, management)) as open_broker:
             groups = await grouped(open_broker, Choice(reason=reason, error=error))
         for group in groups:
             if as_json:
@@ -78,10 +78,9 @@ def show(
     """
 
     async def main() -> None:
-        from warren.brokers import connect
         from warren.failures import Choice, read
 
-        async with connect(Address(broker, queue, management)) as open_broker:
+        async with connected(Address(broker, queue, management)) as open_broker:
             async for found in read(open_broker, Choice(ids=frozenset([task_id]))):
                 typer.echo(encode(found) if as_json else plain(_described(found)))
                 return
@@ -111,10 +110,9 @@ def retry(
 
     async def main() -> None:
         from warren import failures
-        from warren.brokers import connect
 
         choice = failures.Choice(frozenset(ids or []), reason, error)
-        async with connect(Address(broker, queue, management)) as open_broker:
+        async with connected(Address(broker, queue, management)) as open_broker:
             count = await failures.retry(open_broker, choice, patch)
         say(f"{counted(count, 'failure')} published as tasks again")
 
@@ -138,10 +136,9 @@ def discard(
 
     async def main() -> None:
         from warren import failures
-        from warren.brokers import connect
 
         choice = failures.Choice(frozenset(ids or []), reason, error)
-        async with connect(Address(broker, queue, management)) as open_broker:
+        async with connected(Address(broker, queue, management)) as open_broker:
             count = await failures.discard(open_broker, choice)
         say(f"{counted(count, 'failure')} discarded")
 
@@ -167,13 +164,12 @@ def export(
     """
 
     async def main() -> None:
-        from warren.brokers import connect
         from warren.collector import opened
         from warren.failures import Choice, read
 
         count = 0
         with opened(output, "jsonl") as target:
-            async with connect(Address(broker, queue, management)) as open_broker:
+            async with connected(Address(broker, queue, management)) as open_broker:
                 async for found in read(open_broker, Choice(reason=reason, error=error)):
                     target.write([encode(found)])
                     count += 1

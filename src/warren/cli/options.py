@@ -13,7 +13,7 @@ BrokerOption = Annotated[
         metavar="URL",
         envvar="WARREN_BROKER",
         show_envvar=True,
-        help="amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., sqlite:PATH, or 'embedded': the file .warren/QUEUE.db. "
+        help="amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., k8s:NAMESPACE, sqlite:PATH, or 'embedded': the file .warren/QUEUE.db. "
         "Better set in the environment, or as file:PATH of a file that holds it, than here, where others can see the password.",
     ),
 ]

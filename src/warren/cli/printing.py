@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Coroutine
 from contextlib import contextmanager
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import typer
 
 from warren.errors import BrokerError, ClusterError, UsageError
 from warren.monitor import Status
+
+if TYPE_CHECKING:
+    from warren.collector import Tally
 
 T = TypeVar("T")
 
@@ -51,6 +54,24 @@ def failed(sentence: str, code: int) -> typer.Exit:
     """The end of a verb that could not do its work: raise it."""
     say(f"warren: {sentence}")
     return typer.Exit(code)
+
+
+def ended_with(tally: Tally, output: str, flags: str) -> None:
+    """The summary of a batch.
+
+    Args:
+        tally: What was collected.
+        output: Where the results are.
+        flags: Options that lead a command to the queue.
+    """
+    say(str(tally))
+    for reason, count in sorted(tally.by_reason.items(), key=lambda item: -item[1]):
+        say(f"  failed, {reason}: {count:,}")
+    if tally.retries:
+        say(f"  retries: {tally.retries:,}")
+    say(f"results: {output}")
+    if tally.failed:
+        say(f"failures: warren failures list {flags}".rstrip())
 
 
 class Progress:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_INTERRUPTED, Progress, failed, finish, rate, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -42,7 +43,6 @@ def publish(
 async def _publish(
     path: str, task_type: str, start_line: int, skip_invalid: bool, where: tuple[str, str, str | None]
 ) -> None:
-    from warren.brokers import connect
     from warren.feed import Feed
     from warren.publisher import Position, ensure, publish_all
     from warren.retries import RetryPolicy, ladder
@@ -66,7 +66,7 @@ async def _publish(
             yield task
 
     start = time.monotonic()
-    async with connect(address) as open_broker:
+    async with connected(address) as open_broker:
         await ensure(open_broker, ladder([RetryPolicy()]))
         with Progress("publishing") as progress:
 

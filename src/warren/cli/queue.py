@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import finish, say
 from warren.errors import UsageError
@@ -38,19 +39,17 @@ def setup(
     """
 
     async def main() -> None:
-        from warren.brokers import connect
         from warren.brokers.rabbitmq.access import admit
         from warren.retries import RetryPolicy, ladder
         from warren.worker import describe
 
-        rules = (await describe(app)).handlers.values() if app else ()
-        rungs = ladder([RetryPolicy(rule.retries, rule.base) for rule in rules] or [RetryPolicy()])
+        rungs = ladder((await describe(app)).policies if app else [RetryPolicy()])
         address = Address(broker, queue, management)
         if users:
             known, vhost = read_users(users)
             address = address.on(vhost)
             await admit(address, known)
-        async with connect(address) as open_broker:
+        async with connected(address) as open_broker:
             await open_broker.declare(rungs)
         delays = ", ".join(f"{rung / 1000:g}" for rung in rungs)
         say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {delays} s")
@@ -94,9 +93,7 @@ def purge(
     address = _asked(broker, queue, management, "Drop all waiting tasks, results and failures", yes)
 
     async def main() -> None:
-        from warren.brokers import connect
-
-        async with connect(address) as open_broker:
+        async with connected(address) as open_broker:
             count = await open_broker.purge()
         say(f"{count:,} tasks, results and failures dropped from {address.queue!r}")
 
@@ -116,9 +113,7 @@ def delete(
     address = _asked(broker, queue, management, "Remove the queue with its tasks, results and failures", yes)
 
     async def main() -> None:
-        from warren.brokers import connect
-
-        async with connect(address) as open_broker:
+        async with connected(address) as open_broker:
             await open_broker.delete()
         say(f"there is no queue {address.queue!r} on {address.shown} any more")
 

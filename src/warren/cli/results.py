@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_FAILED, finish, guarded, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -35,11 +36,10 @@ def results(
 
 
 async def _results(address: Address, output: str, form: str | None, follow: bool) -> int:
-    from warren.brokers import connect
     from warren.collector import checked_format, collect, opened
 
     with opened(output, checked_format(output, form)) as target:
-        async with connect(address) as open_broker:
+        async with connected(address) as open_broker:
             tally = await collect(open_broker, target, follow=follow)
     say(str(tally))
     return EXIT_FAILED if tally.failed or tally.missing else 0

@@ -18,7 +18,7 @@ from warren.cli.options import (
     QueueOption,
     ThreadsOption,
 )
-from warren.cli.printing import EXIT_FAILED, Progress, finish, say, status_line
+from warren.cli.printing import EXIT_FAILED, Progress, ended_with, finish, say, status_line
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
@@ -113,14 +113,7 @@ async def _run(
         say(
             f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warren delete{address.flags()}"
         )
-    say(str(ended.tally))
-    for reason, count in sorted(ended.tally.by_reason.items(), key=lambda item: -item[1]):
-        say(f"  failed, {reason}: {count:,}")
-    if ended.tally.retries:
-        say(f"  retries: {ended.tally.retries:,}")
-    say(f"results: {output}")
-    if ended.tally.failed:
-        say(f"failures: warren failures list{address.flags()}")
+    ended_with(ended.tally, output, address.flags().strip())
     return EXIT_FAILED if ended.tally.failed or ended.tally.missing else 0
 
 

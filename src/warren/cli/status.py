@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, rate, say, status_line
 from warren.errors import BrokerUnreachable
@@ -38,9 +39,8 @@ def status(
 
 
 async def _status(address: Address, watch: bool, as_json: bool) -> int:
-    from warren.brokers import connect
 
-    async with connect(address) as open_broker:
+    async with connected(address) as open_broker:
         monitor = Monitor(open_broker)
         seen = await monitor.look()
         for note in seen.counts.notes:
@@ -49,12 +49,12 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
             if not seen.is_finished:
                 await asyncio.sleep(LOOK_EVERY)  # a rate needs two looks
                 seen = await monitor.look()
-            typer.echo(_json(seen) if as_json else _table(address, seen))
+            typer.echo(encode(members(seen)) if as_json else table(address, seen))
             return 0
         with Progress(address.queue) as progress:
             while True:
                 if as_json:
-                    typer.echo(_json(seen))
+                    typer.echo(encode(members(seen)))
                 else:
                     progress.show(status_line(seen), seen.done, seen.total)
                 if seen.is_finished and await open_broker.drained():
@@ -66,9 +66,10 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
                     progress.show(f"{error}; trying again", seen.done, seen.total)
 
 
-def _json(seen: Status) -> str:
+def members(seen: Status) -> dict[str, object]:
+    """A look at a queue as JSON has it."""
     counts = seen.counts
-    members = {
+    return {
         "at": time.time(),
         "ready": counts.ready,
         "processing": counts.processing,
@@ -81,10 +82,10 @@ def _json(seen: Status) -> str:
         "eta": seen.eta,
         "workers": counts.workers,
     }
-    return encode(members).decode()
 
 
-def _table(address: Address, seen: Status) -> str:
+def table(address: Address, seen: Status) -> str:
+    """A look at a queue for people."""
     counts = seen.counts
     rows = [
         ("queue", f"{address.queue} on {address.shown}"),

@@ -46,7 +46,7 @@ def work(
         bool,
         typer.Option(
             "--check",
-            help="Only see whether this worker could work: import the app, reach the queue; 0 or 78.",
+            help="Only see whether this worker could work: import the app, reach the queue; 0 or 78. Writes the delays that its retries need.",
         ),
     ] = False,
     grace: Annotated[
@@ -89,6 +89,8 @@ def work(
 
     async def main() -> Exit:
         from warren.brokers import connect
+        from warren.retries import ladder
+        from warren.tasks import encode
 
         loop = asyncio.get_running_loop()
         stopped: list[Exit] = []
@@ -114,10 +116,11 @@ def work(
                         max_tasks=max_tasks,
                         max_memory=max_memory * _MEBIBYTE if max_memory else None,
                     )
-                    await supervisor.start()
+                    hello = await supervisor.start()
                     if check:
                         await supervisor.close()
                         await open_broker.rungs([])  # raises what keeps this user from the queue
+                        typer.echo(encode({"rungs": ladder(hello.policies)}))
                         return Exit.DRAINED
                     supervisors.append(supervisor)
                     return await supervisor.run()

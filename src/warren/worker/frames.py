@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from warren.retries import RetryPolicy
+
 HEADER: Final = struct.Struct(">I")
 
 
@@ -83,6 +85,11 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     handlers: dict[str, HandlerRules] = {}
     slots: int = 1
     error: str = ""
+
+    @property
+    def policies(self) -> list[RetryPolicy]:
+        """The retry policies of all handlers."""
+        return [RetryPolicy(rule.retries, rule.base) for rule in self.handlers.values()]
 
 
 class ChildSettings(msgspec.Struct, frozen=True):

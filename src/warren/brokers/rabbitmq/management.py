@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from warren.brokers.rabbitmq.link import tls_context
-from warren.errors import BrokerError
+from warren.errors import AccessRefused, BrokerError, BrokerUnreachable
 
 if TYPE_CHECKING:
     from warren.settings import Address
@@ -75,11 +75,11 @@ class Management:
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in (401, 403):
-                    raise BrokerError(
+                    raise AccessRefused(
                         f"the management API at {where} refuses this to user {user!r}, who needs the tag "
                         f"{'management' if method == 'GET' else 'administrator'!r}"
                     ) from error
                 raise BrokerError(f"the management API at {where} answers {error.code}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
-            raise BrokerError(f"the management API at {where} cannot be reached ({reason})") from error
+            raise BrokerUnreachable(f"the management API at {where} cannot be reached ({reason})") from error

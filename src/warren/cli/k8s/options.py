@@ -21,6 +21,16 @@ from warren.settings import DEFAULT_QUEUE
 NamespaceOption = Annotated[
     str, typer.Option("--namespace", "-n", metavar="NAME", help="Where all objects live.")
 ]
+ContextOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads this form on every Python
+    typer.Option("--context", metavar="NAME", help="The kubeconfig's context; by default its current one."),
+]
+KubeconfigOption = Annotated[
+    Optional[str],  # noqa: UP045 - likewise
+    typer.Option(
+        "--kubeconfig", metavar="FILE", help="By default as kubectl finds it: $KUBECONFIG, ~/.kube/config."
+    ),
+]
 
 
 def takes_plan(verb: Callable[Concatenate[Plan, ...], None]) -> Callable[..., None]:
@@ -35,9 +45,10 @@ def takes_plan(verb: Callable[Concatenate[Plan, ...], None]) -> Callable[..., No
             wanted = plan(**{name: given.pop(name) for name in shared})
         verb(wanted, **given)
 
+    app, *options = shared.values()  # arguments are told apart by their order, and the app comes first
     parameters = [
         parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in (*own, *shared.values())
+        for parameter in (app, *own, *options)
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

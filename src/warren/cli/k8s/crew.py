@@ -1,0 +1,83 @@
+"""`warren k8s scale`, `cancel` and `resume`: the workers of a queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from warren.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
+from warren.cli.options import QueueOption
+from warren.cli.printing import finish, say
+from warren.settings import DEFAULT_QUEUE
+
+
+def scale(
+    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers there are to be.")],
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Grow or shrink the workers while they work. Those that go hand their tasks back, which costs no attempt.
+
+    Example: warren k8s scale 20 --queue images --namespace batch
+    """
+
+    async def main() -> str:
+        from warren.kubernetes import crew
+        from warren.kubernetes.cluster import Cluster
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            return await crew.scale(cluster, queue, workers)
+
+    say(f"Job {finish(main())} has {workers} workers now")
+
+
+def cancel(
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Stop the workers, who hand their tasks back. The queue stays as it is; drop it with `warren purge`.
+
+    Example: warren k8s cancel --queue images --namespace batch
+    """
+
+    async def main() -> str:
+        from warren.kubernetes import crew
+        from warren.kubernetes.cluster import Cluster
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            job = await crew.cancel(cluster, queue)
+            await crew.until_gone(cluster, job)
+            return job
+
+    say(f"the workers of Job {finish(main())} are stopped; their tasks are in the queue again")
+    say(f"go on with:  warren k8s resume --queue {queue} --namespace {namespace}")
+
+
+def resume(
+    parallelism: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads this form on every Python
+        typer.Option("--parallelism", min=1, metavar="N", help="Workers; by default as many as before."),
+    ] = None,
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Start new workers on the same queue, like the last ones.
+
+    Example: warren k8s resume --queue images --namespace batch
+    """
+
+    async def main() -> str:
+        from warren.kubernetes import crew
+        from warren.kubernetes.cluster import Cluster
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            return await crew.resume(cluster, queue, parallelism)
+
+    say(f"the workers are started (Job {finish(main())})")

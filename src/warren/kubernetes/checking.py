@@ -1,0 +1,90 @@
+"""The import check: the app is tried in one pod before many start, so that a typo fails once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from warren.errors import AppError, ClusterError, ObjectMissing
+from warren.kubernetes.crew import look_at
+from warren.kubernetes.manifests import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from warren.kubernetes.cluster import Cluster
+    from warren.kubernetes.crew import Crew
+    from warren.kubernetes.plan import Plan
+
+# What looks hopeless at first may still be on its way: a Secret that was just made, say.
+_SETTLING: Final = 15.0
+_LOOK_EVERY: Final = 0.5
+
+
+class Fit(msgspec.Struct, frozen=True):
+    """What `warren work --check` says of an app that can be run.
+
+    Args:
+        rungs: The delays that its retries need, in milliseconds.
+    """
+
+    rungs: list[int]
+
+
+async def check(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> Fit:
+    """Run the check in the cluster.
+
+    Raises:
+        AppError: The app does not import there, or is none.
+        ClusterError: The pod cannot start; the text says what is in its way.
+    """
+    await cluster.delete("Job", plan.names.check)
+    for manifest in render(plan, ["check"]):
+        await cluster.apply(manifest)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _SETTLING
+    try:
+        while True:
+            job = await _job(cluster, plan)
+            crew = await look_at(cluster, job)
+            if crew.state == "complete":
+                return msgspec.json.decode(await _last_line(cluster, plan), type=Fit)
+            if crew.state in ("failed", "finishing") or (crew.is_stuck and loop.time() > end):
+                raise _why(crew)
+            on_progress(f"checking the app in one pod{_first(crew)}")
+            await asyncio.sleep(_LOOK_EVERY)
+    finally:
+        await cluster.delete("Job", plan.names.check)
+
+
+async def _job(cluster: Cluster, plan: Plan) -> dict[str, Any]:
+    job = await cluster.get("Job", plan.names.check)
+    if job is None:
+        raise ObjectMissing(f"Job {plan.names.check} was deleted while it checked the app")
+    return job
+
+
+async def _last_line(cluster: Cluster, plan: Plan) -> str:
+    pods = await cluster.list("Pod", {"batch.kubernetes.io/job-name": plan.names.check})
+    lines = [
+        line
+        for pod in pods
+        async for line in cluster.logs(pod["metadata"]["name"], "worker")
+        if line.startswith("{")
+    ]
+    return lines[-1]
+
+
+def _why(crew: Crew) -> Exception:
+    # What a pod says comes before what its Job makes of it.
+    obstacles = sorted(crew.obstacles, key=lambda obstacle: not obstacle.pods)
+    if not obstacles:
+        return ClusterError(f"Job {crew.job} failed: see its log")
+    kind = AppError if obstacles[0].reason == "CannotWork" else ClusterError
+    return kind(obstacles[0].text)
+
+
+def _first(crew: Crew) -> str:
+    return f": {crew.obstacles[0].text}" if crew.obstacles else ""

@@ -1,0 +1,144 @@
+"""`warren run` on a cluster: check, publish, start workers, watch, collect."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from warren.brokers import connect
+from warren.collector import Tally, collect
+from warren.errors import BrokerUnreachable, ClusterError, ObjectMissing
+from warren.feed import Feed
+from warren.kubernetes import crew as crews
+from warren.kubernetes.checking import check
+from warren.kubernetes.install import prepare
+from warren.kubernetes.reach import queue_of
+from warren.monitor import Monitor
+from warren.publisher import Position, publish_all
+from warren.run import ended_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warren.brokers import Broker
+    from warren.collector import Target
+    from warren.ids import IdSet
+    from warren.kubernetes.cluster import Cluster
+    from warren.kubernetes.crew import Crew
+    from warren.kubernetes.plan import Plan
+    from warren.monitor import Status
+    from warren.sources import Line
+    from warren.tasks import Task
+
+LOOK_EVERY: Final = 1.0
+# The management API is some seconds late, and pods that cannot start may be helped by somebody.
+_SETTLING: Final = 6.0
+_STUCK_FOR: Final = 30.0
+
+
+class Submission:
+    """One file of tasks on its way through a cluster.
+
+    Args:
+        cluster: Where.
+        plan: How.
+        on_progress: Told what is being done, until the workers are at work.
+        on_look: Then shown each look at the queue and its workers.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        plan: Plan,
+        *,
+        on_progress: Callable[[str], None],
+        on_look: Callable[[Status, Crew], None],
+    ) -> None:
+        self.job: str | None = None
+        """The workers' Job, once it is started."""
+        self.were_done = 0
+        """Tasks that had a result or a failure before."""
+        self._cluster = cluster
+        self._plan = plan
+        self._on_progress = on_progress
+        self._on_look = on_look
+        self._total = 0
+        self._position = Position()
+
+    async def run(self, lines: Iterator[Line], target: Target | None) -> Tally | None:
+        """Do all of it; without a target, all until the workers are started.
+
+        Raises:
+            AppError: The app cannot be used; nothing was published then.
+            InvalidTask: A line is no valid task; those before it are published.
+            ClusterError: Something stands in the way; the text says what, and how to go on.
+            BrokerError: The broker is lost, or refuses something.
+        """
+        await prepare(self._cluster, self._plan, [], self._on_progress)
+        fit = await check(self._cluster, self._plan, self._on_progress)
+        async with queue_of(self._cluster, self._plan.queue) as address, connect(address) as broker:
+            await broker.declare(fit.rungs)
+            await self._publish(broker, lines)
+            self.job = await crews.start(self._cluster, self._plan)
+            if target is None:
+                return None
+            await watch(self._cluster, broker, self._plan.queue, Monitor(broker, self._total), self._on_look)
+            return await collect(broker, target, total=self._total)
+
+    @property
+    def resume_line(self) -> int:
+        """The line of the file that publishing goes on from."""
+        return self._position.resume_line
+
+    async def _publish(self, broker: Broker, lines: Iterator[Line]) -> None:
+        done = await ended_ids(broker)
+
+        def show(_: int) -> None:
+            self._position.confirm(broker.confirmed)
+            held_up = f" ({broker.held_up})" if broker.held_up else ""
+            self._on_progress(f"{broker.confirmed:,} tasks published{held_up}")
+
+        await publish_all(broker, Feed(self._fresh(lines, done)).start(), show)
+
+    def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
+        for number, task in lines:
+            self._total += 1
+            if task.id in done:
+                self.were_done += 1
+            else:
+                self._position.note(number)
+                yield task
+
+
+async def watch(
+    cluster: Cluster, broker: Broker, queue: str, monitor: Monitor, on_look: Callable[[Status, Crew], None]
+) -> None:
+    """Look at a queue and its workers until every task has ended.
+
+    Raises:
+        ClusterError: The workers ended, or cannot start, with work left; the text says why and how to go on.
+    """
+    loop = asyncio.get_running_loop()
+    over_since = stuck_since = None
+    way_on = f"go on with `warren k8s resume --queue {queue} --namespace {cluster.namespace}`"
+    while True:
+        crew = await crews.look(cluster, queue)
+        if crew is None:
+            raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warren k8s submit` again")
+        try:
+            status = await monitor.look()
+            is_over = status.is_finished and not status.counts.processing and await broker.drained()
+        except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
+            await asyncio.sleep(LOOK_EVERY)
+            continue
+        on_look(status, crew)
+        now = loop.time()
+        over_since = (over_since or now) if is_over else None
+        if over_since and (crew.state == "complete" or now - over_since >= _SETTLING):
+            return
+        has_ended = crew.state in ("complete", "failed", "suspended") and not crew.pods.running
+        stuck_since = (stuck_since or now) if not is_over and (has_ended or crew.is_stuck) else None
+        if stuck_since and now - stuck_since >= _STUCK_FOR:
+            why = crew.obstacles[0].text if crew.obstacles else f"Job {crew.job} is {crew.state}"
+            raise ClusterError(f"nobody works on what is left: {why}; then {way_on}")
+        await asyncio.sleep(LOOK_EVERY)
