@@ -80,7 +80,7 @@ class Progress:
     def __init__(self, title: str) -> None:
         self._title = title
         self._shown_at = 0.0
-        self._shown = ""
+        self._shown = self._said = ""
         self._bar: Any = None
         self._is_live = sys.stderr.isatty()
 
@@ -111,11 +111,12 @@ class Progress:
         if self._bar:
             self._bar.update(self._task, text=text, completed=done, total=total)
             return
-        self._shown = f"{self._title}: {text}"
-        if time.monotonic() - self._shown_at >= _LINE_EVERY:
+        line = f"{self._title}: {text}"
+        self._shown = line if line != self._said else ""
+        if self._shown and time.monotonic() - self._shown_at >= _LINE_EVERY:
             self._shown_at = time.monotonic()
-            say(self._shown)
-            self._shown = ""
+            self._said, self._shown = line, ""
+            say(line)
 
 
 def status_line(status: Status) -> str:

@@ -132,8 +132,9 @@ def _environment(plan: Plan) -> list[dict[str, str]]:
 
 def _resources(plan: Plan) -> dict[str, Any]:
     return {
-        "requests": {"cpu": plan.cpu, "memory": plan.memory, "ephemeral-storage": "256Mi"},
-        "limits": {"memory": plan.memory, "ephemeral-storage": "1Gi"},
+        "requests": {"cpu": plan.cpu, "memory": plan.memory},
+        # Scratch space is bounded by its volume: nodes that do not count their disks would take no pod that asks for it.
+        "limits": {"memory": plan.memory},
     }
 
 

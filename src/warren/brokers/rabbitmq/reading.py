@@ -26,6 +26,8 @@ _CHUNK: Final = 60_000
 _EMPTY: Final = 0.5
 _SOME_TIME: Final = 30.0
 _QUIET: Final = 0.03
+# A chunk comes whole within a round trip or two. What comes later is new, and may never end.
+_ROUNDS: Final = 3
 _IDLE: Final = 0.5
 _BUSY_FOR: Final = 60.0
 
@@ -51,12 +53,12 @@ async def stream_end(link: Link, stream: str) -> int:
     with suppress(TimeoutError):
         async with asyncio.timeout(_SOME_TIME if told else _EMPTY):
             await bell.wait_for(lambda: end > 0)
-    if end:
-        found = 0
-        while found != end:
-            found = end
-            await asyncio.sleep(_QUIET)
-            await lane.call("queue_declare", stream, passive=True)
+    for _ in range(_ROUNDS if end else 0):
+        found = end
+        await asyncio.sleep(_QUIET)
+        await lane.call("queue_declare", stream, passive=True)
+        if found == end:
+            break
     await lane.close()
     return max(end, told)
 
