@@ -4,10 +4,10 @@ READY := .venv/.ready
 DEMO := .warren/codestats
 TASKS ?= 100000
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test test-cluster lint bench clean
 
 help: ## Show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,9 @@ ifdef WARREN_TEST_BROKER
 else
 	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest
 endif
+
+test-cluster: $(READY) ## On a real cluster: needs KUBECONFIG, and WARREN_TEST_IMAGE with this project's image
+	$(BIN)/pytest -x tests/cluster
 
 bench: $(READY) ## Speed and memory on both brokers; TASKS=1000000 for the memory of a million tasks
 	$(BIN)/python -m benchmarks.run $(TASKS)
