@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from warren.brokers.names import Names
@@ -76,8 +76,8 @@ class RabbitBroker:
 
     async def __aenter__(self) -> Self:
         link = await self._linked()
-        for lack in topology.lacks(link.version):
-            _log.warning("%s is RabbitMQ %s, which %s", self._address.shown, link.version_text, lack)
+        if lacks := topology.lacks(link.version):
+            _warn_once(f"{self._address.shown} is RabbitMQ {link.version_text}, which {'; '.join(lacks)}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -164,7 +164,14 @@ class RabbitBroker:
     async def consume(self, listener: Listener, prefetch: int) -> None:
         if self._consuming is None:
             link = await self._linked()
-            consuming = Consuming(self._names, listener, link.version, self._on_cancelled, self._give_up)
+            consuming = Consuming(
+                self._names,
+                listener,
+                link.version,
+                shortest=min(self._known_rungs, default=None),
+                on_cancelled=self._on_cancelled,
+                give_up=self._give_up,
+            )
             await self._attach(link, consuming)
             self._consuming = consuming
         with suppress(BrokerUnreachable):  # being mended already
@@ -383,6 +390,11 @@ class RabbitBroker:
                 rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None
             ]
         return [length for name in names if (length := self._names.rung_length(name)) is not None]
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    _log.warning("%s", sentence)
 
 
 class _open:  # noqa: N801 - reads as the verb it is
