@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.batch import PATIENCE, eventually
+from warren.brokers import connect
+from warren.errors import QueueMissing
+from warren.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from warren.settings import Address
 
 WARREN: Final = [sys.executable, "-m", "warren"]
 
@@ -30,6 +32,7 @@ class Place:
 
     def __init__(self, path: Path, address: Address | None = None) -> None:
         self.path = path
+        self.address = address or Address(f"sqlite:{path / '.warren' / 'work-queue.db'}")
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("WARREN_")
         }
@@ -73,6 +76,17 @@ class Place:
             )
         self._begun.append(Running(process, said))
         return self._begun[-1]
+
+    async def has_ready(self, count: int) -> None:
+        """Wait until at least so many tasks are ready."""
+
+        async def are_ready() -> bool:
+            with suppress(QueueMissing):
+                async with connect(self.address) as broker:
+                    return (await broker.counts()).ready >= count
+            return False
+
+        await eventually(are_ready)
 
     def tasks(self, tasks: Sequence[object], name: str = "tasks.jsonl") -> str:
         """Write a file of tasks."""

@@ -170,7 +170,7 @@ def test_skipped_lines_are_counted(place: Place) -> None:
     done = place.warren("publish", "bad.jsonl", "--skip-invalid")
     assert done.returncode == 0
     assert "2 tasks published" in done.stderr
-    assert "1 invalid lines left out" in done.stderr
+    assert "1 invalid line left out" in done.stderr
 
 
 def test_stopped_publish_goes_on_from_its_line(place: Place) -> None:

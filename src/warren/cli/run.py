@@ -105,7 +105,9 @@ async def _run(
             tasks,
             "-o",
             output,
+            *(["--format", form] if form else []),
             *(["--type", task_type] if task_type else []),
+            *(["--skip-invalid"] if skip_invalid else []),
         ]
         say(f"stopped; go on with: {shlex.join(words)} --start-line {ended.resume_line}{address.flags()}")
         return ended.exit
