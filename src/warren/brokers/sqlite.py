@@ -67,6 +67,7 @@ class SqliteBroker:
     """One queue in one SQLite file. See `warren.brokers.protocol.Broker` for what each method promises."""
 
     drain_pause = 0.0
+    counts_late = 0.0
     max_body = 512 * 1024 * 1024  # half of what SQLite takes in one value, so that a row always fits
     held_up = None
 

@@ -7,7 +7,7 @@ import logging
 import random
 from contextlib import suppress
 from functools import cache, partial
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from warren.brokers.names import Names
 from warren.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
@@ -59,6 +59,8 @@ class RabbitBroker:
 
     # Longer than twice the delay of a crashed delivery, which no count shows.
     drain_pause = 2 * topology.CRASH_DELAY[1] / 1000
+    # Quorum queues tell what is unacknowledged every five seconds.
+    counts_late = 6.0
 
     def __init__(self, address: Address) -> None:
         self.max_body = _MAX_BODY
@@ -227,13 +229,13 @@ class RabbitBroker:
                 work.consumer_count,
                 notes=(f"tasks in processing cannot be counted: {error}",),
             )
-        about_work = queues.get(self._names.queue, {})
+        processing, hidden = _held(queues.get(self._names.queue, {}))
         rungs = [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
-        failed_held = queues.get(self._names.failed, {}).get("messages_unacknowledged", 0)
+        failed_held, _ = _held(queues.get(self._names.failed, {}))
         return Counts(
             ready=work.message_count,
-            processing=about_work.get("messages_unacknowledged", 0),
-            delayed=sum(rung.get("messages", 0) for rung in rungs) + about_work.get("messages_delayed", 0),
+            processing=processing,
+            delayed=sum(rung.get("messages", 0) for rung in rungs) + hidden,
             completed=completed,
             # What somebody is looking at just now is not ready, but still there.
             failed=failed.message_count + (failed_held if failed.consumer_count else 0),
@@ -390,6 +392,13 @@ class RabbitBroker:
                 rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None
             ]
         return [length for name in names if (length := self._names.rung_length(name)) is not None]
+
+
+def _held(queue: dict[str, Any]) -> tuple[int, int]:
+    """How many messages consumers hold, and how many nobody can have at the moment."""
+    unacknowledged = queue.get("messages_unacknowledged", 0)
+    ready = queue.get("messages_ready", 0)
+    return unacknowledged, max(0, queue.get("messages", 0) - ready - unacknowledged)
 
 
 @cache
