@@ -7,14 +7,12 @@ import json
 import socket
 import subprocess
 import sys
-import uuid
 from typing import TYPE_CHECKING
 
 import pika
 import pytest
 
 from tests.batch import APP, RUNGS, drain, failures, publish, results, task, until_written
-from tests.rabbitmq_server import RabbitMQ
 from warren.brokers import Message, connect
 from warren.brokers.names import Names
 from warren.brokers.rabbitmq.topology import queue_arguments
@@ -25,20 +23,9 @@ from warren.worker.frames import ChildSettings
 from warren.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RabbitMQ]:
-    """A RabbitMQ that may be broken; its consumer timeout is shorter than a task."""
-    with RabbitMQ(extra_config="consumer_timeout = 5000\n") as server:
-        yield server
-
-
-@pytest.fixture
-def breakable(server: RabbitMQ) -> Address:
-    return Address(server.url, f"test-{uuid.uuid4().hex[:12]}", server.management_url)
+    from tests.rabbitmq_server import RabbitMQ
 
 
 async def test_running_task_survives_a_cut_connection(rabbit_address: Address, tmp_path: Path) -> None:

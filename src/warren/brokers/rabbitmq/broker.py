@@ -51,6 +51,7 @@ class _Role(Protocol):
 
     async def attach(self, lane: Lane) -> None: ...
     def detach(self) -> None: ...
+    def limit(self, error: MessageTooLarge) -> None: ...
     def fail(self, error: BrokerError) -> None: ...
 
 
@@ -137,13 +138,14 @@ class RabbitBroker:
         if self._publishing is None:
             self._publishing = Publishing(self._names, self._give_up)
             await self._attach(await self._linked(), self._publishing)
-        for message in messages:
-            if len(message.body) > self.max_body:
-                raise MessageTooLarge(
-                    f"task {message.id!r} has {len(message.body)} bytes; {self._address.shown} takes {self.max_body}; "
-                    "pass a reference to large data instead of the data"
-                )
-        await self._publishing.publish(messages)
+        too_large = next((message for message in messages if len(message.body) > self.max_body), None)
+        await self._publishing.publish(messages[: messages.index(too_large)] if too_large else messages)
+        if too_large:
+            raise MessageTooLarge(
+                f"task {too_large.id!r} has {len(too_large.body):,} bytes; {self._address.shown} takes "
+                f"{self.max_body:,}; pass a reference to large data instead of the data",
+                self.max_body,
+            )
 
     async def flush(self) -> None:
         if self._publishing:
@@ -325,10 +327,10 @@ class RabbitBroker:
 
     def _on_lane_lost(self, role: _Role, error: BrokerError) -> None:
         role.detach()
-        if isinstance(error, MessageTooLarge) and role is self._consuming:
-            # The outcome that was too large is settled anew, as a failure, when its task comes back.
-            self.max_body = int(str(error).rsplit(" ", 1)[-1])
-        elif isinstance(error, (MessageTooLarge, *_NotMended)):
+        if isinstance(error, MessageTooLarge):
+            self.max_body = error.limit
+            role.limit(error)
+        elif isinstance(error, _NotMended):
             self._give_up(error)
             return
         self._mend(role)

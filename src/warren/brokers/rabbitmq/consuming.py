@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from warren.brokers.names import Names
     from warren.brokers.protocol import Listener, Outcome
     from warren.brokers.rabbitmq.link import Lane
-    from warren.errors import BrokerError
+    from warren.errors import BrokerError, MessageTooLarge
 
 _log = logging.getLogger("warren.worker")
 
@@ -104,6 +104,14 @@ class Consuming:
         self._tag = None
         self._listener.on_lost()
         self._bell.ring()
+
+    def limit(self, error: MessageTooLarge) -> None:
+        """Forget the results that are too large: their tasks run again, and fail for it."""
+        self._known = {
+            identity: outcome
+            for identity, outcome in self._known.items()
+            if not isinstance(outcome, Completed) or len(outcome.body) <= error.limit
+        }
 
     def fail(self, _: BrokerError) -> None:
         """No channel will come."""
