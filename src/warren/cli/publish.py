@@ -76,9 +76,7 @@ async def _publish(
                     confirmed = open_broker.confirmed
                     position.confirm(confirmed)
                     text = f"{confirmed:,} confirmed, {rate(confirmed / (time.monotonic() - start))}"
-                    progress.show(
-                        text + (f" ({open_broker.held_up})" if open_broker.held_up else ""), 0, None
-                    )
+                    progress.show(text, 0, None, open_broker.held_up)
 
                 ticking = asyncio.create_task(_tick(show))
                 try:

@@ -81,8 +81,7 @@ async def _run(
     with opened(output, checked_format(output, form)) as target, Progress("running") as progress:
 
         def show(status: Status, held_up: str | None) -> None:
-            text = status_line(status) + (f" | {held_up}" if held_up else "")
-            progress.show(text, status.done, status.total or None)
+            progress.show(status_line(status), status.done, status.total or None, held_up)
 
         batch = Batch(
             address,
