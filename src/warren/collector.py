@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import fcntl
+import glob
 import io
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from warren.brokers import connect
+from warren.ending import Ending
 from warren.errors import UsageError
 from warren.ids import IdSet
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -38,6 +41,7 @@ _COLUMNS: Final = [
     "processed_at",
     "duration",
 ]
+_UNFINISHED: Final = ".unfinished"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -129,12 +133,14 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
         follow: Wait for more until every task has ended.
         total: How many tasks there are, where somebody knows; otherwise the broker is asked what is left.
     """
-    seen, tally = IdSet(), Tally()
+    seen, tally, ending = IdSet(), Tally(), Ending(broker)
     async for rows in distinct(broker, seen, tally, follow=follow):
         target.write(rows)
         if follow and not rows:
             target.flush()
-            if await _is_finished(broker, tally):
+            counts = await broker.counts()
+            read = tally.completed + tally.duplicates + tally.strange
+            if await ending.is_proven_by(counts) and read >= counts.completed:
                 break
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
@@ -147,18 +153,10 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
     return tally
 
 
-async def _is_finished(broker: Broker, tally: Tally) -> bool:
-    counts = await broker.counts()
-    left = counts.ready + (counts.processing or 0) + (counts.delayed or 0)
-    read = tally.completed + tally.duplicates + tally.strange
-    return not left and read >= counts.completed and await broker.drained()
-
-
 async def _missing(broker: Broker, tally: Tally, total: int | None) -> int:
     if total is not None:
         return max(0, total - tally.completed - tally.failed)
-    counts = await broker.counts()
-    return counts.ready + (counts.processing or 0) + (counts.delayed or 0)
+    return (await broker.counts()).waiting
 
 
 async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
@@ -222,7 +220,8 @@ def opened(path: str, form: Format) -> Iterator[Target]:
     try:
         if final.is_dir():
             raise UsageError(f"{path} cannot be written: it is a directory")
-        file = tempfile.NamedTemporaryFile(dir=final.parent, prefix=f".{final.name}.", delete=False)  # noqa: SIM115 - renamed below
+        _remove_leftovers(final)
+        file = _unfinished(final)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     try:
@@ -239,6 +238,27 @@ def opened(path: str, form: Format) -> Iterator[Target]:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     finally:
         Path(file.name).unlink(missing_ok=True)
+
+
+def _unfinished(final: Path) -> IO[bytes]:
+    """A file beside the final one, to be renamed when it is whole; it is locked as long as somebody writes it."""
+    while True:
+        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed by the caller
+            dir=final.parent, prefix=f".{final.name}.", suffix=_UNFINISHED, delete=False
+        )
+        with suppress(OSError):  # a file system without locks keeps leftovers, too
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:  # not taken for a leftover before it was locked
+            return file
+        file.close()
+
+
+def _remove_leftovers(final: Path) -> None:
+    """Remove what collectors left that were killed: unfinished files that nobody holds."""
+    for path in final.parent.glob(f".{glob.escape(final.name)}.*{_UNFINISHED}"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def checked_format(path: str, wanted: str | None) -> Format:

@@ -60,7 +60,16 @@ class QueueMismatch(BrokerError):  # noqa: N818
 
 
 class MessageTooLarge(BrokerError):  # noqa: N818
-    """A message is larger than the broker takes."""
+    """A message is larger than the broker takes.
+
+    Args:
+        sentence: Which, and what to do instead.
+        limit: How many bytes it takes.
+    """
+
+    def __init__(self, sentence: str, limit: int) -> None:
+        super().__init__(sentence)
+        self.limit = limit
 
 
 class ClusterError(WarrenError):

@@ -106,17 +106,20 @@ async def _gathered(items: AsyncIterator[T]) -> AsyncIterator[list[T]]:
     try:
         while True:
             await asyncio.wait([following], timeout=_LOOK_EVERY if chunk else None)
-            item = following.result() if following.done() else None
-            if chunk and (item is None or isinstance(item, _End) or len(chunk) == CHUNK):
+            if not following.done():
+                yield chunk
+                chunk = []
+                continue
+            item = following.result()
+            if chunk and (isinstance(item, _End) or len(chunk) == CHUNK):
                 yield chunk
                 chunk = []
             if isinstance(item, _End):
                 if item.error:
                     raise item.error
                 return
-            if item is not None:
-                chunk.append(item)
-                following = asyncio.ensure_future(_next(items))
+            chunk.append(item)
+            following = asyncio.ensure_future(_next(items))
     finally:
         following.cancel()
 

@@ -58,8 +58,7 @@ class Monitor:
         """What is the case now."""
         counts = await self._broker.counts()
         done = counts.completed + counts.failed
-        waiting = counts.ready + (counts.processing or 0) + (counts.delayed or 0)
-        total = max(self.total or 0, done) if self.total is not None else done + waiting
+        total = max(self.total or 0, done) if self.total is not None else done + counts.waiting
         now = time.monotonic()
         self._looks.append((now, done))
         while now - self._looks[0][0] > WINDOW:

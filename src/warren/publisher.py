@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from warren.brokers import Message, connect
 from warren.errors import AccessRefused
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
     from warren.brokers import Broker
+
+
+# What is on its way when publishing is cancelled gets so long to be confirmed, in seconds.
+_LAST_WORDS: Final = 3.0
 
 
 class Publisher:
@@ -135,6 +139,7 @@ async def publish_all(
         InvalidTask: One is not valid; those before it are published.
     """
     count = 0
+    flush_for = None
     try:
         async for chunk in chunks(tasks):
             messages: list[Message] = []
@@ -144,7 +149,11 @@ async def publish_all(
                 await broker.publish(messages)
                 count += len(messages)
                 on_progress(count)
+    except asyncio.CancelledError:
+        flush_for = _LAST_WORDS
+        raise
     finally:
-        await broker.flush()
+        async with asyncio.timeout(flush_for):
+            await broker.flush()
     on_progress(count)
     return count

@@ -18,6 +18,7 @@ DEFAULT_PRIORITY: Final = 5
 HIGHEST_PRIORITY: Final = 9
 MAX_NAME_BYTES: Final = 255  # AMQP short strings, which carry ids, end here
 KEPT_ATTEMPTS: Final = 10
+_WORKER_LOST: Final = "WorkerLost"
 MAX_TRACEBACK: Final = 4096
 MAX_MESSAGE: Final = 1024
 
@@ -90,9 +91,14 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         record = self
         for _ in range(times):
             record = record.add(
-                Attempt(record.attempts + 1, "WorkerLost", "the worker or its connection vanished")
+                Attempt(record.attempts + 1, _WORKER_LOST, "the worker or its connection vanished")
             )
         return msgspec.structs.replace(record, lost=self.lost + times)
+
+    @property
+    def was_lost_last(self) -> bool:
+        """Whether nothing is known of this task since it vanished with a worker."""
+        return bool(self.lost and self.history) and self.history[-1].error == _WORKER_LOST
 
     def fail(self, reason: Reason, failed_at: float | None = None) -> Record:
         """The record of a task that ends without a result, by default now."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,45 +15,7 @@ from docs.make_cli import reference
 from tests.batch import APP, until_written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-WARREN = [sys.executable, "-m", "warren"]
-
-
-class Place:
-    """A directory to run commands in, on the embedded broker."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("WARREN_")
-        }
-
-    def warren(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*WARREN, *words],
-            cwd=self.path,
-            env=self.environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*WARREN, *words], cwd=self.path, env=self.environment, stderr=subprocess.PIPE, text=True
-        )
-
-    def tasks(self, tasks: Sequence[object], name: str = "tasks.jsonl") -> str:
-        (self.path / name).write_text("".join(json.dumps(task) + "\n" for task in tasks))
-        return name
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+    from tests.place import Place
 
 
 def test_run_ends_with_a_line_that_accounts_for_every_task(place: Place) -> None:
@@ -87,12 +47,11 @@ async def test_interrupted_run_says_how_to_go_on_and_does(place: Place) -> None:
     file = place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}] * 3)
     running = place.begin("run", APP, file, "-o", "out.jsonl", "--processes", "1")
     await until_written(log, 1)
-    running.send_signal(signal.SIGINT)
-    running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
-    assert running.returncode == 130
+    running.process.send_signal(signal.SIGINT)
+    await running.says("stopping")
+    assert running.end(signal.SIGINT) == 130
     assert not (place.path / "out.jsonl").exists()
-    hint = re.search(r"go on with: warren (run .*)", errors)
+    hint = re.search(r"go on with: warren (run .*)", running.said)
     assert hint
     gate.touch()
 
@@ -153,9 +112,7 @@ async def test_sigterm_ends_a_worker_with_75_and_hands_back(place: Place) -> Non
     place.warren("publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}]))
     worker = place.begin("work", APP, "--grace", "0")
     await until_written(log, 1)
-    worker.terminate()
-    worker.communicate(timeout=60)
-    assert worker.returncode == 75
+    assert worker.end(signal.SIGTERM) == 75
     assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
 
 
@@ -166,8 +123,7 @@ async def test_killed_worker_loses_nothing(place: Place) -> None:
     )
     worker = place.begin("work", APP, "--processes", "2")
     await until_written(log, 2)
-    worker.kill()
-    worker.communicate(timeout=60)
+    worker.end(signal.SIGKILL)
     gate.touch()
 
     assert place.warren("work", APP, "--drain").returncode == 0
@@ -214,7 +170,7 @@ def test_skipped_lines_are_counted(place: Place) -> None:
     done = place.warren("publish", "bad.jsonl", "--skip-invalid")
     assert done.returncode == 0
     assert "2 tasks published" in done.stderr
-    assert "1 invalid lines left out" in done.stderr
+    assert "1 invalid line left out" in done.stderr
 
 
 def test_stopped_publish_goes_on_from_its_line(place: Place) -> None:

@@ -114,3 +114,8 @@ def wait_for(file: str, log: str) -> int:
     while not Path(file).exists():
         time.sleep(0.01)
     return os.getpid()
+
+
+@app.task
+def long(size: int) -> str:
+    return "x" * size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,12 @@ async def test_declaring_twice_is_harmless(address: Address) -> None:
         await broker.declare(RUNGS)
         assert (await broker.counts()).ready == 1
         assert await broker.rungs(RUNGS) == RUNGS
+
+
+async def test_queue_is_created_by_many_at_once(address: Address) -> None:
+    await asyncio.gather(*(publish(address, [task("echo", f"t{n}")]) for n in range(8)))
+    async with connect(address) as broker:
+        assert (await broker.counts()).ready == 8
 
 
 async def test_missing_queue_is_said(address: Address) -> None:

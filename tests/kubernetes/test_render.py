@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.cli.test_cli import Place
+from tests.place import Place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
-import uuid
 from typing import TYPE_CHECKING
 
 import pika
 import pytest
 
 from tests.batch import APP, RUNGS, drain, failures, publish, results, task, until_written
-from tests.rabbitmq_server import RabbitMQ
-from warren.brokers import connect
+from warren.brokers import Message, connect
 from warren.brokers.names import Names
 from warren.brokers.rabbitmq.topology import queue_arguments
 from warren.errors import AccessRefused, QueueMismatch
 from warren.settings import Address
-from warren.tasks import Task
+from warren.tasks import Record, Task, encode
 from warren.worker.frames import ChildSettings
 from warren.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RabbitMQ]:
-    """A RabbitMQ that may be broken; its consumer timeout is shorter than a task."""
-    with RabbitMQ(extra_config="consumer_timeout = 5000\n") as server:
-        yield server
-
-
-@pytest.fixture
-def breakable(server: RabbitMQ) -> Address:
-    return Address(server.url, f"test-{uuid.uuid4().hex[:12]}", server.management_url)
+    from tests.rabbitmq_server import RabbitMQ
 
 
 async def test_running_task_survives_a_cut_connection(rabbit_address: Address, tmp_path: Path) -> None:
@@ -141,6 +129,31 @@ async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_
     by_id = {row["task_id"]: row for row in rows}
     assert {by_id[f"w{n}"]["attempts"] for n in range(4)} == {2}
     assert by_id["w0"]["history"][0]["error"] == "WorkerLost"
+
+
+async def test_where_the_broker_counts_returns_they_cost_nothing_either(
+    rabbit_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warren.brokers.rabbitmq.consuming.counts_returns", lambda _: True)  # as before 4.3
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    waiting = [task("wait_for", f"t{n}", file=str(gate), log=str(log)) for n in range(5)]
+    lost = Record().add_lost(2)
+    suspect = Message(encode(Task("s", "echo")), "s", 5, lost)
+    await publish(rabbit_address, [*waiting, suspect])
+    async with connect(rabbit_address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2, grace=0)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 1)
+        supervisor.stop()
+        assert await running is Exit.STOPPED
+    gate.touch()
+
+    await drain(rabbit_address)
+
+    rows = {row["task_id"]: row for row in await results(rabbit_address)}
+    assert {name: row["attempts"] for name, row in rows.items()} == {f"t{n}": 1 for n in range(5)} | {"s": 3}
+    assert rows["s"]["history"] == [json.loads(encode(attempt)) for attempt in lost.history]
 
 
 async def test_other_arguments_are_named_with_the_way_out(rabbit_address: Address) -> None:

@@ -6,18 +6,15 @@ import asyncio
 import io
 import json
 import os
-import re
-import shlex
 import sys
-import textwrap
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pika
 import pytest
 
 from tests.batch import PATIENCE, RUNGS, drain, eventually, failures, publish, results, task
+from tests.documents import Document, parse
 from warren.brokers import Message, connect
 from warren.collector import Target, collect
 from warren.tasks import Attempt, Record, Task, encode
@@ -25,12 +22,13 @@ from warren.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from pika.adapters.blocking_connection import BlockingChannel
 
     from warren.settings import Address
 
-DOCUMENT: Final = (Path(__file__).parents[2] / "docs" / "migrate.md").read_text("utf-8")
+DOCUMENT: Final = Document("docs/migrate.md")
 # What the document's scripts import as the user's own.
 IMAGES: Final = """
 from warren import PermanentError
@@ -42,15 +40,7 @@ def resize(file, width=200):
 """
 
 
-def _blocks(language: str) -> list[str]:
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for _, block in found]
-
-
-SCRIPTS: Final = {
-    found[1]: block for block in _blocks("python") if (found := re.match(r"# (\w+\.py)\n", block))
-}
-COMMANDS: Final = [line for block in _blocks("") for line in block.splitlines() if line.startswith("warren ")]
+SCRIPTS: Final = DOCUMENT.files()
 
 
 class Scripts:
@@ -254,22 +244,14 @@ async def test_bridge_from_an_old_queue(
     assert len(ids) == 3
 
 
-@pytest.mark.parametrize("block", _blocks("python"), ids=lambda block: block.splitlines()[0])
+@pytest.mark.parametrize("block", DOCUMENT.blocks("python"), ids=lambda block: block.splitlines()[0])
 def test_python_in_the_document_compiles(block: str) -> None:
     compile(block, "migrate.md", "exec")
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_commands_in_the_document_exist(line: str) -> None:
-    from typer.main import get_command
-
-    from warren.cli.main import app
-
-    words = shlex.split(line, comments=True)[1:]
-    command: Any = get_command(app)
-    while hasattr(command, "commands"):
-        command = command.commands[words.pop(0)]
-    command.make_context("warren", words)
+@pytest.mark.parametrize("words", DOCUMENT.commands(), ids=" ".join)
+def test_commands_in_the_document_exist(words: list[str]) -> None:
+    parse(words)
 
 
 def _rows(output: str) -> list[dict[str, Any]]:

@@ -86,6 +86,16 @@ class Counts(msgspec.Struct, frozen=True):
     workers: int | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks are known to have not ended."""
+        return self.ready + (self.processing or 0) + (self.delayed or 0)
+
+    @property
+    def is_all_done(self) -> bool:
+        """Whether no task is left; where nobody knows what is processed, each worker may have one."""
+        return not self.waiting and not (self.processing is None and self.workers)
+
 
 class FailedTask(msgspec.Struct, frozen=True):
     """A failed task as it lies on the broker."""
@@ -121,6 +131,9 @@ class Broker(Protocol):
 
     drain_pause: float
     """Seconds between the two looks that prove a queue drained."""
+
+    counts_late: float
+    """How many seconds the count of tasks in processing may lag behind."""
 
     max_body: int
     """The largest message the broker takes, in bytes."""

@@ -45,6 +45,7 @@ _APPLICATION_ID: Final = 0x57415252  # "WARR", SQLite's own way to mark a file's
 _READY, _DELAYED, _PROCESSING = range(3)
 
 _SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB,
     state INTEGER NOT NULL DEFAULT {_READY}, due REAL, owner INTEGER, lost INTEGER NOT NULL DEFAULT 0);
@@ -57,6 +58,7 @@ CREATE TABLE IF NOT EXISTS failures (
 CREATE TABLE IF NOT EXISTS workers (id INTEGER PRIMARY KEY AUTOINCREMENT, lease REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS rungs (length INTEGER PRIMARY KEY);
 PRAGMA application_id = {_APPLICATION_ID};
+COMMIT;
 """
 _INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)"
 
@@ -65,6 +67,7 @@ class SqliteBroker:
     """One queue in one SQLite file. See `warren.brokers.protocol.Broker` for what each method promises."""
 
     drain_pause = 0.0
+    counts_late = 0.0
     max_body = 512 * 1024 * 1024  # half of what SQLite takes in one value, so that a row always fits
     held_up = None
 
@@ -120,8 +123,9 @@ class SqliteBroker:
         self._connection = db = sqlite3.connect(
             path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
         )
-        (application,) = db.execute("PRAGMA application_id").fetchone()
+        # In this order, since another process may be creating them, all at once.
         (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
         if application != _APPLICATION_ID and tables:
             db.close()
             self._connection = None

@@ -81,6 +81,7 @@ class Progress:
         self._title = title
         self._shown_at = 0.0
         self._shown = self._said = ""
+        self._held_up: str | None = None
         self._bar: Any = None
         self._is_live = sys.stderr.isatty()
 
@@ -106,14 +107,17 @@ class Progress:
         elif self._shown:
             say(self._shown)
 
-    def show(self, text: str, done: float, total: float | None) -> None:
-        """Show how far things are."""
+    def show(self, text: str, done: float, total: float | None, held_up: str | None = None) -> None:
+        """Show how far things are, and what holds them up, if anything."""
+        text += f" | {held_up}" if held_up else ""
         if self._bar:
             self._bar.update(self._task, text=text, completed=done, total=total)
             return
         line = f"{self._title}: {text}"
         self._shown = line if line != self._said else ""
-        if self._shown and time.monotonic() - self._shown_at >= _LINE_EVERY:
+        is_news = held_up != self._held_up
+        self._held_up = held_up
+        if self._shown and (is_news or time.monotonic() - self._shown_at >= _LINE_EVERY):
             self._shown_at = time.monotonic()
             self._said, self._shown = line, ""
             say(line)

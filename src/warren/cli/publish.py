@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Iterator
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_INTERRUPTED, Progress, failed, finish, rate, say
+from warren.cli.printing import EXIT_INTERRUPTED, Progress, counted, failed, finish, rate, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import Task
 
@@ -68,30 +69,36 @@ async def _publish(
     start = time.monotonic()
     async with connected(address) as open_broker:
         await ensure(open_broker, ladder([RetryPolicy()]))
-        with Progress("publishing") as progress:
+        try:
+            with Progress("publishing") as progress:
 
-            def show(_: int = 0) -> None:
-                position.confirm(open_broker.confirmed)
-                text = f"{open_broker.confirmed:,} confirmed, {rate(open_broker.confirmed / (time.monotonic() - start))}"
-                progress.show(text + (f" ({open_broker.held_up})" if open_broker.held_up else ""), 0, None)
+                def show(_: int = 0) -> None:
+                    confirmed = open_broker.confirmed
+                    position.confirm(confirmed)
+                    text = f"{confirmed:,} confirmed, {rate(confirmed / (time.monotonic() - start))}"
+                    progress.show(text, 0, None, open_broker.held_up)
 
-            ticking = asyncio.create_task(_tick(show))
-            try:
-                await publish_all(open_broker, Feed(lines()).start(), show)
-            except BaseException as error:
-                position.confirm(open_broker.confirmed)
-                extra = f" --type {task_type}" if task_type else ""
-                say(
-                    f"{open_broker.confirmed:,} tasks are confirmed; go on with: "
-                    f"warren publish {path}{extra} --start-line {position.resume_line}{address.flags()}"
-                )
-                if isinstance(error, asyncio.CancelledError):
-                    raise failed("interrupted", EXIT_INTERRUPTED) from None
-                raise
-            finally:
-                ticking.cancel()
-        left_out = f", {skipped:,} invalid lines left out" if skipped else ""
-        say(f"{open_broker.confirmed:,} tasks published to {address.queue!r} on {address.shown}{left_out}")
+                ticking = asyncio.create_task(_tick(show))
+                try:
+                    await publish_all(open_broker, Feed(lines()).start(), show)
+                finally:
+                    ticking.cancel()
+        except BaseException as error:
+            position.confirm(open_broker.confirmed)
+            are = "task is" if open_broker.confirmed == 1 else "tasks are"
+            words = ["warren", "publish", path, *(["--type", task_type] if task_type else [])]
+            words += ["--skip-invalid"] if skip_invalid else []
+            say(
+                f"{open_broker.confirmed:,} {are} confirmed; go on with: "
+                f"{shlex.join(words)} --start-line {position.resume_line}{address.flags()}"
+            )
+            if isinstance(error, asyncio.CancelledError):
+                raise failed("interrupted", EXIT_INTERRUPTED) from None
+            raise
+        left_out = f", {counted(skipped, 'invalid line')} left out" if skipped else ""
+        say(
+            f"{counted(open_broker.confirmed, 'task')} published to {address.queue!r} on {address.shown}{left_out}"
+        )
 
 
 async def _tick(show: object) -> None:

@@ -81,8 +81,7 @@ async def _run(
     with opened(output, checked_format(output, form)) as target, Progress("running") as progress:
 
         def show(status: Status, held_up: str | None) -> None:
-            text = status_line(status) + (f" | {held_up}" if held_up else "")
-            progress.show(text, status.done, status.total or None)
+            progress.show(status_line(status), status.done, status.total or None, held_up)
 
         batch = Batch(
             address,
@@ -105,7 +104,9 @@ async def _run(
             tasks,
             "-o",
             output,
+            *(["--format", form] if form else []),
             *(["--type", task_type] if task_type else []),
+            *(["--skip-invalid"] if skip_invalid else []),
         ]
         say(f"stopped; go on with: {shlex.join(words)} --start-line {ended.resume_line}{address.flags()}")
         return ended.exit

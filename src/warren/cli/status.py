@@ -11,6 +11,7 @@ import typer
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, rate, say, status_line
+from warren.ending import Ending
 from warren.errors import BrokerUnreachable
 from warren.monitor import Monitor, Status
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
@@ -51,13 +52,14 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
                 seen = await monitor.look()
             typer.echo(encode(members(seen)) if as_json else table(address, seen))
             return 0
+        ending = Ending(open_broker)
         with Progress(address.queue) as progress:
             while True:
                 if as_json:
                     typer.echo(encode(members(seen)))
                 else:
                     progress.show(status_line(seen), seen.done, seen.total)
-                if seen.is_finished and await open_broker.drained():
+                if await ending.is_proven_by(seen.counts):
                     return EXIT_FAILED if seen.counts.failed else 0
                 await asyncio.sleep(LOOK_EVERY)
                 try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from warren.brokers import connect
 from warren.collector import Tally, collect
+from warren.ending import Ending
 from warren.errors import BrokerUnreachable, ClusterError, ObjectMissing
 from warren.feed import Feed
 from warren.kubernetes import crew as crews
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from warren.tasks import Task
 
 LOOK_EVERY: Final = 1.0
-# The management API is some seconds late, and pods that cannot start may be helped by somebody.
-_SETTLING: Final = 6.0
+# Counts are some seconds late, and somebody may help pods that cannot start.
 _STUCK_FOR: Final = 30.0
 
 
@@ -119,7 +119,7 @@ async def watch(
         ClusterError: The workers ended, or cannot start, with work left; the text says why and how to go on.
     """
     loop = asyncio.get_running_loop()
-    over_since = stuck_since = None
+    ending, stuck_since = Ending(broker), None
     way_on = f"go on with `warren k8s resume --queue {queue} --namespace {cluster.namespace}`"
     while True:
         crew = await crews.look(cluster, queue)
@@ -127,17 +127,16 @@ async def watch(
             raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warren k8s submit` again")
         try:
             status = await monitor.look()
-            is_over = status.is_finished and not status.counts.processing and await broker.drained()
+            is_over = status.is_finished and await ending.is_proven_by(status.counts)
         except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
             await asyncio.sleep(LOOK_EVERY)
             continue
         on_look(status, crew)
         now = loop.time()
-        over_since = (over_since or now) if is_over else None
-        if over_since and (crew.state == "complete" or now - over_since >= _SETTLING):
+        if is_over:
             return
         has_ended = crew.state in ("complete", "failed", "suspended") and not crew.pods.running
-        stuck_since = (stuck_since or now) if not is_over and (has_ended or crew.is_stuck) else None
+        stuck_since = (stuck_since or now) if has_ended or crew.is_stuck else None
         if stuck_since and now - stuck_since >= _STUCK_FOR:
             why = crew.obstacles[0].text if crew.obstacles else f"Job {crew.job} is {crew.state}"
             raise ClusterError(f"nobody works on what is left: {why}; then {way_on}")

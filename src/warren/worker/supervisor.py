@@ -300,7 +300,7 @@ class Supervisor:
                 return
         self._key += 1
         run = Run(self._key, delivery, task, record, rule.timeout)
-        if lost > 0:
+        if lost > 0 or record.was_lost_last:
             self._suspects.append(run)
             self._attention.set()
             return

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import random
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from warren.brokers.names import Names
 from warren.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
@@ -51,6 +51,7 @@ class _Role(Protocol):
 
     async def attach(self, lane: Lane) -> None: ...
     def detach(self) -> None: ...
+    def limit(self, error: MessageTooLarge) -> None: ...
     def fail(self, error: BrokerError) -> None: ...
 
 
@@ -59,6 +60,8 @@ class RabbitBroker:
 
     # Longer than twice the delay of a crashed delivery, which no count shows.
     drain_pause = 2 * topology.CRASH_DELAY[1] / 1000
+    # Quorum queues tell what is unacknowledged every five seconds.
+    counts_late = 6.0
 
     def __init__(self, address: Address) -> None:
         self.max_body = _MAX_BODY
@@ -76,8 +79,8 @@ class RabbitBroker:
 
     async def __aenter__(self) -> Self:
         link = await self._linked()
-        for lack in topology.lacks(link.version):
-            _log.warning("%s is RabbitMQ %s, which %s", self._address.shown, link.version_text, lack)
+        if lacks := topology.lacks(link.version):
+            _warn_once(f"{self._address.shown} is RabbitMQ {link.version_text}, which {'; '.join(lacks)}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -135,13 +138,14 @@ class RabbitBroker:
         if self._publishing is None:
             self._publishing = Publishing(self._names, self._give_up)
             await self._attach(await self._linked(), self._publishing)
-        for message in messages:
-            if len(message.body) > self.max_body:
-                raise MessageTooLarge(
-                    f"task {message.id!r} has {len(message.body)} bytes; {self._address.shown} takes {self.max_body}; "
-                    "pass a reference to large data instead of the data"
-                )
-        await self._publishing.publish(messages)
+        too_large = next((message for message in messages if len(message.body) > self.max_body), None)
+        await self._publishing.publish(messages[: messages.index(too_large)] if too_large else messages)
+        if too_large:
+            raise MessageTooLarge(
+                f"task {too_large.id!r} has {len(too_large.body):,} bytes; {self._address.shown} takes "
+                f"{self.max_body:,}; pass a reference to large data instead of the data",
+                self.max_body,
+            )
 
     async def flush(self) -> None:
         if self._publishing:
@@ -164,7 +168,14 @@ class RabbitBroker:
     async def consume(self, listener: Listener, prefetch: int) -> None:
         if self._consuming is None:
             link = await self._linked()
-            consuming = Consuming(self._names, listener, link.version, self._on_cancelled, self._give_up)
+            consuming = Consuming(
+                self._names,
+                listener,
+                link.version,
+                shortest=min(self._known_rungs, default=None),
+                on_cancelled=self._on_cancelled,
+                give_up=self._give_up,
+            )
             await self._attach(link, consuming)
             self._consuming = consuming
         with suppress(BrokerUnreachable):  # being mended already
@@ -220,13 +231,13 @@ class RabbitBroker:
                 work.consumer_count,
                 notes=(f"tasks in processing cannot be counted: {error}",),
             )
-        about_work = queues.get(self._names.queue, {})
+        processing, hidden = _held(queues.get(self._names.queue, {}))
         rungs = [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
-        failed_held = queues.get(self._names.failed, {}).get("messages_unacknowledged", 0)
+        failed_held, _ = _held(queues.get(self._names.failed, {}))
         return Counts(
             ready=work.message_count,
-            processing=about_work.get("messages_unacknowledged", 0),
-            delayed=sum(rung.get("messages", 0) for rung in rungs) + about_work.get("messages_delayed", 0),
+            processing=processing,
+            delayed=sum(rung.get("messages", 0) for rung in rungs) + hidden,
             completed=completed,
             # What somebody is looking at just now is not ready, but still there.
             failed=failed.message_count + (failed_held if failed.consumer_count else 0),
@@ -316,10 +327,10 @@ class RabbitBroker:
 
     def _on_lane_lost(self, role: _Role, error: BrokerError) -> None:
         role.detach()
-        if isinstance(error, MessageTooLarge) and role is self._consuming:
-            # The outcome that was too large is settled anew, as a failure, when its task comes back.
-            self.max_body = int(str(error).rsplit(" ", 1)[-1])
-        elif isinstance(error, (MessageTooLarge, *_NotMended)):
+        if isinstance(error, MessageTooLarge):
+            self.max_body = error.limit
+            role.limit(error)
+        elif isinstance(error, _NotMended):
             self._give_up(error)
             return
         self._mend(role)
@@ -383,6 +394,18 @@ class RabbitBroker:
                 rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None
             ]
         return [length for name in names if (length := self._names.rung_length(name)) is not None]
+
+
+def _held(queue: dict[str, Any]) -> tuple[int, int]:
+    """How many messages consumers hold, and how many nobody can have at the moment."""
+    unacknowledged = queue.get("messages_unacknowledged", 0)
+    ready = queue.get("messages_ready", 0)
+    return unacknowledged, max(0, queue.get("messages", 0) - ready - unacknowledged)
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    _log.warning("%s", sentence)
 
 
 class _open:  # noqa: N801 - reads as the verb it is

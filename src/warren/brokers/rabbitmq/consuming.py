@@ -16,7 +16,14 @@ from uuid import uuid4
 from warren.brokers.protocol import Completed, Delayed, Delivery
 from warren.brokers.rabbitmq.bell import Bell
 from warren.brokers.rabbitmq.outbox import Outbox, Refused, travelled_record
-from warren.brokers.rabbitmq.topology import FAILED_KEY, RESULTS_KEY, consumer_arguments, delay_key
+from warren.brokers.rabbitmq.topology import (
+    FAILED_KEY,
+    RESULTS_KEY,
+    consumer_arguments,
+    counts_returns,
+    delay_key,
+)
+from warren.tasks import decode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from warren.brokers.names import Names
     from warren.brokers.protocol import Listener, Outcome
     from warren.brokers.rabbitmq.link import Lane
-    from warren.errors import BrokerError
+    from warren.errors import BrokerError, MessageTooLarge
 
 _log = logging.getLogger("warren.worker")
 
@@ -40,6 +47,7 @@ class Consuming:
         names: Of the queue to consume from.
         listener: Who gets the deliveries.
         version: The server's.
+        shortest: The shortest delay rung, in milliseconds; None where there is none.
         on_cancelled: Told when the broker has cancelled the consumer.
         give_up: Told of an error that no new connection mends.
     """
@@ -49,12 +57,15 @@ class Consuming:
         names: Names,
         listener: Listener,
         version: tuple[int, ...],
+        *,
+        shortest: int | None,
         on_cancelled: Callable[[], None],
         give_up: Callable[[BrokerError], None],
     ) -> None:
         self._names = names
         self._listener = listener
         self._arguments = consumer_arguments(version)
+        self._way_back = shortest if counts_returns(version) else None
         self._on_cancelled = on_cancelled
         self._give_up = give_up
         self._lane: Lane | None = None
@@ -94,6 +105,14 @@ class Consuming:
         self._listener.on_lost()
         self._bell.ring()
 
+    def limit(self, error: MessageTooLarge) -> None:
+        """Forget the results that are too large: their tasks run again, and fail for it."""
+        self._known = {
+            identity: outcome
+            for identity, outcome in self._known.items()
+            if not isinstance(outcome, Completed) or len(outcome.body) <= error.limit
+        }
+
     def fail(self, _: BrokerError) -> None:
         """No channel will come."""
         self._bell.ring()
@@ -122,9 +141,16 @@ class Consuming:
         self._publish(delivery, outcome)
 
     def hand_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Return tasks: `nack` with requeue raises no delivery count on RabbitMQ 4.3, `reject` does."""
+        """Return tasks, at no cost to them.
+
+        `nack` with requeue raises no delivery count on RabbitMQ 4.3, `reject` does. Before 4.3 both do, so there a
+        task goes round by the shortest delay, and what the broker has counted goes with it in its record.
+        """
         for delivery in deliveries:
-            if self._lane and self._held.get(delivery.tag) is delivery:
+            if self._way_back:
+                record = decode_record(delivery.record).add_lost(delivery.lost)
+                self.settle(delivery, Delayed(self._way_back, record))
+            elif self._lane and self._held.get(delivery.tag) is delivery:
                 del self._held[delivery.tag]
                 self._lane.channel.basic_nack(delivery.tag, requeue=True)
 

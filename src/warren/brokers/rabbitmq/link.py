@@ -40,6 +40,7 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0
 HEARTBEAT = 30
+_FAREWELL = 1.0
 
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
 _CONTENT = struct.Struct(">HHQ")  # class, weight and length of what follows
@@ -157,7 +158,8 @@ class Link:
             self._closed = asyncio.get_running_loop().create_future()
             self._connection.close()
             with suppress(TimeoutError):
-                async with asyncio.timeout(CONNECT_TIMEOUT):
+                # In alarm the broker reads nothing, not even a farewell.
+                async with asyncio.timeout(_FAREWELL if self.blocked else CONNECT_TIMEOUT):
                     await self._closed
 
     def _on_close(self, _: object, error: BaseException) -> None:
@@ -316,7 +318,7 @@ def _by_code(code: int, text: str, address: Address) -> BrokerError:
             )
         case 406 if size := re.search(r"message size (\d+) is larger than configured max size (\d+)", text):
             return MessageTooLarge(
-                f"a message of {size[1]} bytes is too large: {address.shown} takes {size[2]}"
+                f"a message has {int(size[1]):,} bytes; {address.shown} takes {int(size[2]):,}", int(size[2])
             )
         case 406 if "inequivalent arg" in text:
             return _mismatch(text, address)

@@ -34,7 +34,9 @@ class Management:
         """
         name = quote("^" + self._address.queue.replace(".", "[.]") + r"([.]|$)", safe="")
         path = f"queues/{quote(self._address.vhost, safe='')}?use_regex=true&pagination=true&page_size=500&page=1"
-        found = await asyncio.to_thread(self._get, f"{path}&name={name}")
+        # Totals alone come from the queues themselves; everything else makes a detour that takes seconds more.
+        totals = "disable_stats=true&enable_queue_totals=true"
+        found = await asyncio.to_thread(self._get, f"{path}&{totals}&name={name}")
         return {queue["name"]: queue for queue in found["items"]}
 
     async def nodes(self) -> list[dict[str, Any]]:

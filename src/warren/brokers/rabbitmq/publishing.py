@@ -33,6 +33,7 @@ class Publishing:
 
     def __init__(self, names: Names, give_up: Callable[[BrokerError], None]) -> None:
         self.error: BrokerError | None = None
+        self._refused: MessageTooLarge | None = None
         self._names = names
         self._give_up = give_up
         self._outbox: Outbox | None = None
@@ -51,13 +52,25 @@ class Publishing:
         """The channel is gone."""
         self._outbox = None
 
+    def limit(self, error: MessageTooLarge) -> None:
+        """Drop the first message that is too large and all after it; those before it are published again."""
+        numbers = list(self._unconfirmed)
+        sizes = [len(message.body) for message in self._unconfirmed.values()]
+        first = next((n for n, size in zip(numbers, sizes, strict=True) if size > error.limit), None)
+        if first is None:
+            return
+        self._refused = MessageTooLarge(
+            f"task {self._unconfirmed[first].id!r}: {error}; pass a reference to large data instead of the data",
+            error.limit,
+        )
+        for number in range(first, self._count):
+            if message := self._unconfirmed.pop(number, None):
+                self._bytes -= len(message.body)
+        self._count = first
+        self._bell.ring()
+
     def fail(self, error: BrokerError) -> None:
         """No channel will come."""
-        if isinstance(error, MessageTooLarge) and self._unconfirmed:
-            largest = max(self._unconfirmed.values(), key=lambda message: len(message.body))
-            error = MessageTooLarge(
-                f"task {largest.id!r}: {error}; pass a reference to large data instead of the data"
-            )
         self.error = error
         self._bell.ring()
 
@@ -66,8 +79,8 @@ class Publishing:
         for message in messages:
             if len(self._unconfirmed) >= WINDOW or self._bytes >= WINDOW_BYTES:
                 await self._bell.wait_for(self._has_room)
-            elif self.error:
-                raise self.error
+            if error := self.error or self._refused:
+                raise error
             self._unconfirmed[self._count] = message
             self._bytes += len(message.body)
             self._send(self._count, message)
@@ -91,10 +104,15 @@ class Publishing:
     def _is_done(self) -> bool:
         if self.error:
             raise self.error
-        return not self._unconfirmed
+        if self._unconfirmed:
+            return False
+        if self._refused:
+            refused, self._refused = self._refused, None
+            raise refused
+        return True
 
     def _send(self, number: int, message: Message) -> None:
-        if self._outbox:
+        if self._outbox and number in self._unconfirmed:
             self._outbox.publish(
                 self._names.queue,
                 WORK_KEY,

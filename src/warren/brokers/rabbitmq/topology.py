@@ -73,9 +73,12 @@ def lacks(version: Version) -> list[str]:
         missing.append(
             "knows no priorities in quorum queues"
             if version < _V4
-            else "knows two levels of priority: above 4 and the rest"
+            else "knows two levels of priority (above 4 and the rest) and mixes them two to one"
         )
         missing.append("gives back the task of a crashed worker at once, without a delay")
+        missing.append(
+            "counts a returned task as a lost one, so that Warren sends it through the shortest delay"
+        )
     return missing
 
 
@@ -88,6 +91,11 @@ async def declare(lane: Lane, names: Names, version: Version, rungs: Sequence[in
         await lane.call("exchange_declare", exchange, "direct", durable=True)
     for binding in bindings(names, rungs):
         await lane.call("queue_bind", binding.queue, binding.exchange, binding.key)
+
+
+def counts_returns(version: Version) -> bool:
+    """Whether `nack` with requeue brings a task nearer to its delivery limit, as if it had failed (seen on 4.0)."""
+    return version < _V43
 
 
 def consumer_arguments(version: Version) -> dict[str, Any]:

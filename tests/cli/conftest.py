@@ -1,0 +1,29 @@
+"""Where commands run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from warren.settings import Address
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A directory, on the embedded broker."""
+    with Place(tmp_path) as place:
+        yield place
+
+
+@pytest.fixture
+def each_place(tmp_path: Path, address: Address) -> Iterator[Place]:
+    """A directory, on each broker in turn."""
+    with Place(tmp_path, address) as place:
+        yield place

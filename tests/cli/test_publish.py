@@ -1,0 +1,88 @@
+"""Publishing from what is slow, stops or dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import APP
+
+if TYPE_CHECKING:
+    from tests.place import Place
+
+
+async def test_lines_of_a_slow_pipe_are_published_as_they_come(each_place: Place) -> None:
+    publishing = each_place.begin("publish", "-", stdin=subprocess.PIPE)
+    pipe = publishing.process.stdin
+    assert pipe
+    for count in (1, 2):
+        pipe.write(b'{"type": "echo"}\n')
+        pipe.flush()
+        await each_place.has_ready(count)
+    pipe.close()
+
+    assert publishing.end() == 0
+    assert "2 tasks published" in publishing.said
+
+
+async def test_interrupt_while_a_pipe_idles_says_how_to_go_on(each_place: Place) -> None:
+    publishing = each_place.begin("publish", "-", stdin=subprocess.PIPE)
+    assert publishing.process.stdin
+    publishing.process.stdin.write(b'{"type": "echo"}\n')
+    publishing.process.stdin.flush()
+    await each_place.has_ready(1)
+
+    assert publishing.end(signal.SIGINT) == 130
+
+    assert publishing.said.splitlines()[-2:] == [
+        f"1 task is confirmed; go on with: warren publish - --start-line 2{each_place.address.flags()}",
+        "warren: interrupted",
+    ]
+
+
+async def test_publisher_killed_in_the_middle_and_run_again_leaves_one_row_per_task(
+    each_place: Place,
+) -> None:
+    lines = [f'{{"type": "echo", "data": {{"number": {number}}}}}\n' for number in range(1, 1001)]
+    file = each_place.path / "tasks.jsonl"
+    os.mkfifo(file)
+    publishing = each_place.begin("publish", "tasks.jsonl")
+    with open(os.open(file, os.O_RDWR), "w") as pipe:  # noqa: ASYNC230, PTH123 - opened so, a pipe waits for no reader
+        pipe.writelines(lines[:600])
+        pipe.flush()
+        await each_place.has_ready(1)
+        publishing.end(signal.SIGKILL)
+    file.unlink()
+    file.write_text("".join(lines))
+
+    assert each_place.warren("publish", "tasks.jsonl").returncode == 0
+
+    assert each_place.warren("work", APP, "--drain").returncode == 0
+    done = each_place.warren("results", "-o", "out.jsonl")
+    assert "1,000 tasks: 1,000 completed, 0 failed, 0 missing" in done.stderr
+    rows = each_place.rows("out.jsonl")
+    assert sorted((row["task_id"], row["value"]) for row in rows) == sorted(
+        (f"tasks-{number}", [number, ""]) for number in range(1, 1001)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ids"),
+    [
+        ("jsonl", '{"type": "echo"}\n' * 4, ["three-3", "three-4"]),
+        ("csv", "number\n1\n2\n3\n", ["three-3", "three-4"]),
+    ],
+)
+def test_start_line_leaves_out_what_is_before_it(place: Place, name: str, text: str, ids: list[str]) -> None:
+    (place.path / f"three.{name}").write_text(text)
+
+    done = place.warren("publish", f"three.{name}", "--type", "echo", "--start-line", "3")
+
+    assert "2 tasks published" in done.stderr
+    assert place.warren("work", APP, "--drain").returncode == 0
+    place.warren("results", "-o", "out.jsonl")
+    assert sorted(str(row["task_id"]) for row in place.rows("out.jsonl")) == ids

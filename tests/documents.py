@@ -1,0 +1,48 @@
+"""What stands in our documents, to be run as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import textwrap
+from pathlib import Path
+from typing import Any, Final
+
+from typer.main import get_command
+
+from warren.cli.main import app
+
+ROOT: Final = Path(__file__).parents[1]
+
+
+class Document:
+    """A page in Markdown."""
+
+    def __init__(self, name: str) -> None:
+        self.text = (ROOT / name).read_text("utf-8")
+
+    def blocks(self, language: str = "") -> list[str]:
+        """The code blocks in a language, without their indentation."""
+        found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", self.text, re.MULTILINE | re.DOTALL)
+        return [textwrap.dedent(block) for _, kind, block in found if kind == language]
+
+    def files(self) -> dict[str, str]:
+        """The Python files it shows, by the name in their first line."""
+        return {
+            found[1]: block for block in self.blocks("python") if (found := re.match(r"# (\w+\.py)\n", block))
+        }
+
+    def commands(self) -> list[list[str]]:
+        """The words of each `warren ...` line, without what is said about it at its end."""
+        lines = [line for block in self.blocks() for line in block.splitlines()]
+        found = [re.match(r"(?:\$ )?warren (.*?)(?:\s{2,}.*|\s+#.*)?$", line) for line in lines]
+        return [shlex.split(line[1]) for line in found if line]
+
+
+def parse(words: list[str]) -> None:
+    """Have the command line look at a command without running it; what it cannot read is an error."""
+    command: Any = get_command(app)
+    words = words.copy()
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context("warren", words)

@@ -1,0 +1,132 @@
+"""A directory to run the command in, as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
+
+from tests.batch import PATIENCE, eventually
+from warren.brokers import connect
+from warren.errors import QueueMissing
+from warren.settings import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+WARREN: Final = [sys.executable, "-m", "warren"]
+
+
+class Place:
+    """A directory to run commands in; what still runs at its end is killed.
+
+    Args:
+        path: The directory.
+        address: The queue; the embedded broker's usual one without it.
+    """
+
+    def __init__(self, path: Path, address: Address | None = None) -> None:
+        self.path = path
+        self.address = address or Address(f"sqlite:{path / '.warren' / 'work-queue.db'}")
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("WARREN_")
+        }
+        if address:
+            self.environment |= {"WARREN_BROKER": address.broker, "WARREN_QUEUE": address.queue}
+            if address.management:
+                self.environment["WARREN_MANAGEMENT"] = address.management
+        self._begun: list[Running] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for running in self._begun:
+            running.end(signal.SIGKILL)
+
+    def warren(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [*WARREN, *words],
+            cwd=self.path,
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
+        )
+
+    def begin(self, *words: str, stdin: int | None = None) -> Running:
+        """Start a command."""
+        said = self.path / f"said-{len(self._begun) + 1}"
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                [*WARREN, *words],
+                cwd=self.path,
+                env=self.environment,
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+            )
+        self._begun.append(Running(process, said))
+        return self._begun[-1]
+
+    async def has_ready(self, count: int) -> None:
+        """Wait until at least so many tasks are ready."""
+
+        async def are_ready() -> bool:
+            with suppress(QueueMissing):
+                async with connect(self.address) as broker:
+                    return (await broker.counts()).ready >= count
+            return False
+
+        await eventually(are_ready)
+
+    def tasks(self, tasks: Sequence[object], name: str = "tasks.jsonl") -> str:
+        """Write a file of tasks."""
+        (self.path / name).write_text("".join(json.dumps(task) + "\n" for task in tasks))
+        return name
+
+    def rows(self, name: str) -> list[dict[str, object]]:
+        """Read a file of JSON lines."""
+        return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
+
+
+class Running:
+    """A command that was started, and what it says on stderr."""
+
+    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+        self.process = process
+        self._said = said
+
+    @property
+    def said(self) -> str:
+        """What it has said so far."""
+        return self._said.read_text()
+
+    async def says(self, words: str) -> None:
+        """Wait until it has said this."""
+
+        async def has_said() -> bool:
+            has_ended = self.process.poll() is not None
+            assert words in self.said or not has_ended, f"it ended without saying {words!r}: {self.said}"
+            return words in self.said
+
+        await eventually(has_said)
+
+    def end(self, number: int | None = None) -> int:
+        """Its exit code, after a signal or at its own end."""
+        if number is not None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            if self.process.stdin:
+                self.process.stdin.close()

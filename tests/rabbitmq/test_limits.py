@@ -1,0 +1,82 @@
+"""A broker that takes nothing for a while, or not so much at a time."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import drain, failures, publish, results, task
+from tests.place import Place
+from tests.rabbitmq.conftest import SMALL_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.rabbitmq_server import RabbitMQ
+    from warren.settings import Address
+
+MIB = 1024 * 1024
+
+
+@contextmanager
+def alarm(server: RabbitMQ) -> Iterator[None]:
+    """The broker takes no messages meanwhile."""
+    server.ctl("set_vm_memory_high_watermark", "0")
+    try:
+        yield
+    finally:
+        server.ctl("set_vm_memory_high_watermark", "absolute", "2GB")
+
+
+async def test_publisher_waits_for_a_broker_in_alarm(
+    server: RabbitMQ, breakable: Address, tmp_path: Path
+) -> None:
+    with Place(tmp_path, breakable) as place:
+        file = place.tasks([{"type": "echo"}] * 10)
+        with alarm(server):
+            interrupted = place.begin("publish", file)
+            await interrupted.says("the broker is in alarm")
+            assert interrupted.end(signal.SIGINT) == 130
+            assert (
+                "0 tasks are confirmed; go on with: warren publish tasks.jsonl --start-line 1"
+                in interrupted.said
+            )
+            waiting = place.begin("publish", file)
+            await waiting.says("the broker is in alarm")
+            assert waiting.process.poll() is None
+
+        assert waiting.end() == 0, waiting.said
+        assert "10 tasks published" in waiting.said
+
+
+@pytest.mark.parametrize("size", [3 * SMALL_LIMIT // 2, 16 * MIB])
+def test_task_over_the_limit_is_named_and_those_before_it_are_published(
+    breakable: Address, tmp_path: Path, size: int
+) -> None:
+    with Place(tmp_path, breakable) as place:
+        small, large = {"type": "echo"}, {"type": "echo", "id": "large", "data": {"text": "x" * size}}
+
+        done = place.warren("publish", place.tasks([small, small, large, small]))
+
+        assert done.returncode == 3
+        *_, go_on, sentence = done.stderr.splitlines()
+        assert go_on.startswith(
+            "2 tasks are confirmed; go on with: warren publish tasks.jsonl --start-line 3"
+        )
+        assert sentence.startswith("warren: task 'large'")
+        assert "pass a reference to large data" in sentence
+
+
+@pytest.mark.parametrize("size", [3 * SMALL_LIMIT // 2, 16 * MIB])
+async def test_result_over_the_limit_is_a_permanent_failure(breakable: Address, size: int) -> None:
+    await publish(breakable, [task("long", "large", size=size), task("echo", "small")])
+
+    await drain(breakable)
+
+    assert [row["task_id"] for row in await results(breakable)] == ["small"]
+    found = (await failures(breakable))["large"]
+    assert (found.reason, found.error) == ("permanent", "ResultTooLarge")
