@@ -1,12 +1,12 @@
-"""The options that describe a plan. Every verb that needs one takes them all by `takes_plan`."""
+"""The options that describe a plan, for every verb that needs one."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, Optional, get_type_hints
+from typing import Annotated, Any, Concatenate, Final, Optional, TypeAlias, get_type_hints
 
 import typer
 
@@ -17,6 +17,8 @@ from warren.kubernetes.code import Code, pack
 from warren.kubernetes.patch import read_patch
 from warren.kubernetes.plan import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, Plan, RabbitMQ
 from warren.settings import DEFAULT_QUEUE
+
+Verb: TypeAlias = Callable[Concatenate[Plan, ...], None]
 
 NamespaceOption = Annotated[
     str, typer.Option("--namespace", "-n", metavar="NAME", help="Where all objects live.")
@@ -33,8 +35,32 @@ KubeconfigOption = Annotated[
 ]
 
 
-def takes_plan(verb: Callable[Concatenate[Plan, ...], None]) -> Callable[..., None]:
-    """Give a verb all options of a plan; it gets the `Plan` as its first argument."""
+_BROKER: Final = (
+    "queue",
+    "namespace",
+    "rabbitmq",
+    "broker_secret",
+    "broker_address",
+    "rabbitmq_image",
+    "storage",
+    "storage_class",
+    "broker_memory",
+    "tls_secret",
+)
+
+
+def takes_plan(verb: Verb) -> Callable[..., None]:
+    """Give a verb an app and all options of a plan; it gets the `Plan` as its first argument."""
+    app, *options = inspect.signature(plan).parameters  # arguments are told apart by their order
+    return _given(verb, [app], options)
+
+
+def takes_broker_plan(verb: Verb) -> Callable[..., None]:
+    """Give a verb those options of a plan that describe a queue and its broker."""
+    return _given(verb, [], _BROKER)
+
+
+def _given(verb: Verb, first: Sequence[str], last: Sequence[str]) -> Callable[..., None]:
     shared = inspect.signature(plan).parameters
     own = list(inspect.signature(verb).parameters.values())[1:]
     hints = get_type_hints(plan, include_extras=True) | get_type_hints(verb, include_extras=True)
@@ -42,13 +68,12 @@ def takes_plan(verb: Callable[Concatenate[Plan, ...], None]) -> Callable[..., No
     @functools.wraps(verb)
     def command(**given: Any) -> None:
         with guarded():
-            wanted = plan(**{name: given.pop(name) for name in shared})
+            wanted = plan(**{name: given.pop(name) for name in (*first, *last)})
         verb(wanted, **given)
 
-    app, *options = shared.values()  # arguments are told apart by their order, and the app comes first
     parameters = [
         parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in (app, *own, *options)
+        for parameter in (*map(shared.__getitem__, first), *own, *map(shared.__getitem__, last))
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

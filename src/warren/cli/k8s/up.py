@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from warren.cli.k8s.options import ContextOption, KubeconfigOption, takes_plan
+from warren.cli.k8s.options import ContextOption, KubeconfigOption, takes_broker_plan
 from warren.cli.printing import Progress, finish, say
 from warren.kubernetes.plan import Plan
 
 
-@takes_plan
+@takes_broker_plan
 def up(plan: Plan, context: ContextOption = None, kubeconfig: KubeconfigOption = None) -> None:
     """Make a broker in the cluster, wait until it takes connections, and make the queue. Harmless when all is there.
 
