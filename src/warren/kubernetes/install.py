@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from warren.brokers import connect
 from warren.brokers.rabbitmq.access import PARTS, admit
-from warren.errors import BrokerError, BrokerUnreachable, ClusterError, ClusterUnreachable, ObjectMissing
+from warren.errors import (
+    BrokerError,
+    BrokerUnreachable,
+    ClusterError,
+    ClusterRefused,
+    ClusterUnreachable,
+    ObjectMissing,
+)
 from warren.kubernetes.access import access_secrets, new_passwords
 from warren.kubernetes.manifests import render
 from warren.kubernetes.names import BROKER, PART_OF, QUEUE_ANNOTATION, selector
@@ -42,6 +50,8 @@ _BROKER_OBJECTS: Final = (
 async def install(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> None:
     """Apply the broker, wait until it takes connections, and prepare the queue. Harmless when all is there.
 
+    The namespace is made, too, where it is missing.
+
     Args:
         cluster: Where.
         plan: What.
@@ -51,6 +61,7 @@ async def install(cluster: Cluster, plan: Plan, on_progress: Callable[[str], Non
         ClusterError: The cluster refuses something, or the broker does not come up; the text says why.
         BrokerError: The broker refuses something.
     """
+    await _make_namespace(cluster)
     await _give_passwords(cluster, plan)
     for manifest in render(plan, ["broker"]):
         await cluster.apply(manifest)
@@ -115,6 +126,13 @@ async def uninstall(cluster: Cluster, *, purge: bool) -> list[str]:
             await cluster.delete(kind, name)
             removed.append(f"{kind} {name}")
     return removed
+
+
+async def _make_namespace(cluster: Cluster) -> None:
+    with suppress(ClusterRefused):  # whoever may not look has to have been given one
+        if await cluster.get("Namespace", cluster.namespace) is None:
+            name = {"name": cluster.namespace}
+            await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": name})
 
 
 async def _ours(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
