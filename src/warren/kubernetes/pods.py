@@ -16,17 +16,17 @@ INSTALLER: Final = "requirements"
 # A Secret's file is for its pod's group alone.
 FILE_MODE: Final = 0o440
 
+LOCKED: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 # Where a URL with TLS says that the certificates to trust are.
 AUTHORITY_FILE: Final = "/etc/warren/ca/ca.crt"
 
 _USER: Final = 10001
 # Closing connections and children takes a moment after the tasks' own grace.
 _CLOSING: Final = 15
-_LOCKED: Final = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
 
 
 def pod_metadata(plan: Plan, component: str) -> dict[str, Any]:
@@ -40,6 +40,17 @@ def pod_metadata(plan: Plan, component: str) -> dict[str, Any]:
 def metadata(plan: Plan, name: str, component: str) -> dict[str, Any]:
     """The metadata of an object that belongs to the queue."""
     return {"name": name, "namespace": plan.namespace, **pod_metadata(plan, component)}
+
+
+def pod_security(user: int) -> dict[str, Any]:
+    """What Pod Security `restricted` asks of a pod; `LOCKED` is what it asks of a container."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
 
 
 def pod_template(
@@ -75,13 +86,7 @@ def pod_template(
         "terminationGracePeriodSeconds": plan.grace + _CLOSING,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(_USER),
         **({"initContainers": [_installer(plan)]} if _installs(plan) else {}),
         "containers": [
             {
@@ -91,7 +96,7 @@ def pod_template(
                 "args": args,
                 "env": _environment(plan),
                 "resources": _resources(plan),
-                "securityContext": _LOCKED,
+                "securityContext": LOCKED,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [
                     *mounts,
@@ -146,7 +151,7 @@ def _installer(plan: Plan) -> dict[str, Any]:
         "command": [*pip, "-r", f"/etc/warren/code/{REQUIREMENTS}"],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - likewise
         "resources": _resources(plan),
-        "securityContext": _LOCKED,
+        "securityContext": LOCKED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - likewise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warren.kubernetes.access import DEFINITIONS
 from warren.kubernetes.names import BROKER, broker_metadata, labels, selector
-from warren.kubernetes.pods import FILE_MODE
+from warren.kubernetes.pods import FILE_MODE, LOCKED, pod_security
 from warren.kubernetes.quantities import quantity
 
 if TYPE_CHECKING:
@@ -142,13 +142,7 @@ def _pod(plan: Plan) -> dict[str, Any]:
         "terminationGracePeriodSeconds": GRACE,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(_USER),
         "containers": [_container(plan)],
         "volumes": volumes,
     }
@@ -177,11 +171,7 @@ def _container(plan: Plan) -> dict[str, Any]:
         },
         "startupProbe": {**answers, "failureThreshold": 30},
         "readinessProbe": {**answers, "failureThreshold": 3},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": LOCKED,
         "volumeMounts": [
             {"name": "home", "mountPath": "/var/lib/rabbitmq"},
             {"name": "data", "mountPath": "/var/lib/rabbitmq/mnesia"},
