@@ -10,6 +10,7 @@ import msgspec
 from warren.errors import AppError, ClusterError, ObjectMissing
 from warren.kubernetes.crew import look_at
 from warren.kubernetes.manifests import render
+from warren.kubernetes.problems import IMAGE_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # What looks hopeless at first may still be on its way: a Secret that was just made, say.
 _SETTLING: Final = 15.0
+# A registry that does not answer is given so long. A place on a node is waited for: one may be added.
+_PULLING: Final = 45.0
 _LOOK_EVERY: Final = 0.5
 
 
@@ -44,14 +47,14 @@ async def check(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]
     for manifest in render(plan, ["check"]):
         await cluster.apply(manifest)
     loop = asyncio.get_running_loop()
-    end = loop.time() + _SETTLING
+    began = loop.time()
     try:
         while True:
             job = await _job(cluster, plan)
             crew = await look_at(cluster, job)
             if crew.state == "complete":
                 return msgspec.json.decode(await _last_line(cluster, plan), type=Fit)
-            if crew.state in ("failed", "finishing") or (crew.is_stuck and loop.time() > end):
+            if crew.state in ("failed", "finishing") or _is_hopeless(crew, loop.time() - began):
                 raise _why(crew)
             on_progress(f"checking the app in one pod{_first(crew)}")
             await asyncio.sleep(_LOOK_EVERY)
@@ -75,6 +78,11 @@ async def _last_line(cluster: Cluster, plan: Plan) -> str:
         if line.startswith("{")
     ]
     return lines[-1]
+
+
+def _is_hopeless(crew: Crew, waited: float) -> bool:
+    lacks_image = any(obstacle.reason in IMAGE_REASONS for obstacle in crew.obstacles)
+    return (crew.is_stuck and waited > _SETTLING) or (lacks_image and waited > _PULLING)
 
 
 def _why(crew: Crew) -> Exception:

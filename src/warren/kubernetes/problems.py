@@ -15,7 +15,7 @@ Object: TypeAlias = dict[str, Any]
 EXIT_STOPPED: Final = 75
 EXIT_NEVER: Final = 78
 
-_IMAGE_REASONS: Final = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+IMAGE_REASONS: Final = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 # What a registry or a runtime says when asking again will bring nothing else.
 _NO_SUCH_IMAGE: Final = re.compile(
     r"not found|manifest unknown|does not exist|unauthorized|denied|authentication required|Never",
@@ -283,7 +283,7 @@ def _containers(pod: Object) -> Iterator[Obstacle]:
 
 def _waiting(container: Object, waiting: Object, limit: str | None) -> Iterator[Obstacle]:
     name, reason, message = container["name"], waiting.get("reason", ""), _plain(waiting.get("message", ""))
-    if reason in _IMAGE_REASONS:
+    if reason in IMAGE_REASONS:
         yield _no_image(container["image"], reason, message)
     elif reason == "CreateContainerConfigError":
         yield Obstacle(reason, _misconfigured(name, message), fatal=True)
