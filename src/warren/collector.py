@@ -24,7 +24,7 @@ from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import failure
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from warren.brokers import Broker
 
@@ -164,29 +164,39 @@ async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
 
 
 class Target:
-    """An open file of results."""
+    """An open file of results.
 
-    def __init__(self, file: IO[bytes], form: Format) -> None:
+    Args:
+        file: Where to write.
+        form: How.
+        path: What the file is called in an error.
+    """
+
+    def __init__(self, file: IO[bytes], form: Format, path: str = "the file") -> None:
         self._file = file
         self._form = form
+        self._path = path
         self._is_first = True
         self.is_discarded = False
         if form == "csv":
-            file.write(_csv_line(_COLUMNS))
+            self._put([_csv_line(_COLUMNS)])
         elif form == "json":
-            file.write(b"[\n")
+            self._put([b"[\n"])
 
     def write(self, rows: Sequence[bytes]) -> None:
-        """Add rows, each one a JSON object."""
+        """Add rows, each one a JSON object.
+
+        Raises:
+            UsageError: They cannot be written.
+        """
         if not rows:
             return
         if self._form == "csv":
-            self._file.writelines(_csv_row(row) for row in rows)
+            self._put(_csv_row(row) for row in rows)
         elif self._form == "json":
-            self._file.write(b"" if self._is_first else b",\n")
-            self._file.write(b",\n".join(rows))
+            self._put([b"" if self._is_first else b",\n", b",\n".join(rows)])
         else:
-            self._file.write(b"\n".join(rows) + b"\n")
+            self._put([b"\n".join(rows), b"\n"])
         self._is_first = False
 
     def discard(self) -> None:
@@ -195,49 +205,84 @@ class Target:
 
     def flush(self) -> None:
         """Let readers of the file see what is written."""
-        self._file.flush()
+        with _writing(self._path):
+            self._file.flush()
 
     def finish(self) -> None:
         """Write what ends the file."""
         if self._form == "json":
-            self._file.write(b"\n]\n" if not self._is_first else b"]\n")
-        self._file.flush()
+            self._put([b"]\n" if self._is_first else b"\n]\n"])
+        self.flush()
+
+    def _put(self, parts: Iterable[bytes]) -> None:
+        with _writing(self._path):
+            self._file.writelines(parts)
 
 
 @contextmanager
 def opened(path: str, form: Format) -> Iterator[Target]:
     """A target at a path, `-` for stdout. The file appears when the block ends well, whole and safe on disk.
 
+    What is no regular file, as a pipe or a device, is written to as it is.
+
     Raises:
         UsageError: It cannot be written.
     """
+    final = Path(path).resolve()  # a link stays a link
     if path == STDOUT:
-        target = Target(sys.stdout.buffer, form)
-        yield target
-        target.finish()
-        return
-    final = Path(path)
-    try:
-        if final.is_dir():
-            raise UsageError(f"{path} cannot be written: it is a directory")
+        yield from _written(sys.stdout.buffer, form, "stdout")
+    elif final.is_dir():
+        raise UsageError(f"{path} cannot be written: it is a directory")
+    elif final.exists() and not final.is_file():
+        with _writing(path):
+            file = final.open("wb")
+        with _closing(file):
+            yield from _written(file, form, path)
+    else:
+        yield from _replaced(final, form, path)
+
+
+def _written(file: IO[bytes], form: Format, path: str) -> Iterator[Target]:
+    target = Target(file, form, path)
+    yield target
+    target.finish()
+
+
+def _replaced(final: Path, form: Format, path: str) -> Iterator[Target]:
+    with _writing(path):
         _remove_leftovers(final)
         file = _unfinished(final)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     try:
-        with file:
-            target = Target(file, form)
+        with _closing(file):
+            target = Target(file, form, path)
             yield target
             target.finish()
-            os.fsync(file.fileno())
+            with _writing(path):
+                os.fsync(file.fileno())
         if not target.is_discarded:
-            Path(file.name).chmod(0o666 & ~_umask())
-            Path(file.name).replace(final)
-            _sync_directory(final.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+            with _writing(path):
+                Path(file.name).chmod(0o666 & ~_umask())
+                Path(file.name).replace(final)
+                _sync_directory(final.parent)
     finally:
         Path(file.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _closing(file: IO[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # what could not be written was said before
+            file.close()
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _unfinished(final: Path) -> IO[bytes]:

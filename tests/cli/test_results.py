@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,24 @@ def test_nothing_is_valid_in_each_format(place: Place) -> None:
     assert json.loads(place.warren("results", "--format", "json").stdout) == []
     assert place.warren("results", "--format", "jsonl").stdout == ""
     assert place.warren("results", "--format", "csv").stdout.count("\n") == 1
+
+
+def test_what_is_no_regular_file_stays_what_it_is(place: Place) -> None:
+    place.warren("run", APP, place.tasks([{"type": "echo"}]), "-o", "real.jsonl")
+    link, pipe = place.path / "link.jsonl", place.path / "pipe"
+    link.symlink_to("real.jsonl")
+    os.mkfifo(pipe)
+
+    assert place.warren("results", "-o", "link.jsonl").returncode == 0
+    with open(os.open(pipe, os.O_RDWR), "rb", buffering=0) as end:  # noqa: PTH123 - opened so, a pipe waits for no writer
+        assert place.warren("results", "-o", "pipe").returncode == 0
+        assert end.read(1 << 16) == (place.path / "real.jsonl").read_bytes()
+    full = place.warren("results", "-o", "/dev/full")
+
+    assert link.is_symlink()
+    assert pipe.is_fifo()
+    assert full.returncode == 2
+    assert full.stderr == "warren: /dev/full cannot be written: No space left on device\n"
 
 
 async def _until_unfinished_has(out: Path, lines: int, but: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from warren.brokers.protocol import Completed, Delayed, Delivery
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import Outbox, Refused, travelled_record
+from warren.brokers.rabbitmq.outbox import Outbox, Refused, times_lost, travelled_record
 from warren.brokers.rabbitmq.topology import (
     FAILED_KEY,
     RESULTS_KEY,
@@ -176,7 +176,7 @@ class Consuming:
     def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
         headers = properties.headers or {}
         # Of a first delivery the headers are whatever its producer wrote.
-        lost = headers.get("x-delivery-count", 0) if method.redelivered else 0
+        lost = times_lost(headers) if method.redelivered else 0
         delivery = Delivery(
             body,
             properties.message_id or "",

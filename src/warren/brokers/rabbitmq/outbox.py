@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pika
 from pika.spec import Basic
 
+from warren.brokers.protocol import DELIVERY_LIMIT
 from warren.errors import BrokerError, QueueMissing
 from warren.tasks import Record, encode
 
@@ -25,6 +26,12 @@ def travelled_record(headers: dict[str, Any]) -> bytes | str | None:
     """The record as it came with a message; None where somebody else uses this header."""
     record = headers.get(RECORD_HEADER)
     return record if isinstance(record, bytes | str) else None
+
+
+def times_lost(headers: dict[str, Any]) -> int:
+    """How often the broker had a message back, as it counts, which is never more than once beyond the limit."""
+    count = headers.get("x-delivery-count")
+    return min(max(count, 0), DELIVERY_LIMIT + 1) if isinstance(count, int) else 0
 
 
 class Refused(BrokerError):  # noqa: N818 - reads as what it is

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warren.brokers.protocol import FailedTask
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import travelled_record
+from warren.brokers.rabbitmq.outbox import times_lost, travelled_record
 from warren.errors import BrokerError
 from warren.tasks import DEFAULT_PRIORITY, Record, decode_record
 
@@ -181,7 +181,7 @@ def _failed_task(properties: Any, body: bytes) -> FailedTask:
 
 def _given_up(record: Record, headers: dict[str, Any]) -> Record:
     """The record of a task that the broker itself dead-lettered, because it came back too often."""
-    deaths = headers.get("x-death") or [{}]
-    died_at = deaths[0].get("time")
-    lost = int(headers.get("x-delivery-count", 0)) or 1
-    return record.add_lost(lost).fail("crashed", died_at and died_at.replace(tzinfo=UTC).timestamp())
+    died_at = None
+    with suppress(LookupError, TypeError, AttributeError):  # somebody else may have put it here
+        died_at = headers["x-death"][0]["time"].replace(tzinfo=UTC).timestamp()
+    return record.add_lost(times_lost(headers) or 1).fail("crashed", died_at)

@@ -1,0 +1,172 @@
+"""Messages and queues of programs that know nothing of Warren."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pika
+import pytest
+
+from tests.batch import APP, drain, failures, publish, results
+from tests.place import Place
+from warren import failures as failed_tasks
+from warren.brokers import connect
+from warren.failures import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pika.adapters.blocking_connection import BlockingChannel
+
+    from warren.settings import Address
+
+
+STRANGE_HEADERS: Final[list[dict[str, Any]]] = [
+    {"warren": {"attempts": 7}},
+    {"warren": [1]},
+    {"warren": 3},
+    {"warren": "no JSON"},
+    {"warren": '{"attempts": "many"}'},
+    {"warren": "{}", "x-delivery-count": "many"},
+    {"x-delivery-count": -5},
+    {"x-delivery-count": 1 << 40},
+    {"x-delivery-count": {"a": 1}},
+    {"x-death": "yesterday"},
+    {"x-death": []},
+    {"x-death": [{"time": 1}]},
+]
+
+
+@pytest.fixture
+def channel(rabbit_address: Address) -> Iterator[BlockingChannel]:
+    with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield channel
+
+
+async def test_tasks_without_message_id_keep_their_own_ids(
+    rabbit_address: Address, channel: BlockingChannel
+) -> None:
+    await publish(rabbit_address, [])
+    ids = {f"t{number}" for number in range(6)}
+    for task_id in ids:
+        _send(channel, rabbit_address, {"id": task_id, "type": "permanent"})
+    _send(channel, rabbit_address, {"type": "echo"})
+    _send(channel, rabbit_address, {"type": "echo"})
+
+    await drain(rabbit_address, processes=2)
+
+    found = await failures(rabbit_address)
+    assert ids < set(found)
+    nameless = set(found) - ids
+    assert len(nameless) == 2
+    assert {found[name].reason for name in nameless} == {"invalid"}
+    async with connect(rabbit_address) as broker:
+        assert await failed_tasks.retry(broker, Choice(frozenset(["t0", "t1"]))) == 2
+    await drain(rabbit_address)
+    assert {name: failure.attempts for name, failure in (await failures(rabbit_address)).items()} == (
+        dict.fromkeys(ids, 1) | dict.fromkeys(nameless, 0)
+    )
+    async with connect(rabbit_address) as broker:
+        assert await failed_tasks.discard(broker, Choice(frozenset(["t0", *nameless]))) == 3
+    assert set(await failures(rabbit_address)) == ids - {"t0"}
+
+
+async def test_strange_headers_harm_nobody(rabbit_address: Address, channel: BlockingChannel) -> None:
+    await publish(rabbit_address, [])
+    for number, headers in enumerate(STRANGE_HEADERS):
+        _send(channel, rabbit_address, {"id": f"good{number}", "type": "echo"}, headers=headers)
+        _send(channel, rabbit_address, {"id": f"bad{number}", "type": "permanent"}, headers=headers)
+        properties = pika.BasicProperties(message_id=f"put{number}", headers=headers)
+        outcomes = f"{rabbit_address.queue}.outcomes"
+        channel.basic_publish(outcomes, "failed", b'{"type": "echo"}', properties, mandatory=True)
+    for _ in STRANGE_HEADERS:  # some come again, which makes the worker look at more of them
+        channel.basic_get(rabbit_address.queue)
+    channel.basic_nack(0, multiple=True, requeue=True)
+
+    await drain(rabbit_address)
+
+    numbers = range(len(STRANGE_HEADERS))
+    assert {row["task_id"] for row in await results(rabbit_address)} == {f"good{n}" for n in numbers}
+    found = await failures(rabbit_address)
+    assert set(found) == {f"{kind}{n}" for n in numbers for kind in ("bad", "put")}
+    assert {found[f"bad{n}"].reason for n in numbers} == {"permanent"}
+    assert {found[f"put{n}"].reason for n in numbers} == {"crashed"}
+
+
+def test_rows_of_others_are_left_out_and_counted(
+    rabbit_address: Address, channel: BlockingChannel, tmp_path: Path
+) -> None:
+    with Place(tmp_path, rabbit_address) as place:
+        place.warren("publish", place.tasks([{"type": "echo"}] * 3))
+        for row in (
+            b"no JSON",
+            b"\xff",
+            b"{}",
+            b"[]",
+            b'{"task_id": 5}',
+            b'{"task_id": "x", "attempts": "y"}',
+        ):
+            channel.basic_publish(f"{rabbit_address.queue}.outcomes", "results", row, mandatory=True)
+        foreign = b'{"task_id": "foreign"}'  # the least that is a row
+        channel.basic_publish(f"{rabbit_address.queue}.outcomes", "results", foreign, mandatory=True)
+        assert place.warren("work", APP, "--drain").returncode == 0
+
+        done = place.warren("results", "-o", "out.jsonl")
+
+        assert done.returncode == 0, done.stderr
+        assert "4 tasks: 4 completed, 0 failed, 0 missing" in done.stderr
+        assert "6 left out that no worker wrote" in done.stderr
+        assert len(place.rows("out.jsonl")) == 4
+        assert place.warren("results", "--format", "csv").stdout.count("\n") == 5
+
+
+def test_classic_queue_of_that_name_is_refused_in_one_sentence(
+    rabbit_address: Address, channel: BlockingChannel, tmp_path: Path
+) -> None:
+    channel.queue_declare(rabbit_address.queue, durable=True)
+    _send(channel, rabbit_address, {"type": "echo", "id": "a"}, exchange="", key=rabbit_address.queue)
+    with Place(tmp_path, rabbit_address) as place:
+        for words, code in ((["work", APP, "--drain"], 78), (["publish", "tasks.jsonl"], 3), (["setup"], 3)):
+            place.tasks([{"type": "echo"}])
+
+            done = place.warren(*words)
+
+            assert done.returncode == code, done.stderr
+            assert len(done.stderr.splitlines()) < 5
+            assert rabbit_address.queue in done.stderr.splitlines()[-1]
+            assert "Traceback" not in done.stderr
+    assert channel.queue_declare(rabbit_address.queue, passive=True).method.message_count == 1
+
+
+async def test_two_tasks_may_share_a_message_id(rabbit_address: Address, channel: BlockingChannel) -> None:
+    await publish(rabbit_address, [])
+    for type_ in ("echo", "permanent"):
+        for number in range(3):
+            _send(channel, rabbit_address, {"id": f"{type_}{number}", "type": type_}, message_id="same")
+
+    await drain(rabbit_address, processes=2)
+
+    assert {row["task_id"] for row in await results(rabbit_address)} == {f"echo{n}" for n in range(3)}
+    assert set(await failures(rabbit_address)) == {f"permanent{n}" for n in range(3)}
+    async with connect(rabbit_address) as broker:
+        bodies = [msgspec.json.decode(task.body)["id"] async for task in broker.failures()]
+    assert sorted(bodies) == [f"permanent{n}" for n in range(3)]
+
+
+def _send(
+    channel: BlockingChannel,
+    address: Address,
+    task: dict[str, Any],
+    *,
+    exchange: str | None = None,
+    key: str = "work",
+    **properties: Any,
+) -> None:
+    body = json.dumps(task).encode()
+    to = address.queue if exchange is None else exchange
+    channel.basic_publish(to, key, body, pika.BasicProperties(**properties), mandatory=True)

@@ -1,0 +1,141 @@
+"""What can go wrong with a file: locked, read-only, full."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import APP, PATIENCE, drain, publish, results, task, until_written
+from tests.place import Place
+from warren.brokers import connect
+from warren.errors import BrokerError
+from warren.worker.frames import ChildSettings
+from warren.worker.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from warren.settings import Address
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warren.brokers.sqlite.LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr("warren.brokers.sqlite.LEASE", 0.5)
+
+
+async def test_locked_file_is_said_and_nothing_lost(
+    sqlite_address: Address, impatient: None, tmp_path: Path
+) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(sqlite_address, [task("wait_for", "a", file=str(gate), log=str(log))])
+    async with connect(sqlite_address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=1)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 1)
+        with _locked(sqlite_address):
+            with pytest.raises(BrokerError, match="has been locked by another program"):
+                await publish(sqlite_address, [task("echo", "b")])
+            gate.touch()
+            with pytest.raises(BrokerError, match="has been locked by another program"):
+                await running
+
+    await publish(sqlite_address, [task("echo", "b")])
+    await drain(sqlite_address)
+    assert sorted(row["task_id"] for row in await results(sqlite_address)) == ["a", "b"]
+
+
+def test_read_only_file_is_said(place: Place) -> None:
+    place.warren("publish", place.tasks([{"type": "echo"}]))
+
+    codes, said = _in_namespace(
+        place,
+        """
+        mount --bind .warren .warren
+        mount -o remount,ro,bind .warren
+        warren status >&2
+        warren publish tasks.jsonl
+        warren work APP --drain
+        """,
+    )
+
+    assert codes == [3, 3, 75]
+    sentence = (
+        "work-queue.db cannot be opened: check that its directory exists and that this user may write there"
+    )
+    assert said.count(sentence) == 3
+    assert "Traceback" not in said
+    assert place.warren("work", APP, "--drain").returncode == 0
+    assert "1 task: 1 completed" in place.warren("results").stderr
+
+
+def test_full_disk_loses_nothing(place: Place) -> None:
+    tasks = [{"type": "long", "data": {"size": 20_000}}] * 50
+    more = [{"type": "echo", "data": {"text": "x" * 2000}}] * 1000
+    place.tasks(tasks)
+    place.tasks(more, "more.jsonl")
+
+    codes, said = _in_namespace(
+        place,
+        """
+        mkdir .warren
+        mount -t tmpfs -o size=4m none .warren
+        warren publish tasks.jsonl
+        head -c 3300000 /dev/zero > .warren/filler
+        warren work APP --drain
+        warren publish more.jsonl
+        rm .warren/filler
+        warren work APP --drain
+        warren results -o out.jsonl
+        """,
+    )
+
+    assert codes == [0, 75, 3, 0, 0], said
+    sentence = "work-queue.db cannot be written: the disk is full; free some room and go on, nothing is lost"
+    assert said.count(sentence) == 2
+    assert "0 tasks are confirmed; go on with: warren publish more.jsonl --start-line 1\n" in said
+    assert "50 tasks: 50 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in said
+    assert "Traceback" not in said
+
+
+@contextmanager
+def _locked(address: Address) -> Iterator[None]:
+    with sqlite3.connect(address.path, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+    other.close()
+
+
+def _in_namespace(place: Place, script: str) -> tuple[list[int], str]:
+    """Run a script where it may mount; the exit codes of the `warren` commands in it, and what they say."""
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    warren = 'warren() { WARREN "$@" || code=$?; echo "${code:-0}" >&3; code=0; }\n'.replace(
+        "WARREN", f"{sys.executable} -m warren"
+    )
+    script = re.sub(r"\bAPP\b", APP, script)
+    done = subprocess.run(
+        ["unshare", "--mount", *as_root, "sh", "-ec", f"{warren} exec 3>codes\n{script}"],
+        cwd=place.path,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, f"this test needs to mount, as root or in a user namespace: {done.stderr}"
+    return [int(code) for code in (place.path / "codes").read_text().split()], done.stderr
