@@ -21,7 +21,15 @@ from warren.cli.options import (
     ThreadsOption,
 )
 from warren.cli.printing import EXIT_USAGE, failed, guarded, say
-from warren.errors import AccessRefused, AppError, BrokerError, BrokerUnreachable, QueueMismatch, QueueMissing
+from warren.errors import (
+    AccessRefused,
+    AppError,
+    BrokerError,
+    BrokerUnreachable,
+    QueueMismatch,
+    QueueMissing,
+    UsageError,
+)
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.worker.frames import ChildSettings
 
@@ -136,6 +144,8 @@ def work(
         code = asyncio.run(main())
     except (AppError, AccessRefused, QueueMissing, QueueMismatch) as error:
         raise failed(str(error), Exit.UNFIT) from None
+    except UsageError as error:
+        raise failed(str(error), EXIT_USAGE) from None
     except BrokerError as error:
         raise failed(str(error), Exit.STOPPED) from None
     raise typer.Exit(code)
