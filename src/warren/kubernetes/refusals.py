@@ -47,6 +47,9 @@ def _why(code: int, status: Mapping[str, Any], server: str) -> str:
     match code:
         case 401:
             return f"{server} does not accept the kubeconfig's credentials: log in again"
+        case 404 if (status.get("details") or {}).get("kind") == "namespaces":
+            name = status["details"].get("name")
+            return f"there is no namespace {name}: make it with `kubectl create namespace {name}`"
         case 404 if not (status.get("details") or {}).get("name"):  # only a missing object is named
             return "the cluster does not know this kind: install what brings it, an operator say"
         case 409 if owned := _conflicts(_causes(status)):
