@@ -334,6 +334,17 @@ def test_old_events_do_not_count_once_all_pods_are_there(status: dict[str, int])
     assert job_obstacles(job, [event("FailedCreate", "Error creating: no", "render-workers")]) == []
 
 
+def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
+    job = a_job()
+    job["metadata"]["uid"] = "new"
+    told = event("FailedCreate", "Error creating: no", "render-workers")
+
+    told["involvedObject"]["uid"] = "old"
+    assert obstacles(job, [], [told]) == []
+    told["involvedObject"]["uid"] = "new"
+    assert len(obstacles(job, [], [told])) == 1
+
+
 @pytest.mark.parametrize(
     ("job", "reason", "text", "fatal"),
     [

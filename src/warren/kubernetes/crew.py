@@ -54,7 +54,8 @@ async def look(cluster: Cluster, queue: str) -> Crew | None:
 async def look_at(cluster: Cluster, job: dict[str, Any]) -> Crew:
     """A Job, its pods, and what is in their way."""
     name = job["metadata"]["name"]
-    pods = await cluster.list("Pod", {"batch.kubernetes.io/job-name": name})
+    # By its uid, since a Job of the same name may have left pods that are still on their way out.
+    pods = await cluster.list("Pod", {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]})
     events = await cluster.events("Job", name)
     for pod in pods:
         if pod.get("status", {}).get("phase") == "Pending":

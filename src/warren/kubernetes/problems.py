@@ -375,8 +375,13 @@ def _endings(pod: Object) -> Iterator[Object]:
 
 
 def _about(obj: Object, events: Iterable[Object]) -> list[Object]:
-    name = obj["metadata"]["name"]
-    return [event for event in events if event.get("involvedObject", {}).get("name") == name]
+    # Events outlive their object: a new one of the same name has another uid.
+    name, uid = obj["metadata"]["name"], obj["metadata"].get("uid")
+    return [
+        event
+        for event in events
+        if (it := event.get("involvedObject", {})).get("name") == name and it.get("uid") in (uid, None)
+    ]
 
 
 def _said(event: Object) -> str:
