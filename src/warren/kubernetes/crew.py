@@ -76,10 +76,12 @@ async def start(cluster: Cluster, plan: Plan) -> str:
             f"queue {plan.queue!r} has workers already (Job {newest['metadata']['name']}): see `warren k8s status`, "
             "resize them with `warren k8s scale`, or stop them with `warren k8s cancel`"
         )
-    plan = msgspec.structs.replace(plan, round=_round(newest, plan.names) + 1 if newest else 1)
+    plan = msgspec.structs.replace(plan, round=_next_round(newest, plan.names))
+    name = plan.names.workers(plan.round)
+    await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(plan, ["workers"]):
         await cluster.apply(manifest)
-    return plan.names.workers(plan.round)
+    return name
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
@@ -136,12 +138,11 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
         )
     if job_state(last) in ("running", "finishing"):
         raise ClusterError(f"the workers of queue {queue!r} are at work: see `warren k8s status`")
-    number = _round(last, names) + 1
-    if number > MAX_ROUND:
-        raise ClusterError(f"queue {queue!r} was resumed {MAX_ROUND - 1} times: use `warren k8s submit`")
-    await cluster.create(_successor(last, names.workers(number), parallelism))
+    name = names.workers(_next_round(last, names))
+    await cluster.delete("Job", name)  # one of the last time round
+    await cluster.create(_successor(last, name, parallelism))
     await cluster.delete("Job", last["metadata"]["name"])
-    return names.workers(number)
+    return name
 
 
 async def until_gone(cluster: Cluster, job: str) -> None:
@@ -200,7 +201,16 @@ async def _working(cluster: Cluster, queue: str) -> dict[str, Any]:
 async def _newest(cluster: Cluster, names: ObjectNames) -> dict[str, Any] | None:
     jobs = await cluster.list("Job", selector(names.base, "worker"))
     jobs = [job for job in jobs if not job["metadata"].get("deletionTimestamp")]
-    return max(jobs, key=lambda job: _round(job, names), default=None)
+    return max(
+        jobs,
+        key=lambda job: (job["metadata"].get("creationTimestamp", ""), _round(job, names)),
+        default=None,
+    )
+
+
+def _next_round(newest: dict[str, Any] | None, names: ObjectNames) -> int:
+    # Names have room for so many digits; by then the first Jobs are long forgotten.
+    return _round(newest, names) % MAX_ROUND + 1 if newest else 1
 
 
 def _round(job: dict[str, Any], names: ObjectNames) -> int:
