@@ -352,7 +352,7 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
             a_job(
                 ("Suspended", "JobSuspended", ""), suspend=True, labels={"kueue.x-k8s.io/queue-name": "team"}
             ),
-            "Suspended",
+            "NotAdmitted",
             (
                 "Job render-workers waits until Kueue's queue 'team' admits it: see `kubectl describe localqueue team` "
                 "for what is ahead of it, or whether there is such a queue"

@@ -40,6 +40,12 @@ class Crew(msgspec.Struct, frozen=True):
     obstacles: tuple[Obstacle, ...] = ()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nobody works or will, as it is; a Job that Kueue has not admitted yet will."""
+        is_stopped = self.state in ("complete", "failed", "suspended") and not self.pods.running
+        return is_stopped and all(obstacle.reason != "NotAdmitted" for obstacle in self.obstacles)
+
+    @property
     def is_stuck(self) -> bool:
         """Whether nobody works, and waiting cannot help."""
         return not self.pods.running and any(obstacle.fatal for obstacle in self.obstacles)

@@ -171,7 +171,7 @@ def _suspended(job: Object) -> Obstacle:
     name = job["metadata"]["name"]
     if queue := (job["metadata"].get("labels") or {}).get("kueue.x-k8s.io/queue-name"):
         return Obstacle(
-            "Suspended",
+            "NotAdmitted",
             f"Job {name} waits until Kueue's queue {queue!r} admits it: see `kubectl describe localqueue {queue}` "
             "for what is ahead of it, or whether there is such a queue",
         )

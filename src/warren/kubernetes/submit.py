@@ -136,8 +136,8 @@ async def watch(
         over_since = (over_since or now) if is_over else None
         if over_since and (crew.state == "complete" or now - over_since >= _SETTLING):
             return
-        has_ended = crew.state in ("complete", "failed", "suspended") and not crew.pods.running
-        stuck_since = (stuck_since or now) if not is_over and (has_ended or crew.is_stuck) else None
+        is_left = not is_over and (crew.has_ended or crew.is_stuck)
+        stuck_since = (stuck_since or now) if is_left else None
         if stuck_since and now - stuck_since >= _STUCK_FOR:
             why = crew.obstacles[0].text if crew.obstacles else f"Job {crew.job} is {crew.state}"
             raise ClusterError(f"nobody works on what is left: {why}; then {way_on}")
