@@ -10,13 +10,15 @@ import msgspec
 from warren.errors import AppError, ClusterError, ObjectMissing
 from warren.kubernetes.crew import look_at
 from warren.kubernetes.manifests import render
+from warren.kubernetes.workers import CHECK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from warren.kubernetes.cluster import Cluster
     from warren.kubernetes.crew import Crew
     from warren.kubernetes.plan import Plan
+    from warren.kubernetes.problems import Obstacle
 
 # What looks hopeless at first may still be on its way: a Secret that was just made, say.
 _SETTLING: Final = 15.0
@@ -45,14 +47,17 @@ async def check(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]
         await cluster.apply(manifest)
     loop = asyncio.get_running_loop()
     end = loop.time() + _SETTLING
+    seen: list[Obstacle] = []
     try:
         while True:
             job = await _job(cluster, plan)
             crew = await look_at(cluster, job)
             if crew.state == "complete":
                 return msgspec.json.decode(await _last_line(cluster, plan), type=Fit)
-            if crew.state in ("failed", "finishing") or (crew.is_stuck and loop.time() > end):
-                raise _why(crew)
+            # `finishing` may still end well.
+            if crew.state == "failed" or (crew.is_stuck and loop.time() > end):
+                raise _why(crew, seen)
+            seen = [obstacle for obstacle in crew.obstacles if obstacle.pods] or seen
             on_progress(f"checking the app in one pod{_first(crew)}")
             await asyncio.sleep(_LOOK_EVERY)
     finally:
@@ -77,13 +82,15 @@ async def _last_line(cluster: Cluster, plan: Plan) -> str:
     return lines[-1]
 
 
-def _why(crew: Crew) -> Exception:
-    # What a pod says comes before what its Job makes of it.
-    obstacles = sorted(crew.obstacles, key=lambda obstacle: not obstacle.pods)
-    if not obstacles:
+def _why(crew: Crew, seen: Sequence[Obstacle]) -> Exception:
+    # What a pod says, or said before it was deleted, comes before what its Job makes of it.
+    said = [obstacle for obstacle in crew.obstacles if obstacle.pods] or seen or crew.obstacles
+    if not said:
         return ClusterError(f"Job {crew.job} failed: see its log")
-    kind = AppError if obstacles[0].reason == "CannotWork" else ClusterError
-    return kind(obstacles[0].text)
+    if said[0].reason == "DeadlineExceeded":
+        return ClusterError(f"the app was not imported within {CHECK_SECONDS} s (Job {crew.job})")
+    kind = AppError if said[0].reason == "CannotWork" else ClusterError
+    return kind(said[0].text)
 
 
 def _first(crew: Crew) -> str:
