@@ -148,6 +148,7 @@ async def test_killed_worker_loses_nothing(place: Place) -> None:
         (["results", "--format", "xml"], 2, "there is no format 'xml'"),
         (["status", "--queue", "a b"], 2, "queue name 'a b' is not allowed"),
         (["status", "--broker", "ftp://x"], 2, "the broker's address has the scheme 'ftp'"),
+        (["work", APP, "--broker", "k8s:batch"], 2, "workers run in the cluster: `warren k8s submit`"),
         (["status", "--broker", "amqp://127.0.0.1:1"], 3, "cannot be reached"),
         (["status", "--broker", "sqlite:bad.jsonl"], 3, "no SQLite database"),
         (["failures", "retry", "--data", "{}"], 2, "name its id"),

@@ -160,6 +160,14 @@ async def test_a_kind_the_cluster_lacks(kmock: RawHandler, cluster: Cluster) -> 
         )
 
 
+async def test_a_namespace_that_is_not_there(kmock: RawHandler, cluster: Cluster) -> None:
+    missing = status(404, "NotFound", 'namespaces "batch" not found', name="batch", kind="namespaces")
+    kmock[f"post {JOBS}"] << 404 << missing
+
+    with pytest.raises(ObjectMissing, match=r"there is no namespace batch: make it with `kubectl create"):
+        await cluster.create(JOB)
+
+
 async def test_get_of_a_missing_object_is_none(kmock: RawHandler, cluster: Cluster) -> None:
     missing = status(404, "NotFound", 'jobs.batch "it" not found', name="it", kind="jobs")
     kmock[f"get {JOBS}/it"] << 404 << missing

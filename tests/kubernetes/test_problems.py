@@ -334,6 +334,17 @@ def test_old_events_do_not_count_once_all_pods_are_there(status: dict[str, int])
     assert job_obstacles(job, [event("FailedCreate", "Error creating: no", "render-workers")]) == []
 
 
+def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
+    job = a_job()
+    job["metadata"]["uid"] = "new"
+    told = event("FailedCreate", "Error creating: no", "render-workers")
+
+    told["involvedObject"]["uid"] = "old"
+    assert obstacles(job, [], [told]) == []
+    told["involvedObject"]["uid"] = "new"
+    assert len(obstacles(job, [], [told])) == 1
+
+
 @pytest.mark.parametrize(
     ("job", "reason", "text", "fatal"),
     [
@@ -341,7 +352,7 @@ def test_old_events_do_not_count_once_all_pods_are_there(status: dict[str, int])
             a_job(
                 ("Suspended", "JobSuspended", ""), suspend=True, labels={"kueue.x-k8s.io/queue-name": "team"}
             ),
-            "Suspended",
+            "NotAdmitted",
             (
                 "Job render-workers waits until Kueue's queue 'team' admits it: see `kubectl describe localqueue team` "
                 "for what is ahead of it, or whether there is such a queue"

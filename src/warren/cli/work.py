@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import time
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -21,9 +22,20 @@ from warren.cli.options import (
     ThreadsOption,
 )
 from warren.cli.printing import EXIT_USAGE, failed, guarded, say
-from warren.errors import AccessRefused, AppError, BrokerError, BrokerUnreachable, QueueMismatch, QueueMissing
+from warren.errors import (
+    AccessRefused,
+    AppError,
+    BrokerError,
+    BrokerUnreachable,
+    QueueMismatch,
+    QueueMissing,
+    UsageError,
+)
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.worker.frames import ChildSettings
+
+if TYPE_CHECKING:
+    from warren.worker.supervisor import Exit
 
 _CONNECT_FOR = 30.0
 _MEBIBYTE = 1024 * 1024
@@ -132,13 +144,20 @@ def work(
                 await asyncio.sleep(1)
         return stopped[0]
 
+    raise typer.Exit(_finish(main()))
+
+
+def _finish(main: Coroutine[None, None, Exit]) -> Exit:
+    from warren.worker.supervisor import Exit
+
     try:
-        code = asyncio.run(main())
+        return asyncio.run(main)
     except (AppError, AccessRefused, QueueMissing, QueueMismatch) as error:
         raise failed(str(error), Exit.UNFIT) from None
+    except UsageError as error:
+        raise failed(str(error), EXIT_USAGE) from None
     except BrokerError as error:
         raise failed(str(error), Exit.STOPPED) from None
-    raise typer.Exit(code)
 
 
 def _settings(

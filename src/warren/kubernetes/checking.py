@@ -11,13 +11,15 @@ from warren.errors import AppError, ClusterError, ObjectMissing
 from warren.kubernetes.crew import look_at
 from warren.kubernetes.manifests import render
 from warren.kubernetes.problems import IMAGE_REASONS
+from warren.kubernetes.workers import CHECK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from warren.kubernetes.cluster import Cluster
     from warren.kubernetes.crew import Crew
     from warren.kubernetes.plan import Plan
+    from warren.kubernetes.problems import Obstacle
 
 # What looks hopeless at first may still be on its way: a Secret that was just made, say.
 _SETTLING: Final = 15.0
@@ -48,14 +50,17 @@ async def check(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]
         await cluster.apply(manifest)
     loop = asyncio.get_running_loop()
     began = loop.time()
+    seen: list[Obstacle] = []
     try:
         while True:
             job = await _job(cluster, plan)
             crew = await look_at(cluster, job)
             if crew.state == "complete":
                 return msgspec.json.decode(await _last_line(cluster, plan), type=Fit)
-            if crew.state in ("failed", "finishing") or _is_hopeless(crew, loop.time() - began):
-                raise _why(crew)
+            # `finishing` may still end well.
+            if crew.state == "failed" or _is_hopeless(crew, loop.time() - began):
+                raise _why(crew, seen)
+            seen = [obstacle for obstacle in crew.obstacles if obstacle.pods] or seen
             on_progress(f"checking the app in one pod{_first(crew)}")
             await asyncio.sleep(_LOOK_EVERY)
     finally:
@@ -85,13 +90,15 @@ def _is_hopeless(crew: Crew, waited: float) -> bool:
     return (crew.is_stuck and waited > _SETTLING) or (lacks_image and waited > _PULLING)
 
 
-def _why(crew: Crew) -> Exception:
-    # What a pod says comes before what its Job makes of it.
-    obstacles = sorted(crew.obstacles, key=lambda obstacle: not obstacle.pods)
-    if not obstacles:
+def _why(crew: Crew, seen: Sequence[Obstacle]) -> Exception:
+    # What a pod says, or said before it was deleted, comes before what its Job makes of it.
+    said = [obstacle for obstacle in crew.obstacles if obstacle.pods] or seen or crew.obstacles
+    if not said:
         return ClusterError(f"Job {crew.job} failed: see its log")
-    kind = AppError if obstacles[0].reason == "CannotWork" else ClusterError
-    return kind(obstacles[0].text)
+    if said[0].reason == "DeadlineExceeded":
+        return ClusterError(f"the app was not imported within {CHECK_SECONDS} s (Job {crew.job})")
+    kind = AppError if said[0].reason == "CannotWork" else ClusterError
+    return kind(said[0].text)
 
 
 def _first(crew: Crew) -> str:

@@ -40,6 +40,12 @@ class Crew(msgspec.Struct, frozen=True):
     obstacles: tuple[Obstacle, ...] = ()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nobody works or will, as it is; a Job that Kueue has not admitted yet will."""
+        is_stopped = self.state in ("complete", "failed", "suspended") and not self.pods.running
+        return is_stopped and all(obstacle.reason != "NotAdmitted" for obstacle in self.obstacles)
+
+    @property
     def is_stuck(self) -> bool:
         """Whether nobody works, and waiting cannot help."""
         return not self.pods.running and any(obstacle.fatal for obstacle in self.obstacles)
@@ -54,7 +60,8 @@ async def look(cluster: Cluster, queue: str) -> Crew | None:
 async def look_at(cluster: Cluster, job: dict[str, Any]) -> Crew:
     """A Job, its pods, and what is in their way."""
     name = job["metadata"]["name"]
-    pods = await cluster.list("Pod", {"batch.kubernetes.io/job-name": name})
+    # By its uid, since a Job of the same name may have left pods that are still on their way out.
+    pods = await cluster.list("Pod", {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]})
     events = await cluster.events("Job", name)
     for pod in pods:
         if pod.get("status", {}).get("phase") == "Pending":
@@ -75,10 +82,12 @@ async def start(cluster: Cluster, plan: Plan) -> str:
             f"queue {plan.queue!r} has workers already (Job {newest['metadata']['name']}): see `warren k8s status`, "
             "resize them with `warren k8s scale`, or stop them with `warren k8s cancel`"
         )
-    plan = msgspec.structs.replace(plan, round=_round(newest, plan.names) + 1 if newest else 1)
+    plan = msgspec.structs.replace(plan, round=_next_round(newest, plan.names))
+    name = plan.names.workers(plan.round)
+    await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(plan, ["workers"]):
         await cluster.apply(manifest)
-    return plan.names.workers(plan.round)
+    return name
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
@@ -135,12 +144,11 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
         )
     if job_state(last) in ("running", "finishing"):
         raise ClusterError(f"the workers of queue {queue!r} are at work: see `warren k8s status`")
-    number = _round(last, names) + 1
-    if number > MAX_ROUND:
-        raise ClusterError(f"queue {queue!r} was resumed {MAX_ROUND - 1} times: use `warren k8s submit`")
-    await cluster.create(_successor(last, names.workers(number), parallelism))
+    name = names.workers(_next_round(last, names))
+    await cluster.delete("Job", name)  # one of the last time round
+    await cluster.create(_successor(last, name, parallelism))
     await cluster.delete("Job", last["metadata"]["name"])
-    return names.workers(number)
+    return name
 
 
 async def until_gone(cluster: Cluster, job: str) -> None:
@@ -199,7 +207,16 @@ async def _working(cluster: Cluster, queue: str) -> dict[str, Any]:
 async def _newest(cluster: Cluster, names: ObjectNames) -> dict[str, Any] | None:
     jobs = await cluster.list("Job", selector(names.base, "worker"))
     jobs = [job for job in jobs if not job["metadata"].get("deletionTimestamp")]
-    return max(jobs, key=lambda job: _round(job, names), default=None)
+    return max(
+        jobs,
+        key=lambda job: (job["metadata"].get("creationTimestamp", ""), _round(job, names)),
+        default=None,
+    )
+
+
+def _next_round(newest: dict[str, Any] | None, names: ObjectNames) -> int:
+    # Names have room for so many digits; by then the first Jobs are long forgotten.
+    return _round(newest, names) % MAX_ROUND + 1 if newest else 1
 
 
 def _round(job: dict[str, Any], names: ObjectNames) -> int:

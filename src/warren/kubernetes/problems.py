@@ -171,7 +171,7 @@ def _suspended(job: Object) -> Obstacle:
     name = job["metadata"]["name"]
     if queue := (job["metadata"].get("labels") or {}).get("kueue.x-k8s.io/queue-name"):
         return Obstacle(
-            "Suspended",
+            "NotAdmitted",
             f"Job {name} waits until Kueue's queue {queue!r} admits it: see `kubectl describe localqueue {queue}` "
             "for what is ahead of it, or whether there is such a queue",
         )
@@ -375,8 +375,13 @@ def _endings(pod: Object) -> Iterator[Object]:
 
 
 def _about(obj: Object, events: Iterable[Object]) -> list[Object]:
-    name = obj["metadata"]["name"]
-    return [event for event in events if event.get("involvedObject", {}).get("name") == name]
+    # Events outlive their object: a new one of the same name has another uid.
+    name, uid = obj["metadata"]["name"], obj["metadata"].get("uid")
+    return [
+        event
+        for event in events
+        if (it := event.get("involvedObject", {})).get("name") == name and it.get("uid") in (uid, None)
+    ]
 
 
 def _said(event: Object) -> str:

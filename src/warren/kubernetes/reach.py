@@ -13,6 +13,7 @@ from warren.errors import BrokerUnreachable, ClusterUnreachable, ObjectMissing
 from warren.kubernetes.cluster import Cluster
 from warren.kubernetes.forward import Forward
 from warren.kubernetes.names import VHOST, object_names
+from warren.kubernetes.pods import AUTHORITY_FILE
 from warren.settings import Address
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ async def reached(cluster: Cluster, who: Login, queue: str) -> AsyncIterator[Add
     """
     selector = await _pods_behind(cluster, who.host)
     if selector is None:
-        yield Address(who.url, queue)
+        yield Address(_here(who.url), queue)
         return
     async with (
         Forward(cluster, selector, _AMQP) as amqp,
@@ -123,6 +124,11 @@ async def queue_of(cluster: Cluster, queue: str) -> AsyncIterator[Address]:
         )
     async with reached(cluster, who, queue) as address:
         yield address
+
+
+def _here(url: str) -> str:
+    """The URL with the certificates that are trusted here, where it names those of a pod."""
+    return urlsplit(url)._replace(query="").geturl() if urlsplit(url).query.endswith(AUTHORITY_FILE) else url
 
 
 async def _pods_behind(cluster: Cluster, host: str) -> dict[str, str] | None:

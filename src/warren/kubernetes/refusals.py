@@ -47,8 +47,8 @@ def _why(code: int, status: Mapping[str, Any], server: str) -> str:
     match code:
         case 401:
             return f"{server} does not accept the kubeconfig's credentials: log in again"
-        case 404 if not (status.get("details") or {}).get("name"):  # only a missing object is named
-            return "the cluster does not know this kind: install what brings it, an operator say"
+        case 404:
+            return _missing(status.get("details") or {}) or message
         case 409 if owned := _conflicts(_causes(status)):
             return f"{owned}: leave that to them, or take it over with --force"
         case 409 if status.get("reason") == "AlreadyExists":
@@ -56,6 +56,14 @@ def _why(code: int, status: Mapping[str, Any], server: str) -> str:
         case 422:
             return _faults(_causes(status)) or message
     return message
+
+
+def _missing(details: Mapping[str, str]) -> str | None:
+    if not (name := details.get("name")):  # only a missing object is named
+        return "the cluster does not know this kind: install what brings it, an operator say"
+    if details.get("kind") == "namespaces":
+        return f"there is no namespace {name}: make it with `kubectl create namespace {name}`"
+    return None
 
 
 def _causes(status: Mapping[str, Any]) -> list[Mapping[str, str]]:

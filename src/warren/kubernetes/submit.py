@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from warren.brokers import connect
 from warren.collector import Tally, collect
 from warren.ending import Ending
-from warren.errors import BrokerUnreachable, ClusterError, ObjectMissing
+from warren.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
 from warren.feed import Feed
 from warren.kubernetes import crew as crews
 from warren.kubernetes.checking import check
@@ -69,11 +69,18 @@ class Submission:
         """Do all of it; without a target, all until the workers are started.
 
         Raises:
+            UsageError: The plan is for a queue that stands, which has no end to wait for.
             AppError: The app cannot be used; nothing was published then.
             InvalidTask: A line is no valid task; those before it are published.
             ClusterError: Something stands in the way; the text says what, and how to go on.
             BrokerError: The broker is lost, or refuses something.
         """
+        if self._plan.autoscale:
+            raise UsageError(
+                "--autoscale is for a queue that stands, and `warren k8s submit` for a batch that ends: apply "
+                "`warren k8s render --part workers --autoscale ...`, then `warren publish --broker "
+                f"k8s:{self._plan.namespace}`"
+            )
         await prepare(self._cluster, self._plan, [], self._on_progress)
         fit = await check(self._cluster, self._plan, self._on_progress)
         async with queue_of(self._cluster, self._plan.queue) as address, connect(address) as broker:
@@ -135,8 +142,7 @@ async def watch(
         now = loop.time()
         if is_over:
             return
-        has_ended = crew.state in ("complete", "failed", "suspended") and not crew.pods.running
-        stuck_since = (stuck_since or now) if has_ended or crew.is_stuck else None
+        stuck_since = (stuck_since or now) if crew.has_ended or crew.is_stuck else None
         if stuck_since and now - stuck_since >= _STUCK_FOR:
             why = crew.obstacles[0].text if crew.obstacles else f"Job {crew.job} is {crew.state}"
             raise ClusterError(f"nobody works on what is left: {why}; then {way_on}")

@@ -290,7 +290,8 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
         if isinstance(cause, pika_errors.ConnectionClosed | pika_errors.ChannelClosed):
             return _by_code(cause.reply_code, cause.reply_text, address)
         if isinstance(cause, ssl.SSLError):
-            return AccessRefused(f"no trust in {address.shown}: {cause.reason or cause}")
+            why = getattr(cause, "verify_message", None) or cause.reason or cause
+            return AccessRefused(f"no trust in {address.shown}: {why}")
         if isinstance(cause, OSError):
             return BrokerUnreachable(f"{address.shown} cannot be reached: {cause.strerror or cause}")
     return BrokerUnreachable(f"the connection to {address.shown} was lost ({type(error).__name__})")

@@ -45,17 +45,19 @@ def cancel(
     Example: warren k8s cancel --queue images --namespace batch
     """
 
-    async def main() -> str:
+    async def main() -> tuple[str, bool]:
         from warren.kubernetes import crew
         from warren.kubernetes.cluster import Cluster
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
             job = await crew.cancel(cluster, queue)
             await crew.until_gone(cluster, job)
-            return job
+            return job, await crew.look(cluster, queue) is not None
 
-    say(f"the workers of Job {finish(main())} are stopped; their tasks are in the queue again")
-    say(f"go on with:  warren k8s resume --queue {queue} --namespace {namespace}")
+    job, can_resume = finish(main())
+    say(f"the workers of Job {job} are stopped; their tasks are in the queue again")
+    way_on = f"warren k8s resume --queue {queue} --namespace {namespace}"
+    say(f"go on with:  {way_on if can_resume else 'the same `warren k8s submit`'}")
 
 
 def resume(
