@@ -76,18 +76,34 @@ async def start(cluster: Cluster, plan: Plan) -> str:
     Raises:
         ClusterError: Workers of this queue are at work already.
     """
-    newest = await _newest(cluster, plan.names)
-    if newest and job_state(newest) not in ("complete", "failed"):
-        raise ClusterError(
-            f"queue {plan.queue!r} has workers already (Job {newest['metadata']['name']}): see `warren k8s status`, "
-            "resize them with `warren k8s scale`, or stop them with `warren k8s cancel`"
-        )
+    newest = await free(cluster, plan.queue)
     plan = msgspec.structs.replace(plan, round=_next_round(newest, plan.names))
     name = plan.names.workers(plan.round)
     await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(plan, ["workers"]):
         await cluster.apply(manifest)
     return name
+
+
+async def free(cluster: Cluster, queue: str) -> dict[str, Any] | None:
+    """The newest Job of a queue that has no workers now; None if it never had any.
+
+    Raises:
+        ClusterError: It has workers, or they were cancelled and can be resumed.
+    """
+    newest = await _newest(cluster, object_names(queue))
+    state = job_state(newest) if newest else "complete"
+    if newest is None or state in ("complete", "failed"):
+        return newest
+    name = newest["metadata"]["name"]
+    if state == "suspended":
+        raise ClusterError(
+            f"the workers of queue {queue!r} wait (Job {name}): go on with `warren k8s resume`"
+        )
+    raise ClusterError(
+        f"queue {queue!r} has workers already (Job {name}): see `warren k8s status`, resize them with "
+        "`warren k8s scale`, or stop them with `warren k8s cancel`"
+    )
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:

@@ -15,7 +15,7 @@ from warren.kubernetes.checking import check
 from warren.kubernetes.install import prepare
 from warren.kubernetes.reach import queue_of
 from warren.monitor import Monitor
-from warren.publisher import Position, publish_all
+from warren.publisher import publish_all
 from warren.run import ended_ids
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ class Submission:
         self._on_progress = on_progress
         self._on_look = on_look
         self._total = 0
-        self._position = Position()
 
     async def run(self, lines: Iterator[Line], target: Target | None) -> Tally | None:
         """Do all of it; without a target, all until the workers are started.
@@ -81,6 +80,7 @@ class Submission:
                 "`warren k8s render --part workers --autoscale ...`, then `warren publish --broker "
                 f"k8s:{self._plan.namespace}`"
             )
+        await crews.free(self._cluster, self._plan.queue)  # before anything is published
         await prepare(self._cluster, self._plan, [], self._on_progress)
         fit = await check(self._cluster, self._plan, self._on_progress)
         async with queue_of(self._cluster, self._plan.queue) as address, connect(address) as broker:
@@ -92,28 +92,21 @@ class Submission:
             await watch(self._cluster, broker, self._plan.queue, Monitor(broker, self._total), self._on_look)
             return await collect(broker, target, total=self._total)
 
-    @property
-    def resume_line(self) -> int:
-        """The line of the file that publishing goes on from."""
-        return self._position.resume_line
-
     async def _publish(self, broker: Broker, lines: Iterator[Line]) -> None:
         done = await ended_ids(broker)
 
         def show(_: int) -> None:
-            self._position.confirm(broker.confirmed)
             held_up = f" ({broker.held_up})" if broker.held_up else ""
             self._on_progress(f"{broker.confirmed:,} tasks published{held_up}")
 
         await publish_all(broker, Feed(self._fresh(lines, done)).start(), show)
 
     def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
-        for number, task in lines:
+        for _, task in lines:
             self._total += 1
             if task.id in done:
                 self.were_done += 1
             else:
-                self._position.note(number)
                 yield task
 
 

@@ -48,10 +48,15 @@ def logs(
 
 async def _follow(cluster: Cluster, labels: dict[str, str], *, only_failed: bool) -> None:
     followed: dict[str, asyncio.Task[None]] = {}
-    async for change in cluster.watch("Pod", labels):
-        name = change.object["metadata"]["name"]
-        if name not in followed and _is_wanted(change.object, only_failed=only_failed):
-            followed[name] = asyncio.create_task(_write(cluster, name, follow=True))
+    try:
+        async for change in cluster.watch("Pod", labels):
+            name = change.object["metadata"]["name"]
+            if name not in followed and _is_wanted(change.object, only_failed=only_failed):
+                followed[name] = asyncio.create_task(_write(cluster, name, follow=True))
+    finally:
+        for task in followed.values():
+            task.cancel()
+        await asyncio.gather(*followed.values(), return_exceptions=True)
 
 
 async def _write(cluster: Cluster, pod: str, *, follow: bool) -> None:
