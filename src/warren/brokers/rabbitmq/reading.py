@@ -26,6 +26,7 @@ _CHUNK: Final = 60_000
 _EMPTY: Final = 0.5
 _SOME_TIME: Final = 30.0
 _QUIET: Final = 0.03
+_MOST_LOOKS: Final = 10
 _IDLE: Final = 0.5
 _BUSY_FOR: Final = 60.0
 
@@ -53,7 +54,9 @@ async def stream_end(link: Link, stream: str) -> int:
             await bell.wait_for(lambda: end > 0)
     if end:
         found = 0
-        while found != end:
+        for _ in range(_MOST_LOOKS):  # a stream that is being written to does not fall quiet
+            if found == end:
+                break
             found = end
             await asyncio.sleep(_QUIET)
             await lane.call("queue_declare", stream, passive=True)
