@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, rate, say, status_line
+from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, percent, rate, say, status_line
 from warren.ending import Ending
 from warren.errors import BrokerUnreachable
 from warren.monitor import Monitor, Status
@@ -95,7 +95,7 @@ def _table(address: Address, seen: Status) -> str:
         ("delayed", counts.delayed),
         ("completed", counts.completed),
         ("failed", counts.failed),
-        ("progress", f"{seen.done:,} of {seen.total:,} ({seen.progress:.0%})"),
+        ("progress", f"{seen.done:,} of {seen.total:,} ({percent(seen)})"),
         ("rate", rate(seen.rate)),
         ("ETA", eta(seen)),
         ("workers", counts.workers),
