@@ -24,8 +24,3 @@ app.command("setup")(queue.setup)
 app.command("purge")(queue.purge)
 app.command("delete")(queue.delete)
 app.command("doctor")(doctor.doctor)
-
-
-def main() -> None:
-    """The `warren` command."""
-    app()
