@@ -96,7 +96,7 @@ def _table(address: Address, seen: Status) -> str:
         ("completed", counts.completed),
         ("failed", counts.failed),
         ("progress", f"{seen.done:,} of {seen.total:,} ({percent(seen)})"),
-        ("rate", rate(seen.rate)),
+        ("rate", None if seen.rate is None else rate(seen.rate)),
         ("ETA", eta(seen)),
         ("workers", counts.workers),
     ]
