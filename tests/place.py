@@ -62,7 +62,7 @@ class Place:
             check=False,
         )
 
-    def begin(self, *words: str, stdin: int | None = None) -> Running:
+    def begin(self, *words: str, stdin: int | None = None, start_new_session: bool = False) -> Running:
         """Start a command."""
         said = self.path / f"said-{len(self._begun) + 1}"
         with said.open("wb") as file:
@@ -73,6 +73,7 @@ class Place:
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=file,
+                start_new_session=start_new_session,
             )
         self._begun.append(Running(process, said))
         return self._begun[-1]

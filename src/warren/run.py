@@ -75,6 +75,7 @@ class Batch:
         self._position = Position(start_line)
         self._total = 0
         self._were_done = 0
+        self._were_waiting = IdSet()
         self._is_published = False
         self._status: Status | None = None
         self._supervisor: Supervisor | None = None
@@ -108,7 +109,8 @@ class Batch:
             await other.declare(ladder(hello.policies))
             supervisor.expects_more = True
             worked = asyncio.create_task(supervisor.run())
-            watched = asyncio.create_task(self._watch(other))
+            monitor = Monitor(other, 0)
+            watched = asyncio.create_task(self._watch(monitor, other))
             try:
                 await self._publish(other, lines, supervisor)
                 code = await worked
@@ -122,10 +124,12 @@ class Batch:
             if code is not Exit.DRAINED:
                 return Ended(code, None, self._position.resume_line, self._were_done)
             tally = await collect(other, target, total=self._total)
-            await self._show(Monitor(other, self._total), other)
+            await self._show(monitor, other)
             return Ended(code, tally, self._position.resume_line, self._were_done)
 
     async def _publish(self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor) -> None:
+        # In this order, since workers move tasks from one to the other meanwhile.
+        self._were_waiting = await _waiting_ids(broker)
         done = await ended_ids(broker)
         start = broker.confirmed
         self._publishing = asyncio.create_task(
@@ -146,23 +150,22 @@ class Batch:
             supervisor.expects_more = False
 
     def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
-        """The tasks to publish: from the start line on, and not those that have ended before."""
+        """The tasks to publish: from the start line on, without those that are on the queue from before."""
         for number, task in lines:
             self._total += 1
             if task.id in done:
                 self._were_done += 1
-            elif number >= self._start_line:
+            elif number >= self._start_line and task.id not in self._were_waiting:
                 self._position.note(number)
                 yield task
 
     def _is_complete(self) -> bool:
         return self._is_published and self._status is not None and self._status.done >= self._total
 
-    async def _watch(self, broker: Broker) -> None:
-        monitor = Monitor(broker, 0)
+    async def _watch(self, monitor: Monitor, broker: Broker) -> None:
         while True:
-            await self._show(monitor, broker)
             await asyncio.sleep(LOOK_EVERY)
+            await self._show(monitor, broker)
 
     async def _show(self, monitor: Monitor, broker: Broker) -> None:
         monitor.total = self._total
@@ -184,3 +187,11 @@ async def ended_ids(broker: Broker) -> IdSet:
         async for task in broker.failures():
             done.add(failure(task.body, task.id, task.record).task_id)
     return done
+
+
+async def _waiting_ids(broker: Broker) -> IdSet:
+    """The ids of tasks that would run twice if they were published again, where the broker can tell."""
+    waiting = IdSet()
+    async for task_id in broker.waiting_ids():
+        waiting.add(task_id)
+    return waiting

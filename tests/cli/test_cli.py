@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.make_cli import reference
-from tests.batch import APP, until_written
+from tests.batch import APP, eventually, until_written
 
 if TYPE_CHECKING:
     from tests.place import Place
@@ -40,6 +42,40 @@ def test_second_run_does_nothing_twice(place: Place) -> None:
     assert again.returncode == 0
     assert "5 of these tasks had ended before" in again.stderr
     assert (place.path / "again.jsonl").read_text() == (place.path / "out.jsonl").read_text()
+
+
+async def test_killed_run_goes_on_where_it_was_without_publishing_again(place: Place) -> None:
+    gate, log = place.path / "gate", place.path / "log"
+    waiting = {"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}
+    file = place.tasks([{"type": "echo"}, waiting, waiting, {"type": "echo"}])
+    running = place.begin("run", APP, file, "-o", "out.jsonl", "--processes", "1")
+    await until_written(log, 1)
+    running.end(signal.SIGKILL)
+    with sqlite3.connect(place.address.path) as file_itself:
+        file_itself.execute("UPDATE workers SET lease = 0")  # instead of waiting for its end
+    file_itself.close()
+    gate.touch()
+
+    done = place.warren("run", APP, file, "-o", "out.jsonl")
+
+    assert done.returncode == 0, done.stderr
+    assert "4 tasks: 4 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
+
+
+async def test_ctrl_c_in_a_terminal_is_no_error_however_early_it_comes(place: Place) -> None:
+    file = place.tasks([{"type": "echo"}] * 5)
+    (place.path / "slow.py").write_text(f"{Path(APP).read_text()}\nPath('imported').touch()\ntime.sleep(1)\n")
+    running = place.begin("run", "slow.py", file, "-o", "out.jsonl", start_new_session=True)
+
+    async def is_importing() -> bool:
+        return (place.path / "imported").exists()
+
+    await eventually(is_importing)
+    os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
+
+    assert running.end() == 130, running.said
+    assert "go on with: warren run slow.py tasks.jsonl -o out.jsonl --start-line" in running.said
+    assert "cannot be written" not in running.said
 
 
 async def test_interrupted_run_says_how_to_go_on_and_does(place: Place) -> None:

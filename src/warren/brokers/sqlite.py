@@ -373,6 +373,15 @@ class SqliteBroker:
     async def counts(self) -> Counts:
         return await self._run(self._count)
 
+    async def waiting_ids(self) -> AsyncIterator[str]:
+        seen = 0
+        while rows := await self._select(
+            "SELECT seq, id FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?", (seen, PAGE)
+        ):
+            seen = rows[-1][0]
+            for _, task_id in rows:
+                yield task_id
+
     async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         seen = 0
         query = "SELECT seq, body FROM results WHERE seq > ? ORDER BY seq LIMIT ?"

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from warren.cli.main import main
+import sys
+from typing import Final
 
-__all__ = ["main"]
+_INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    """The `warren` command."""
+    try:
+        from warren.cli.main import app
+
+        app()
+    except KeyboardInterrupt:  # so early that no verb had begun
+        sys.exit(_INTERRUPTED)

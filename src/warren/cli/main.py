@@ -25,8 +25,3 @@ app.command("purge")(queue.purge)
 app.command("delete")(queue.delete)
 app.command("doctor")(doctor.doctor)
 app.add_typer(k8s.app, name="k8s")
-
-
-def main() -> None:
-    """The `warren` command."""
-    app()

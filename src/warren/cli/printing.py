@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Coroutine
@@ -90,12 +91,15 @@ class Progress:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
+            from rich.table import Column
 
+            # Where the terminal is narrow the end of the text is cut, and nothing else.
             self._bar = Bar(
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[text]}"),
+                BarColumn(bar_width=16),
+                TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
                 console=Console(stderr=True),
+                expand=True,
             )
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=None, text="")
@@ -128,16 +132,21 @@ def status_line(status: Status) -> str:
     counts = status.counts
     parts = [
         f"{status.done:,}/{status.total:,}",
-        f"{status.progress:.0%}",
+        percent(status),
+        f"{rate(status.rate)}",
+        f"ETA {eta(status)}",
         f"ready {counts.ready:,}",
         f"processing {_number(counts.processing)}",
         f"delayed {_number(counts.delayed)}",
         f"completed {counts.completed:,}",
         f"failed {counts.failed:,}",
-        f"{rate(status.rate)}",
-        f"ETA {eta(status)}",
     ]
     return " | ".join(parts)
+
+
+def percent(status: Status) -> str:
+    """The progress; 100% only when all is done."""
+    return f"{math.floor(status.progress * 100)}%"
 
 
 def rate(value: float | None) -> str:

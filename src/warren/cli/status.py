@@ -10,7 +10,7 @@ import typer
 
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, rate, say, status_line
+from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, percent, rate, say, status_line
 from warren.ending import Ending
 from warren.errors import BrokerUnreachable
 from warren.monitor import Monitor, Status
@@ -96,8 +96,8 @@ def table(address: Address, seen: Status) -> str:
         ("delayed", counts.delayed),
         ("completed", counts.completed),
         ("failed", counts.failed),
-        ("progress", f"{seen.done:,} of {seen.total:,} ({seen.progress:.0%})"),
-        ("rate", rate(seen.rate)),
+        ("progress", f"{seen.done:,} of {seen.total:,} ({percent(seen)})"),
+        ("rate", None if seen.rate is None else rate(seen.rate)),
         ("ETA", eta(seen)),
         ("workers", counts.workers),
     ]

@@ -268,12 +268,15 @@ class Pool:
             pass_fds=[theirs.fileno()],
             stdin=asyncio.subprocess.DEVNULL,
             env=_environment(),
+            process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
         )
         theirs.close()
         self._control = ours
         reader, self._told = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
-        await self._loop.sock_sendall(ours, encode(self._settings) + b"\n")
-        line = await reader.readline()
+        line = b""
+        with suppress(ConnectionError):
+            await self._loop.sock_sendall(ours, encode(self._settings) + b"\n")
+            line = await reader.readline()
         if not line:
             raise AppError(f"app {self._settings.app!r} does not import: it ends the process that imports it")
         self.hello = msgspec.json.decode(line, type=Hello)
