@@ -87,6 +87,24 @@ class RabbitMQ:
         """The address of the HTTP API; user and password are those of `url`."""
         return f"http://127.0.0.1:{self._settings.management_port}"
 
+    @property
+    def tls_url(self) -> str:
+        """The address for clients with TLS, once `serve_tls` was called."""
+        s = self._settings
+        return f"amqps://{s.user}:{s.password}@127.0.0.1:{s.tls_port}/%2F"
+
+    def serve_tls(self, certificate: bytes, key: bytes) -> None:
+        """Let the node, which is not started yet, listen for TLS, too."""
+        _write(self.directory / "tls.crt", certificate.decode())
+        _write(self.directory / "tls.key", key.decode())
+        source = find()
+        home = source.home(self.directory)
+        self.extra_config += f"""
+listeners.ssl.1 = {source.address}:{self._settings.tls_port}
+ssl_options.certfile = {home}/tls.crt
+ssl_options.keyfile = {home}/tls.key
+"""
+
     def __enter__(self) -> Self:
         try:
             self.start()
@@ -340,6 +358,7 @@ class _Settings:
     password: str
     amqp_port: int
     management_port: int
+    tls_port: int
     distribution_port: int
     epmd_port: int
 
@@ -415,7 +434,9 @@ class _Docker:
 
     def node(self, directory: Path, settings: _Settings) -> list[str]:
         s = settings
-        ports = [f"--publish=127.0.0.1:{port}:{port}" for port in (s.amqp_port, s.management_port)]
+        ports = [
+            f"--publish=127.0.0.1:{port}:{port}" for port in (s.amqp_port, s.management_port, s.tls_port)
+        ]
         mount = f"--mount=type=bind,source={directory},target=/mnt"
         user = f"--user={os.getuid()}:{os.getgid()}"  # who owns the files in the directory
         options = ["--rm", "--interactive", f"--name={s.node}", user, mount, *ports, "--entrypoint="]
@@ -534,7 +555,7 @@ def _settings(directory: Path) -> _Settings:
     if file.exists():
         return _Settings(**json.loads(file.read_text("utf-8")))
     name = f"warren-{secrets.token_hex(4)}"
-    settings = _Settings(name, "warren", secrets.token_hex(16), *_free_ports(4))
+    settings = _Settings(name, "warren", secrets.token_hex(16), *_free_ports(5))
     _write(file, json.dumps(dataclasses.asdict(settings), indent=2))
     return settings
 

@@ -28,6 +28,7 @@ class ApiServer:
 
     Attributes:
         pods: Name of each pod -> the local port that stands for its ports; 0 where nobody listens.
+        ports: The local port that stands for one port of all pods, where they have several.
         unready: The pods that are not ready.
         refusal: Status and body of the answer to a websocket, instead of opening it.
         requests: Every websocket's request.
@@ -35,6 +36,7 @@ class ApiServer:
 
     def __init__(self) -> None:
         self.pods: dict[str, int] = {}
+        self.ports: dict[int, int] = {}
         self.unready: set[str] = set()
         self.refusal: tuple[int, str] | None = None
         self.requests: list[Request] = []
@@ -77,11 +79,12 @@ class ApiServer:
         assert tunnel.request is not None
         url = urlsplit(tunnel.request.path)
         name = url.path.split("/")[-2]
-        greeting = int(parse_qs(url.query)["ports"][0]).to_bytes(2, "little")
+        port = int(parse_qs(url.query)["ports"][0])
+        greeting = port.to_bytes(2, "little")
         await tunnel.send(b"\x00" + greeting)
         await tunnel.send(b"\x01" + greeting)
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.pods[name])
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.ports.get(port, self.pods[name]))
         except OSError:
             await tunnel.send(b"\x01error forwarding port:\nconnection refused")
             return

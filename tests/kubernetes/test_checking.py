@@ -1,0 +1,151 @@
+"""The import check in a cluster: what each end of its pod means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.kubernetes.double import Double, ended, waiting
+from tests.kubernetes.plans import plan
+from warren.errors import AppError, ClusterError, ObjectMissing
+from warren.kubernetes import checking
+from warren.kubernetes.code import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAN = plan(code=Code(b"zip"))
+JOB = "images-check"
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_SETTLING", 0.05)
+    monkeypatch.setattr(checking, "_LOOK_EVERY", 0.01)
+
+
+@pytest.fixture
+def cluster() -> Double:
+    return Double()
+
+
+def with_pod(cluster: Double, *what: Any, then: Callable[[], None] = lambda: None, **status: Any) -> None:
+    """Let the check's Job have a pod."""
+
+    def react(made: dict[str, Any]) -> None:
+        if made["kind"] == "Job":
+            cluster.pod(JOB, *what, name="pod", **status)
+            then()
+
+    cluster.on_create = react
+
+
+async def test_rungs_of_an_app_that_can_be_run(cluster: Double) -> None:
+    with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
+    cluster.output["pod"] = ["warren: broker cannot be reached; trying again", '{"rungs":[1000,2000]}']
+    said: list[str] = []
+
+    fit = await checking.check(cluster, PLAN, said.append)
+
+    assert fit.rungs == [1000, 2000]
+    assert ("Job", JOB) not in cluster.objects
+    assert ("Pod", "pod") not in cluster.objects
+    assert any(kind == "ConfigMap" for kind, _ in cluster.objects)  # the workers need it next
+
+
+async def test_a_job_that_is_about_to_be_complete_is_waited_for(cluster: Double) -> None:
+    with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "SuccessCriteriaMet"), **ended(0))
+    cluster.output["pod"] = ['{"rungs":[1]}']
+
+    fit = await checking.check(cluster, PLAN, lambda _: cluster.end(JOB, "Complete"))
+
+    assert fit.rungs == [1]
+
+
+async def test_an_app_that_does_not_import(cluster: Double) -> None:
+    message = "Traceback ...\nwarren: app 'app' does not import: No module named 'numpy'"
+    with_pod(
+        cluster,
+        "Failed",
+        then=lambda: cluster.end(JOB, "Failed", "BackoffLimitExceeded"),
+        **ended(78, message),
+    )
+
+    with pytest.raises(AppError, match=r"can never work: warren: app 'app' does not import: No module named"):
+        await checking.check(cluster, PLAN, lambda _: None)
+
+    assert ("Job", JOB) not in cluster.objects
+
+
+async def test_a_missing_secret(cluster: Double) -> None:
+    with_pod(cluster, "Pending")
+    cluster.tell("Pod", "pod", "FailedMount", 'MountVolume.SetUp failed: secret "images-worker" not found')
+
+    with pytest.raises(
+        ClusterError, match=r"Secret images-worker, which the pods mount, does not exist: .*`warren k8s up`"
+    ):
+        await checking.check(cluster, PLAN, lambda _: None)
+
+    assert ("Job", JOB) not in cluster.objects
+
+
+async def test_an_image_that_is_not_there(cluster: Double) -> None:
+    with_pod(cluster, "Pending", **waiting("ErrImagePull", "manifest unknown"))
+
+    with pytest.raises(
+        ClusterError, match="image warren:1 is not there or not for us to pull: correct --image"
+    ):
+        await checking.check(cluster, PLAN, lambda _: None)
+
+
+async def test_what_may_pass_is_waited_for(cluster: Double) -> None:
+    with_pod(cluster, "Pending", **waiting("ErrImagePull", "i/o timeout"))
+    cluster.output["pod"] = ['{"rungs":[]}']
+    said: list[str] = []
+
+    def on_progress(text: str) -> None:
+        said.append(text)
+        if len(said) == 20:  # longer than anything is given to settle
+            cluster.end(JOB, "Complete")
+
+    await checking.check(cluster, PLAN, on_progress)
+
+    assert "image warren:1 cannot be pulled (i/o timeout)" in said[0]
+
+
+async def test_when_time_is_over_it_says_what_the_pod_waited_for(cluster: Double) -> None:
+    with_pod(cluster, "Pending", **waiting("ErrImagePull", "i/o timeout"))
+
+    def on_progress(_: str) -> None:
+        del cluster.objects["Pod", "pod"]
+        cluster.end(JOB, "Failed", "DeadlineExceeded")
+
+    with pytest.raises(ClusterError, match=r"image warren:1 cannot be pulled \(i/o timeout\)"):
+        await checking.check(cluster, PLAN, on_progress)
+
+
+async def test_an_import_without_end(cluster: Double) -> None:
+    with_pod(cluster, "Running", then=lambda: cluster.end(JOB, "Failed", "DeadlineExceeded"))
+
+    with pytest.raises(ClusterError, match="the app was not imported within 600 s"):
+        await checking.check(cluster, PLAN, lambda _: None)
+
+
+async def test_what_an_earlier_check_left_is_no_answer(cluster: Double) -> None:
+    with_pod(cluster, "Failed", then=lambda: cluster.end(JOB, "Failed"), **ended(78, "typo"))
+    with pytest.raises(AppError):
+        await checking.check(cluster, PLAN, lambda _: None)
+    left = cluster.objects.get(("Pod", "pod"))
+    assert left is None
+    with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
+    cluster.output["pod"] = ['{"rungs":[7]}']
+
+    assert (await checking.check(cluster, PLAN, lambda _: None)).rungs == [7]
+
+
+async def test_somebody_deletes_the_check(cluster: Double) -> None:
+    with_pod(cluster, "Running")
+
+    with pytest.raises(ObjectMissing, match="Job images-check was deleted while it checked the app"):
+        await checking.check(cluster, PLAN, lambda _: cluster.objects.clear())

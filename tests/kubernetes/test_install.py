@@ -1,0 +1,355 @@
+"""A broker made in a cluster, reached through it, used and removed: the cluster a double, the RabbitMQ real."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.batch import drain
+from tests.kubernetes.api_server import ApiServer
+from tests.kubernetes.double import Double, ended
+from tests.kubernetes.plans import plan
+from tests.rabbitmq_server import RabbitMQ
+from warren.brokers import connect
+from warren.brokers.rabbitmq.access import PARTS, permissions
+from warren.brokers.rabbitmq.management import Management
+from warren.collector import opened
+from warren.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
+from warren.kubernetes import install
+from warren.kubernetes.install import prepare, uninstall
+from warren.kubernetes.names import BROKER
+from warren.kubernetes.reach import Login, login, queue_of, reached
+from warren.kubernetes.submit import Submission
+from warren.settings import Address
+from warren.sources import Line
+from warren.tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from warren.kubernetes.plan import Plan
+
+POD = f"{BROKER}-0"
+
+
+def quiet(_: str) -> None:
+    """Nobody is told."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    with RabbitMQ() as node:
+        yield node
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "_SETTLING", 0.05)
+    monkeypatch.setattr(install, "_LOOK_EVERY", 0.02)
+
+
+@pytest.fixture
+async def cluster(server: RabbitMQ) -> AsyncIterator[Double]:
+    """A cluster whose broker's pod is the real RabbitMQ; its administrator is known already."""
+    async with ApiServer() as api:
+        api.pods = {POD: 1}
+        api.ports = {5672: _port(server.url), 15672: _port(server.management_url)}
+        double = Double(f"ws{api.url.removeprefix('http')}")
+        keep_secret(double, f"{BROKER}-admin", **_admin(server))
+
+        def start(made: dict[str, Any]) -> None:
+            if made["kind"] == "StatefulSet":
+                broker_pod(double)
+
+        double.on_create = start
+        yield double
+
+
+def _admin(server: RabbitMQ) -> dict[str, str]:
+    who = urlsplit(server.url)
+    host = f"{BROKER}.batch.svc"
+    return {
+        "username": who.username or "",
+        "password": who.password or "",
+        "host": host,
+        "url": f"amqp://{who.username}:{who.password}@{host}:5672/warren",
+        "vhost": "warren",
+    }
+
+
+def keep_secret(cluster: Double, name: str, **entries: str) -> None:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in entries.items()}
+    cluster.objects["Secret", name] = {"kind": "Secret", "metadata": {"name": name}, "data": data}
+
+
+def broker_pod(cluster: Double, *, ready: bool = True) -> dict[str, Any]:
+    owner = cluster.objects["StatefulSet", BROKER]
+    status = {"type": "Ready", "status": str(ready)}
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": POD, **owner["spec"]["template"]["metadata"]},
+        "spec": owner["spec"]["template"]["spec"],
+        "status": {"phase": "Running", "conditions": [status]},
+    }
+    cluster.objects["Pod", POD] = pod
+    return pod
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or 0
+
+
+def a_plan(**changes: Any) -> Plan:
+    return plan(queue=f"it_{uuid.uuid4().hex[:8]}", **changes)
+
+
+async def of_part(cluster: Double, wanted: Plan, part: str) -> Login:
+    found = await login(cluster, wanted.names.secret(part))
+    assert found
+    return found
+
+
+async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: RabbitMQ) -> None:
+    wanted = a_plan()
+    said: list[str] = []
+
+    await install.install(cluster, wanted, said.append)
+
+    async with queue_of(cluster, wanted.queue) as address, connect(address) as broker:
+        assert (await broker.counts()).ready == 0
+        assert all(finding.ok for finding in await broker.inspect())
+    may = permissions(wanted.queue)
+    users = {row["user"]: row for row in json.loads(server.ctl("list_users", "--formatter=json"))}
+    granted = {
+        row["user"]: (row["configure"], row["write"], row["read"])
+        for row in json.loads(server.ctl("list_permissions", "-p", "warren", "--formatter=json"))
+    }
+    for part in PARTS:
+        name = f"{wanted.queue}-{part}"
+        assert granted[name] == (may[part].configure, may[part].write, may[part].read)
+        assert tuple(users[name]["tags"]) == may[part].tags
+    # The passwords in the Secrets are the users'.
+    for part in PARTS:
+        async with reached(cluster, await of_part(cluster, wanted, part), wanted.queue) as address:
+            if part in ("setup", "watcher"):
+                await Management(address).queues()
+            async with connect(address):
+                pass
+
+
+async def test_passwords_are_made_once(cluster: Double) -> None:
+    wanted = a_plan()
+    await install.install(cluster, wanted, quiet)
+    before = {key: found["data"] for key, found in cluster.objects.items() if key[0] == "Secret"}
+    cluster.deeds.clear()
+
+    await install.install(cluster, wanted, quiet)
+
+    assert {key: found["data"] for key, found in cluster.objects.items() if key[0] == "Secret"} == before
+    assert [deed for deed in cluster.deeds if deed[1] == "Secret"] == []
+
+
+async def test_a_second_queue_shares_the_broker(cluster: Double) -> None:
+    one, other = a_plan(), a_plan()
+    await install.install(cluster, one, quiet)
+
+    await prepare(cluster, other, [123], quiet)
+
+    async with queue_of(cluster, other.queue) as address, connect(address) as broker:
+        assert 123 in await broker.rungs([123])
+    async with queue_of(cluster, one.queue) as address, connect(address) as broker:
+        await broker.counts()
+
+
+async def test_a_user_of_one_queue_has_no_say_in_another(cluster: Double) -> None:
+    one, other = a_plan(), a_plan()
+    await install.install(cluster, one, quiet)
+    await prepare(cluster, other, [], quiet)
+    who = await of_part(cluster, one, "setup")
+
+    async with reached(cluster, who, other.queue) as address:
+        with pytest.raises(AccessRefused):
+            async with connect(address) as broker:
+                await broker.declare([])
+
+
+async def test_queues_whose_objects_would_share_names(cluster: Double) -> None:
+    queue = a_plan().queue
+    await install.install(cluster, plan(queue=f"{queue}.b"), quiet)
+    before = dict(cluster.objects)
+
+    with pytest.raises(
+        ClusterError, match=rf"queue '{queue}_b' would share its objects' names with queue '{queue}.b'"
+    ):
+        await prepare(cluster, plan(queue=f"{queue}_b"), [], quiet)
+
+    assert cluster.objects == before
+
+
+async def test_no_broker_in_the_namespace() -> None:
+    with pytest.raises(
+        ObjectMissing,
+        match=r"no broker in namespace batch \(no Secret warren-rabbitmq-admin\).*warren k8s up",
+    ):
+        await prepare(Double(), plan(), [], quiet)
+
+
+async def test_no_such_queue() -> None:
+    with pytest.raises(
+        ObjectMissing,
+        match="there is no queue 'images' in namespace batch: make it with `warren k8s up --queue images",
+    ):
+        async with queue_of(Double(), "images"):
+            pass
+
+
+@pytest.mark.parametrize(
+    "entries", [{"url": "amqp://host/jobs"}, {"username": "me", "password": "it"}, {"other": "key"}]
+)
+async def test_a_secret_without_a_user(entries: dict[str, str]) -> None:
+    cluster = Double()
+    keep_secret(cluster, "mq", **entries)
+
+    with pytest.raises(ObjectMissing, match="Secret mq has no user, password and host: it needs the key url"):
+        await login(cluster, "mq")
+
+
+async def test_secrets_of_all_shapes() -> None:
+    cluster = Double()
+    keep_secret(cluster, "url", url="amqp://m%40e:p%2Fw@mq.example.com/j%2Fobs")
+    operators = {"username": "u", "password": "p", "host": "mq.batch.svc", "port": "5672"}
+    keep_secret(cluster, "operator", **operators, connection_string="amqp://u:p@mq.batch.svc:5672/")
+
+    assert await login(cluster, "nothing") is None
+    one, other = await login(cluster, "url"), await login(cluster, "operator")
+    assert one
+    assert (one.username, one.password, one.host, one.vhost) == ("m@e", "p/w", "mq.example.com", "j/obs")
+    assert other
+    assert (other.username, other.host, other.vhost) == ("u", "mq.batch.svc", "warren")
+
+
+async def test_a_host_that_is_no_service_here_is_reached_directly() -> None:
+    cluster = Double()
+    who = Login(
+        "me", "pw", "mq.other.svc", "amqps://me:pw@mq.other.svc/jobs?cacertfile=/etc/warren/ca/ca.crt"
+    )
+    async with reached(cluster, who, "images") as address:
+        assert address.broker == "amqps://me:pw@mq.other.svc/jobs"  # where the pods' authority is not
+    who = Login("me", "pw", "mq", "amqps://me:pw@mq/jobs?cacertfile=mine.crt")
+    async with reached(cluster, who, "images") as address:
+        assert address.broker == "amqps://me:pw@mq/jobs?cacertfile=mine.crt"
+
+
+async def test_a_lost_way_to_the_broker_is_the_clusters_fault(cluster: Double) -> None:
+    wanted = a_plan()
+    await install.install(cluster, wanted, quiet)
+    broker_pod(cluster, ready=False)
+
+    with pytest.raises(ClusterUnreachable):
+        async with queue_of(cluster, wanted.queue) as address, connect(address):
+            pass
+
+
+async def test_a_broker_that_does_not_come_up_says_why(
+    cluster: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unscheduled(made: dict[str, Any]) -> None:
+        if made["kind"] == "StatefulSet":
+            pod = broker_pod(cluster, ready=False)
+            image = {"reason": "InvalidImageName"}
+            state = {"name": "rabbitmq", "image": "R", "state": {"waiting": image}}
+            pod["status"] |= {"phase": "Pending", "containerStatuses": [state]}
+
+    cluster.on_create = unscheduled
+    with pytest.raises(ClusterError, match="the broker does not come up: 'R' is no name of an image"):
+        await install.install(cluster, a_plan(), quiet)
+
+    cluster.on_create = quiet_object
+    await uninstall(cluster, purge=False)
+    del cluster.objects["Pod", POD]
+    monkeypatch.setattr(install, "PATIENCE", 0.05)
+    cluster.tell("StatefulSet", BROKER, "FailedCreate", "exceeded quota: small")
+    with pytest.raises(ClusterError, match="the broker does not come up: exceeded quota: small"):
+        await install.install(cluster, a_plan(), quiet)
+
+
+def quiet_object(_: dict[str, Any]) -> None:
+    """Nothing becomes of it."""
+
+
+async def test_down_keeps_data_and_passwords_unless_purged(cluster: Double) -> None:
+    wanted = a_plan()
+    await install.install(cluster, wanted, quiet)
+    claim = {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "labels": {"app.kubernetes.io/part-of": "warren"}},
+    }
+    cluster.objects["PersistentVolumeClaim", "data"] = claim
+    cluster.objects["Secret", "mine"] = {"kind": "Secret", "metadata": {"name": "mine"}}
+    secrets = {key for key in cluster.objects if key[0] == "Secret"}
+
+    removed = await uninstall(cluster, purge=False)
+
+    assert f"StatefulSet {BROKER}" in removed
+    assert {key for key in cluster.objects if key[0] != "Pod"} == secrets | {
+        ("PersistentVolumeClaim", "data")
+    }
+    # A broker that is made again finds both.
+    await install.install(cluster, wanted, quiet)
+    await uninstall(cluster, purge=True)
+    assert {key for key in cluster.objects if key[0] != "Pod"} == {
+        ("Secret", "mine"),
+        ("Secret", f"{BROKER}-admin"),
+    }
+
+
+async def test_a_batch_from_end_to_end(cluster: Double, tmp_path: Path) -> None:
+    wanted = a_plan()
+    await install.install(cluster, wanted, quiet)
+    workers: list[asyncio.Task[Any]] = []
+    started: list[str] = []
+
+    async def work(job: str) -> None:
+        # As a pod does: with the worker's own user.
+        async with reached(cluster, await of_part(cluster, wanted, "worker"), wanted.queue) as address:
+            await drain(Address(address.broker, address.queue))
+        cluster.end(job, "Complete")
+
+    def on_create(made: dict[str, Any]) -> None:
+        name = made["metadata"]["name"]
+        if made["kind"] == "Job" and name == wanted.names.check:
+            cluster.pod(name, "Succeeded", name="check", **ended(0))
+            cluster.output["check"] = ['{"rungs":[50,100,200,400]}']
+            cluster.end(name, "Complete")
+        elif made["kind"] == "Job":
+            started.append(name)
+            workers.append(asyncio.create_task(work(name)))
+
+    cluster.on_create = on_create
+
+    async def submit(count: int) -> Submission:
+        lines = iter([Line(n + 1, Task(f"t{n}", "echo", {"number": n})) for n in range(count)])
+        submission = Submission(cluster, wanted, on_progress=quiet, on_look=lambda *_: None)
+        with opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
+            async with asyncio.timeout(60):
+                tally = await submission.run(lines, target)
+        assert tally
+        assert (tally.completed, tally.failed, tally.missing) == (count, 0, 0)
+        await asyncio.gather(*workers)
+        return submission
+
+    first = await submit(5)
+    assert (first.were_done, first.resume_line) == (0, 6)
+    # The same command again goes on where it was.
+    second = await submit(8)
+    assert second.were_done == 5
+    assert started == [wanted.names.workers(1), wanted.names.workers(2)]
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(8)}

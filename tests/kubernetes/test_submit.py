@@ -1,0 +1,206 @@
+"""Watching a batch in a cluster: it ends with the truth, which is the broker's, and not with the Job."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import RUNGS, drain, publish, task
+from tests.kubernetes.double import Double, ended
+from tests.kubernetes.plans import plan
+from warren.brokers import connect
+from warren.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
+from warren.kubernetes import crew as crews
+from warren.kubernetes import submit
+from warren.monitor import Monitor, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from warren.brokers import Counts
+    from warren.kubernetes.crew import Crew
+    from warren.settings import Address
+
+PLAN = plan()
+JOB = "images-workers"
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submit, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(submit, "_SETTLING", 0.05)
+    monkeypatch.setattr(submit, "_STUCK_FOR", 0.05)
+
+
+@pytest.fixture
+async def cluster() -> Double:
+    double = Double()
+    await crews.start(double, PLAN)
+    return double
+
+
+async def watch(
+    cluster: Double,
+    address: Address,
+    total: int | None,
+    on_look: Callable[[Status, Crew], None] = lambda *_: None,
+) -> None:
+    async with asyncio.timeout(30), connect(address) as broker:
+        await submit.watch(cluster, broker, "images", Monitor(broker, total), on_look)
+
+
+async def two_tasks(address: Address) -> None:
+    await publish(address, [task("echo", "a"), task("permanent", "b")])
+
+
+async def test_all_is_done_when_every_task_has_ended(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    cluster.pod(JOB)
+    looks: list[tuple[int, int]] = []
+
+    def on_look(status: Status, crew: Crew) -> None:
+        looks.append((status.done, crew.pods.running))
+
+    watching = asyncio.create_task(watch(cluster, sqlite_address, 2, on_look))
+    await asyncio.sleep(0.2)
+    assert not watching.done()  # a worker runs, and nothing is done
+    await drain(sqlite_address)
+    await watching
+
+    assert looks[0] == (0, 1)
+    assert looks[-1] == (2, 1)
+
+
+async def test_a_job_that_failed_with_all_done_is_a_success(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    await drain(sqlite_address)
+    cluster.end(JOB, "Failed", "FailedIndexes")
+    cluster.pod(JOB, "Failed", **ended(137))
+
+    await watch(cluster, sqlite_address, 2)
+
+
+async def test_a_job_that_is_complete_with_work_left_is_none(
+    cluster: Double, sqlite_address: Address
+) -> None:
+    await two_tasks(sqlite_address)
+    cluster.end(JOB, "Complete")
+    cluster.pod(JOB, "Succeeded", **ended(0))
+
+    with pytest.raises(ClusterError) as caught:
+        await watch(cluster, sqlite_address, 2)
+
+    assert str(caught.value) == (
+        "nobody works on what is left: Job images-workers is complete; "
+        "then go on with `warren k8s resume --queue images --namespace batch`"
+    )
+
+
+async def test_tasks_that_are_lost_are_not_waited_for_in_silence(
+    cluster: Double, sqlite_address: Address
+) -> None:
+    await two_tasks(sqlite_address)
+    await drain(sqlite_address)
+    cluster.end(JOB, "Complete")
+
+    with pytest.raises(ClusterError, match="nobody works on what is left"):
+        await watch(cluster, sqlite_address, 3)
+
+
+async def test_what_stopped_the_workers_is_said(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    cluster.end(JOB, "Failed", "DeadlineExceeded")
+
+    with pytest.raises(ClusterError, match=r"Job images-workers ran into its time limit of 86400 s.*resume"):
+        await watch(cluster, sqlite_address, 2)
+
+
+async def test_workers_that_can_never_start(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    cluster.pod(JOB, "Pending", name="pod")
+    cluster.tell("Pod", "pod", "FailedMount", 'secret "images-worker" not found')
+
+    with pytest.raises(ClusterError, match="Secret images-worker, which the pods mount, does not exist"):
+        await watch(cluster, sqlite_address, 2)
+
+
+async def test_cancelled_elsewhere(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    await crews.cancel(cluster, "images")
+
+    with pytest.raises(ClusterError, match="Job images-workers is suspended: go on with `warren k8s resume`"):
+        await watch(cluster, sqlite_address, 2)
+
+
+async def test_deleted_elsewhere(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    await cluster.delete("Job", JOB)
+
+    with pytest.raises(ObjectMissing, match="the workers' Job was deleted; go on with"):
+        await watch(cluster, sqlite_address, 2)
+
+
+async def test_resumed_elsewhere_it_watches_the_new_job(cluster: Double, sqlite_address: Address) -> None:
+    await two_tasks(sqlite_address)
+    cluster.end(JOB, "Failed", "FailedIndexes")
+    await crews.resume(cluster, "images")
+    cluster.pod(f"{JOB}-2")
+    seen: set[str] = set()
+    watching = asyncio.create_task(watch(cluster, sqlite_address, 2, lambda _, crew: seen.add(crew.job)))
+    await drain(sqlite_address)
+    await watching
+
+    assert seen == {f"{JOB}-2"}
+
+
+async def test_admission_by_kueue_is_waited_for(sqlite_address: Address) -> None:
+    cluster = Double()
+    await crews.start(cluster, plan(kueue="team"))
+    cluster.objects["Job", JOB]["spec"]["suspend"] = True
+    await two_tasks(sqlite_address)
+    watching = asyncio.create_task(watch(cluster, sqlite_address, 2))
+    await asyncio.sleep(0.5)
+    assert not watching.done()  # ten times as long as anything else that does not start
+    await drain(sqlite_address)
+
+    await watching
+
+
+async def test_a_broker_that_is_being_replaced_is_waited_for(
+    cluster: Double, sqlite_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_tasks(sqlite_address)
+    await drain(sqlite_address)
+    async with connect(sqlite_address) as broker:
+        counts, refusals = broker.counts, iter(range(3))
+
+        async def sometimes() -> Counts:
+            if next(refusals, None) is not None:
+                raise BrokerUnreachable("it is away")
+            return await counts()
+
+        monkeypatch.setattr(broker, "counts", sometimes)
+        async with asyncio.timeout(30):
+            await submit.watch(cluster, broker, "images", Monitor(broker, 2), lambda *_: None)
+
+
+async def test_an_empty_queue_is_done(cluster: Double, sqlite_address: Address) -> None:
+    async with connect(sqlite_address) as broker:
+        await broker.declare(RUNGS)
+    cluster.end(JOB, "Complete")
+
+    await watch(cluster, sqlite_address, None)
+
+
+async def test_a_queue_that_stands_is_not_submitted_to() -> None:
+    cluster = Double()
+    submission = submit.Submission(
+        cluster, plan(autoscale="keda"), on_progress=lambda _: None, on_look=lambda *_: None
+    )
+
+    with pytest.raises(UsageError, match="--autoscale is for a queue that stands"):
+        await submission.run(iter(()), None)
+
+    assert cluster.deeds == []
