@@ -52,17 +52,22 @@ async def test_numbers_begin_again_before_names_grow_too_long(cluster: Double) -
     assert ("delete", "Job", JOB) in cluster.deeds
 
 
-@pytest.mark.parametrize("state", ["running", "suspended", "finishing"])
-async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("running", r"has workers already \(Job images-workers\).*scale"),
+        ("finishing", r"has workers already \(Job images-workers\).*scale"),
+        ("suspended", r"wait \(Job images-workers\): go on with `warren k8s resume`"),
+    ],
+)
+async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str, sentence: str) -> None:
     await crews.start(cluster, PLAN)
     if state == "suspended":
         cluster.objects["Job", JOB]["spec"]["suspend"] = True
     if state == "finishing":
         cluster.end(JOB, "FailureTarget")
 
-    with pytest.raises(
-        ClusterError, match=r"queue 'images' has workers already \(Job images-workers\).*scale"
-    ):
+    with pytest.raises(ClusterError, match=sentence):
         await crews.start(cluster, PLAN)
 
 

@@ -30,7 +30,6 @@ JOB = "images-workers"
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submit, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(submit, "_SETTLING", 0.05)
     monkeypatch.setattr(submit, "_STUCK_FOR", 0.05)
 
 
