@@ -18,7 +18,7 @@ import msgspec
 
 from warren.brokers import connect
 from warren.ending import Ending
-from warren.errors import UsageError
+from warren.errors import AccessRefused, UsageError
 from warren.ids import IdSet
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import failure
@@ -59,7 +59,7 @@ class Tally(msgspec.Struct):
     """What was collected.
 
     Args:
-        missing: Tasks that have neither a result nor a failure yet.
+        missing: Tasks that have neither a result nor a failure yet; None where this user may not see them.
         duplicates: Rows left out because their task had one already.
         strange: Rows left out because they are no results; somebody else wrote them.
         by_reason: Failed tasks by reason.
@@ -68,19 +68,20 @@ class Tally(msgspec.Struct):
 
     completed: int = 0
     failed: int = 0
-    missing: int = 0
+    missing: int | None = 0
     duplicates: int = 0
     strange: int = 0
     by_reason: dict[str, int] = {}
     retries: int = 0
 
     def __str__(self) -> str:
-        total = self.completed + self.failed + self.missing
+        total = self.completed + self.failed + (self.missing or 0)
+        missing = "others not for this user to see" if self.missing is None else f"{self.missing:,} missing"
         dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
         strange = f"; {self.strange:,} left out that no worker wrote" if self.strange else ""
         return (
             f"{total:,} task{'' if total == 1 else 's'}: {self.completed:,} completed, {self.failed:,} failed, "
-            f"{self.missing:,} missing; {dropped}{strange}"
+            f"{missing}; {dropped}{strange}"
         )
 
 
@@ -153,10 +154,13 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
     return tally
 
 
-async def _missing(broker: Broker, tally: Tally, total: int | None) -> int:
+async def _missing(broker: Broker, tally: Tally, total: int | None) -> int | None:
     if total is not None:
         return max(0, total - tally.completed - tally.failed)
-    return (await broker.counts()).waiting
+    try:
+        return (await broker.counts()).waiting
+    except AccessRefused:  # a user who may read what has ended, and nothing else
+        return None
 
 
 async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
