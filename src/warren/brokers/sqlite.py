@@ -249,7 +249,8 @@ class SqliteBroker:
         try:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL)
+                    async with asyncio.timeout(POLL):
+                        await self._wake.wait()
                 self._wake.clear()
                 outcomes, self._outcomes = self._outcomes, []
                 handed_back, self._handed_back = self._handed_back, []

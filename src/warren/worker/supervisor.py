@@ -214,7 +214,8 @@ class Supervisor:
         """Keep the prefetch fit for how long tasks take, and let suspects run alone."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._attention.wait(), TICK)
+                async with asyncio.timeout(TICK):
+                    await self._attention.wait()
             self._attention.clear()
             if self._suspects or self._alone:
                 await self._attend_suspect()
@@ -249,7 +250,8 @@ class Supervisor:
             _log.warning("stopping: %d tasks may finish within %.0f s", self._pool.held, self._grace)
         while self._pool.held and time.monotonic() < end and not self._stop_now.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop_now.wait(), TICK)
+                async with asyncio.timeout(TICK):
+                    await self._stop_now.wait()
         await self._pool.stop()
         self._hand_back([run for run in self._pool.unfinished if not run.is_stale])
         await self._broker.flush()
