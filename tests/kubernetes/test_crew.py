@@ -52,23 +52,27 @@ async def test_numbers_begin_again_before_names_grow_too_long(cluster: Double) -
     assert ("delete", "Job", JOB) in cluster.deeds
 
 
-@pytest.mark.parametrize(
-    ("state", "sentence"),
-    [
-        ("running", r"has workers already \(Job images-workers\).*scale"),
-        ("finishing", r"has workers already \(Job images-workers\).*scale"),
-        ("suspended", r"wait \(Job images-workers\): go on with `warren k8s resume`"),
-    ],
-)
-async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str, sentence: str) -> None:
-    await crews.start(cluster, PLAN)
-    if state == "suspended":
+@pytest.mark.parametrize("state", ["running", "finishing", "not admitted"])
+async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str) -> None:
+    await crews.start(cluster, plan(kueue="team") if state == "not admitted" else PLAN)
+    if state == "not admitted":
         cluster.objects["Job", JOB]["spec"]["suspend"] = True
     if state == "finishing":
         cluster.end(JOB, "FailureTarget")
 
-    with pytest.raises(ClusterError, match=sentence):
+    with pytest.raises(
+        ClusterError, match=r"queue 'images' has workers already \(Job images-workers\).*scale"
+    ):
         await crews.start(cluster, PLAN)
+
+
+async def test_other_workers_after_a_cancel(cluster: Double) -> None:
+    await crews.start(cluster, PLAN)
+    await crews.cancel(cluster, "images")
+
+    assert await crews.start(cluster, plan(memory="1Gi")) == f"{JOB}-2"
+
+    assert cluster.deeds[-2:] == [("create", "Job", f"{JOB}-2"), ("delete", "Job", JOB)]
 
 
 async def test_a_job_that_is_being_deleted_is_gone(cluster: Double) -> None:

@@ -82,26 +82,22 @@ async def start(cluster: Cluster, plan: Plan) -> str:
     await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(plan, ["workers"]):
         await cluster.apply(manifest)
+    if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
+        await cluster.delete("Job", newest["metadata"]["name"])
     return name
 
 
 async def free(cluster: Cluster, queue: str) -> dict[str, Any] | None:
-    """The newest Job of a queue that has no workers now; None if it never had any.
+    """The newest Job of a queue that has no workers now, because they ended or were cancelled; None if it never had any.
 
     Raises:
-        ClusterError: It has workers, or they were cancelled and can be resumed.
+        ClusterError: It has workers, or will have.
     """
     newest = await _newest(cluster, object_names(queue))
-    state = job_state(newest) if newest else "complete"
-    if newest is None or state in ("complete", "failed"):
+    if newest is None or job_state(newest) in ("complete", "failed") or _is_cancelled(newest):
         return newest
-    name = newest["metadata"]["name"]
-    if state == "suspended":
-        raise ClusterError(
-            f"the workers of queue {queue!r} wait (Job {name}): go on with `warren k8s resume`"
-        )
     raise ClusterError(
-        f"queue {queue!r} has workers already (Job {name}): see `warren k8s status`, resize them with "
+        f"queue {queue!r} has workers already (Job {newest['metadata']['name']}): see `warren k8s status`, resize them with "
         "`warren k8s scale`, or stop them with `warren k8s cancel`"
     )
 
@@ -138,7 +134,7 @@ async def cancel(cluster: Cluster, queue: str) -> str:
     """
     job = await _working(cluster, queue)
     name = str(job["metadata"]["name"])
-    if _KUEUE in (job["metadata"].get("labels") or {}):
+    if _is_kueues(job):
         await cluster.delete("Job", name)  # Kueue would start a suspended one again
     else:
         await cluster.patch("Job", name, {"spec": {"suspend": True}})
@@ -206,6 +202,14 @@ def _own(metadata: dict[str, Any]) -> dict[str, Any]:
         if not key.startswith("batch.kubernetes.io/")
     }
     return {"labels": labels, "annotations": annotations}
+
+
+def _is_cancelled(job: dict[str, Any]) -> bool:
+    return job_state(job) == "suspended" and not _is_kueues(job)
+
+
+def _is_kueues(job: dict[str, Any]) -> bool:
+    return _KUEUE in (job["metadata"].get("labels") or {})
 
 
 async def _working(cluster: Cluster, queue: str) -> dict[str, Any]:
