@@ -138,7 +138,7 @@ async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_
         worker.wait()
     gate.touch()
 
-    await drain(rabbit_address)
+    await drain(rabbit_address, is_patient=True)
 
     rows = await results(rabbit_address)
     assert {row["task_id"] for row in rows} == {f"w{n}" for n in range(4)} | {f"t{n}" for n in range(200)}
