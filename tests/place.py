@@ -99,6 +99,12 @@ class Place:
         return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True)
+    return [int(child) for child in found.stdout.split()]
+
+
 class Running:
     """A command that was started, and what it says on stderr."""
 

@@ -15,6 +15,7 @@ import pytest
 
 from docs.make_cli import reference
 from tests.batch import APP, eventually, until_written
+from tests.place import children
 
 if TYPE_CHECKING:
     from tests.place import Place
@@ -162,6 +163,18 @@ async def test_worker_that_is_stopped_while_its_app_imports_ends_with_75(place: 
     go_on.touch()
     assert worker.end() == 75
     assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
+
+
+async def test_nursery_that_is_killed_while_it_imports_is_replaced(place: Place) -> None:
+    importing, go_on = place.path / "importing", place.path / "go-on"
+    place.environment |= {"IMPORTING": str(importing), "GO_ON": str(go_on)}
+    place.warren("publish", place.tasks([{"type": "echo"}]))
+    worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")), "--drain")
+    await until_written(importing, 1)
+    (nursery,) = children(worker.process.pid)
+    os.kill(nursery, signal.SIGKILL)
+    go_on.touch()
+    assert worker.end() == 0, worker.said
 
 
 async def test_killed_worker_loses_nothing(place: Place) -> None:

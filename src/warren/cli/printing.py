@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import typer
 
-from warren.errors import BrokerError, ClusterError, UsageError
+from warren.errors import BrokerError, ClusterError, UsageError, WarrenError
 from warren.monitor import Status
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def guarded() -> Any:
         raise failed(f"{error}", EXIT_USAGE) from None
     except (BrokerError, ClusterError) as error:
         raise failed(f"{error}", EXIT_BROKER) from None
+    except WarrenError as error:
+        raise failed(f"{error}", EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise failed("interrupted", EXIT_INTERRUPTED) from None
 

@@ -21,7 +21,7 @@ from warren.cli.options import (
     QueueOption,
     ThreadsOption,
 )
-from warren.cli.printing import EXIT_USAGE, failed, guarded, say
+from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, failed, guarded, say
 from warren.errors import (
     AccessRefused,
     AppError,
@@ -30,6 +30,7 @@ from warren.errors import (
     QueueMismatch,
     QueueMissing,
     UsageError,
+    WarrenError,
 )
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.worker.frames import ChildSettings
@@ -158,6 +159,8 @@ def _finish(main: Coroutine[None, None, Exit]) -> Exit:
         raise failed(str(error), EXIT_USAGE) from None
     except BrokerError as error:
         raise failed(str(error), Exit.STOPPED) from None
+    except WarrenError as error:
+        raise failed(str(error), EXIT_FAILED) from None
 
 
 def _settings(

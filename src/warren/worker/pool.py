@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from warren.errors import AppError
+from warren.errors import AppError, WarrenError
 from warren.tasks import encode
 from warren.worker.frames import ChildSettings, Hello, Order, Orders, Report, Unpacker, pack
 
@@ -32,6 +32,8 @@ TICK: Final = 0.05
 # supervisor's turn; slow ones lie where every child can have them.
 READY_SECONDS: Final = 0.02
 MOST_READY: Final = 64
+# A nursery that is killed while it imports the app is tried so often.
+_IMPORTS: Final = 3
 _MAX_LINE: Final = 16 * 1024 * 1024
 _reports = msgspec.msgpack.Decoder(list[Any])
 
@@ -196,6 +198,18 @@ class Pool:
             self._disconnect(child)
         await self._end_nursery()
 
+    async def failed(self) -> None:
+        """Wait until no children can be had any more, and raise why; to be cancelled when that is not wanted.
+
+        Raises:
+            WarrenError: The nursery was killed, and the app that did import does not any more.
+        """
+        if self._listening:
+            try:
+                await asyncio.shield(self._listening)
+            except AppError as error:
+                raise WarrenError(f"the children were killed, and cannot be replaced: {error}") from error
+
     @property
     def slots(self) -> int:
         """How many tasks can run at a time."""
@@ -258,6 +272,17 @@ class Pool:
     # --- the nursery
 
     async def _start_nursery(self) -> asyncio.StreamReader:
+        for _ in range(_IMPORTS):
+            if reader := await self._try_nursery():
+                return reader
+            await self._end_nursery()
+        raise AppError(
+            f"app {self._settings.app!r} does not import: the process that imports it is killed each time, perhaps for "
+            "lack of memory"
+        )
+
+    async def _try_nursery(self) -> asyncio.StreamReader | None:
+        """A nursery; None if it was killed while it imported, which need not be the app's fault."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._nursery = await asyncio.create_subprocess_exec(
@@ -278,6 +303,8 @@ class Pool:
             await self._loop.sock_sendall(ours, encode(self._settings) + b"\n")
             line = await reader.readline()
         if not line:
+            if await self._nursery.wait() < 0:
+                return None
             raise AppError(f"app {self._settings.app!r} does not import: it ends the process that imports it")
         self.hello = msgspec.json.decode(line, type=Hello)
         if self.hello.error:

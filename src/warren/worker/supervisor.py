@@ -121,6 +121,7 @@ class Supervisor:
 
         Raises:
             BrokerError: The broker is lost for good, or the queue is missing.
+            WarrenError: The children were killed and cannot be replaced.
         """
         try:
             await self._look_at_rungs()
@@ -173,16 +174,18 @@ class Supervisor:
         lost = asyncio.create_task(self._broker.failed())
         stop = asyncio.create_task(self._stop.wait())
         drained = asyncio.create_task(self._until_drained())
+        childless = asyncio.create_task(self._pool.failed())
         steering = asyncio.create_task(self._steer())
+        tasks = {lost, stop, drained, childless, steering}
         try:
-            done, _ = await asyncio.wait({lost, stop, drained, steering}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task  # raises what ended it
             return drained in done
         finally:
-            for task in (lost, stop, drained, steering):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(lost, stop, drained, steering, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _until_drained(self) -> None:
         if not self._drain:
