@@ -139,6 +139,8 @@ class Batch:
                 lambda _: self._position.confirm(broker.confirmed - start),
             )
         )
+        if supervisor.is_stopping:
+            self._publishing.cancel()
         try:
             await self._publishing
         except asyncio.CancelledError:

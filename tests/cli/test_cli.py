@@ -152,6 +152,18 @@ async def test_sigterm_ends_a_worker_with_75_and_hands_back(place: Place) -> Non
     assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
 
 
+async def test_worker_that_is_stopped_while_its_app_imports_ends_with_75(place: Place) -> None:
+    importing, go_on = place.path / "importing", place.path / "go-on"
+    place.environment |= {"IMPORTING": str(importing), "GO_ON": str(go_on)}
+    place.warren("publish", place.tasks([{"type": "echo"}]))
+    worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")))
+    await until_written(importing, 1)
+    worker.process.terminate()
+    go_on.touch()
+    assert worker.end() == 75
+    assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
+
+
 async def test_killed_worker_loses_nothing(place: Place) -> None:
     gate, log = place.path / "gate", place.path / "log"
     place.warren(

@@ -82,6 +82,22 @@ async def test_broker_killed_and_restarted_under_load_loses_nothing(
     assert await failures(breakable) == {}
 
 
+async def test_reader_goes_on_after_a_broker_restart(server: RabbitMQ, breakable: Address) -> None:
+    await publish(breakable, [task("echo", f"t{n}") for n in range(5000)])
+    await drain(breakable, processes=2)
+    read: list[str] = []
+    was_killed = False
+    async with connect(breakable) as broker:
+        async for rows in broker.results():
+            read += [json.loads(row)["task_id"] for row in rows]
+            if not was_killed:
+                was_killed = True
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+
+    assert sorted(read) == sorted(f"t{n}" for n in range(5000))
+
+
 async def test_publisher_goes_on_after_a_broker_restart(server: RabbitMQ, breakable: Address) -> None:
     async with connect(breakable) as broker:
         await broker.declare(RUNGS)
@@ -122,7 +138,7 @@ async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_
         worker.wait()
     gate.touch()
 
-    await drain(rabbit_address)
+    await drain(rabbit_address, is_patient=True)
 
     rows = await results(rabbit_address)
     assert {row["task_id"] for row in rows} == {f"w{n}" for n in range(4)} | {f"t{n}" for n in range(200)}

@@ -75,7 +75,7 @@ def test_task_over_the_limit_is_named_and_those_before_it_are_published(
 async def test_result_over_the_limit_is_a_permanent_failure(breakable: Address, size: int) -> None:
     await publish(breakable, [task("long", "large", size=size), task("echo", "small")])
 
-    await drain(breakable)
+    await drain(breakable, is_patient=True)
 
     assert [row["task_id"] for row in await results(breakable)] == ["small"]
     found = (await failures(breakable))["large"]

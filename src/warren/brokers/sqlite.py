@@ -170,7 +170,11 @@ class SqliteBroker:
         try:
             if self._worker:
                 with self._transaction() as db:
-                    self._return(db, list(self._held), lost=0)
+                    # All that this worker owns: what a cancelled turn claimed was never told to anyone here.
+                    db.execute(
+                        "UPDATE tasks SET state = 0, owner = NULL WHERE state = 2 AND owner = ?",
+                        (self._worker,),
+                    )
                     db.execute("DELETE FROM workers WHERE id = ?", (self._worker,))
         finally:
             self._connection.close()
@@ -290,7 +294,7 @@ class SqliteBroker:
                 was_lost = self._renew(db, now)
                 self._bring_back_lost(db, now)
             self._settle(db, outcomes, now)
-            self._return(db, handed_back, lost=0)
+            self._return(db, handed_back)
             claimed = self._claim(db, room, now) if room else []
         return was_lost, claimed
 
@@ -312,23 +316,22 @@ class SqliteBroker:
         return was_lost
 
     def _bring_back_lost(self, db: sqlite3.Connection, now: float) -> None:
-        for (worker,) in db.execute("SELECT id FROM workers WHERE lease < ?", (now,)).fetchall():
-            tasks = db.execute("SELECT seq FROM tasks WHERE state = 2 AND owner = ?", (worker,)).fetchall()
-            self._return(db, [seq for (seq,) in tasks], lost=1, owner=worker)
-            db.execute("DELETE FROM workers WHERE id = ?", (worker,))
-        given_up = db.execute(
-            "SELECT seq, record, lost FROM tasks WHERE state = 0 AND lost > ?", (DELIVERY_LIMIT,)
+        returned = db.execute(
+            "UPDATE tasks SET state = 0, owner = NULL, lost = lost + 1"
+            " WHERE state = 2 AND owner NOT IN (SELECT id FROM workers WHERE lease >= ?)"
+            " RETURNING seq, record, lost",
+            (now,),
         ).fetchall()
-        for seq, record, lost in given_up:
-            failed = decode_record(record).add_lost(lost).fail("crashed")
-            self._move_to_failures(db, seq, encode(failed))
+        db.execute("DELETE FROM workers WHERE lease < ?", (now,))
+        for seq, record, lost in returned:
+            if lost > DELIVERY_LIMIT:
+                failed = decode_record(record).add_lost(lost).fail("crashed")
+                self._move_to_failures(db, seq, encode(failed))
 
-    def _return(
-        self, db: sqlite3.Connection, tags: list[int], *, lost: int, owner: int | None = None
-    ) -> None:
+    def _return(self, db: sqlite3.Connection, tags: list[int]) -> None:
         db.executemany(
-            "UPDATE tasks SET state = 0, owner = NULL, lost = lost + ? WHERE seq = ? AND owner = ?",
-            [(lost, tag, owner or self._worker) for tag in tags],
+            "UPDATE tasks SET state = 0, owner = NULL WHERE seq = ? AND owner = ?",
+            [(tag, self._worker) for tag in tags],
         )
 
     def _settle(self, db: sqlite3.Connection, outcomes: list[tuple[int, Outcome]], now: float) -> None:

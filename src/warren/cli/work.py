@@ -128,13 +128,13 @@ def work(
                         max_tasks=max_tasks,
                         max_memory=max_memory * _MEBIBYTE if max_memory else None,
                     )
+                    supervisors.append(supervisor)  # before it starts: it may be stopped meanwhile
                     hello = await supervisor.start()
                     if check:
                         await supervisor.close()
                         await open_broker.rungs([])  # raises what keeps this user from the queue
                         typer.echo(encode({"rungs": ladder(hello.policies)}))
                         return Exit.DRAINED
-                    supervisors.append(supervisor)
                     return await supervisor.run()
             except BrokerUnreachable as error:
                 # Not yet there, perhaps: workers may be started before their broker.

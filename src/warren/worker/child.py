@@ -57,13 +57,20 @@ def main() -> None:
     try:
         handlers = _handlers(settings)
     except UsageError as error:
-        control.sendall(encode(Hello(error=str(error))) + b"\n")
+        _tell(control, Hello(error=str(error)))
         return
     slots = settings.concurrency if any(h.is_async for h in handlers.values()) else settings.threads
     rules = {h.name: HandlerRules(h.policy.retries, h.policy.base, h.timeout) for h in handlers.values()}
-    control.sendall(encode(Hello(rules, slots)) + b"\n")
+    _tell(control, Hello(rules, slots))
     gc.freeze()  # what is imported stays shared between the children
     _Nursery(control, handlers, slots).run()
+
+
+def _tell(control: socket.socket, hello: Hello) -> None:
+    try:
+        control.sendall(encode(hello) + b"\n")
+    except OSError:
+        sys.exit(0)  # the supervisor is gone
 
 
 def _handlers(settings: ChildSettings) -> dict[str, Handler]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("warren.broker")
 
 RECONNECT_FOR: Final = 300.0
+READ_AGAIN_FOR: Final = 30.0
 _LONGEST_PAUSE: Final = 5.0
 _MAX_BODY: Final = 16 * 1024 * 1024
 _MAX_BODY_BEFORE_4: Final = 128 * 1024 * 1024
@@ -250,8 +251,21 @@ class RabbitBroker:
             yield task_id
 
     async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
-        async for rows in read_stream(await self._linked(), self._names.results, follow=follow):
-            yield rows
+        loop = asyncio.get_running_loop()
+        offset, give_up_at = 0, loop.time() + READ_AGAIN_FOR
+        while True:
+            try:
+                batches = read_stream(await self._linked(), self._names.results, offset, follow=follow)
+                async for after, rows in batches:
+                    yield rows
+                    offset, give_up_at = after, loop.time() + READ_AGAIN_FOR
+            except BrokerUnreachable:
+                # Streams need a moment longer than connections when a broker has been restarted.
+                if loop.time() > give_up_at:
+                    raise
+                await asyncio.sleep(_LONGEST_PAUSE / 10)
+            else:
+                return
 
     async def failures(self) -> AsyncIterator[FailedTask]:
         async with reading_failures(await self._linked(), self._names) as reader:

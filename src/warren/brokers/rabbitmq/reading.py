@@ -63,11 +63,13 @@ async def stream_end(link: Link, stream: str) -> int:
     return max(end, told)
 
 
-async def read_stream(link: Link, stream: str, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
-    """Every message of a stream, in batches; see `Broker.results`."""
+async def read_stream(
+    link: Link, stream: str, first: int, *, follow: bool
+) -> AsyncIterator[tuple[int, Sequence[bytes]]]:
+    """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`."""
     bell = Bell()
     rows: list[bytes] = []
-    tag = seen = 0
+    tag, seen = 0, first
     lost: BrokerError | None = None
 
     def on_message(_: object, method: Any, properties: Any, body: bytes) -> None:
@@ -89,17 +91,17 @@ async def read_stream(link: Link, stream: str, *, follow: bool) -> AsyncIterator
     end = await stream_end(link, stream)
     lane = await link.lane(on_close)
     await lane.call("basic_qos", prefetch_count=_PREFETCH)
-    await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "first"})
+    await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
     while rows or follow or seen < end or seen < (end := await stream_end(link, stream)):
         try:
             async with asyncio.timeout(_IDLE if follow else None):
                 await bell.wait_for(has_news)
         except TimeoutError:
-            yield []
+            yield seen, []
             continue
-        batch = rows.copy()
+        batch, after = rows.copy(), seen
         rows.clear()
-        yield batch
+        yield after, batch
         # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
         if lane.is_open:
             lane.channel.basic_ack(tag, multiple=True)
