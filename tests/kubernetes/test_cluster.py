@@ -108,7 +108,8 @@ async def test_apply_names_who_else_manages_a_field(kmock: RawHandler, cluster: 
 
     assert str(caught.value) == (
         'cannot apply Job render-workers: spec.parallelism is managed by "kubectl-edit": '
-        "leave that to them, or take it over with --force"
+        "change it the way it was made, or take it over with "
+        "`kubectl apply --server-side --force-conflicts --field-manager=warren`"
     )
 
 

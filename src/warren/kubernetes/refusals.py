@@ -50,7 +50,10 @@ def _why(code: int, status: Mapping[str, Any], server: str) -> str:
         case 404:
             return _missing(status.get("details") or {}) or message
         case 409 if owned := _conflicts(_causes(status)):
-            return f"{owned}: leave that to them, or take it over with --force"
+            return (
+                f"{owned}: change it the way it was made, or take it over with "
+                "`kubectl apply --server-side --force-conflicts --field-manager=warren`"
+            )
         case 409 if status.get("reason") == "AlreadyExists":
             return "it exists already"
         case 422:

@@ -73,7 +73,11 @@ async def _status(
         typer.echo(_json(status, crew))
         return 0
     typer.echo(table(Address(f"k8s:{namespace}", queue), status))
-    pods = crew_line(crew).removeprefix("pods ") if crew else "none: start workers with `warren k8s submit`"
+    pods = (
+        crew_line(crew).removeprefix("pods ").partition(" | ")[0]
+        if crew
+        else "none: start workers with `warren k8s submit`"
+    )
     typer.echo(f"{'pods':<11}{pods}")
     for obstacle in crew.obstacles if crew else ():
         say(f"{'stuck' if obstacle.fatal else 'note'}: {obstacle.text}")
