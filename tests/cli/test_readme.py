@@ -45,7 +45,7 @@ def test_failures_are_listed_shown_and_retried_as_it_says(place: Place) -> None:
         {"type": "measure", "data": {"file": "no"}},
     ]
     assert place.warren("run", "app.py", place.tasks(tasks)).returncode == 1
-    listed, shown, retried = (words for words in COMMANDS if words[0] == "failures")
+    listed, shown, retried, *_ = (words for words in COMMANDS if words[0] == "failures")
 
     groups = place.warren(*listed)
     assert {"1 timed-out TimedOut", "1 exhausted FileNotFoundError"} == {
