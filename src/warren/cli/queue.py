@@ -75,7 +75,7 @@ def read_users(directory: str) -> tuple[dict[str, tuple[str, str]], str]:
     hosts = {read(part, "vhost") for part in PARTS}
     if len(hosts) > 1:
         raise UsageError(
-            f"--users {directory}: the users are for different virtual hosts: {', '.join(hosts)}"
+            f"--users {directory}: the users are for different virtual hosts: {', '.join(sorted(hosts))}"
         )
     return {part: (read(part, "username"), read(part, "password")) for part in PARTS}, hosts.pop()
 
