@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from warren.brokers import Message, connect
+from warren.brokers.rabbitmq import RabbitBroker
 from warren.failures import read
 from warren.retries import RetryPolicy, ladder
 from warren.tasks import Failure, Task, encode
@@ -31,9 +32,11 @@ def task(type_: str, id_: str, priority: int = 5, **data: object) -> Message:
     return Message(encode(Task(id_, type_, data, priority)), id_, priority)
 
 
-async def publish(address: Address, messages: Sequence[Message]) -> None:
-    """Declare the queue and publish."""
+async def publish(address: Address, messages: Sequence[Message], *, will_be_killed: bool = False) -> None:
+    """Declare the queue and publish; a RabbitMQ that is not going to be killed needs no time to settle."""
     async with connect(address) as broker:
+        if isinstance(broker, RabbitBroker) and not will_be_killed:
+            broker.settling = 0
         await broker.declare(RUNGS)
         await broker.publish(messages)
         await broker.flush()

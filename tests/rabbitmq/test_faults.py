@@ -66,7 +66,7 @@ async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) 
 async def test_broker_killed_and_restarted_under_load_loses_nothing(
     server: RabbitMQ, breakable: Address
 ) -> None:
-    await publish(breakable, [task("echo", f"t{n}", number=n) for n in range(6000)])
+    await publish(breakable, [task("echo", f"t{n}", number=n) for n in range(6000)], will_be_killed=True)
     async with connect(breakable) as broker:
         supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
         await supervisor.start()
@@ -82,8 +82,21 @@ async def test_broker_killed_and_restarted_under_load_loses_nothing(
     assert await failures(breakable) == {}
 
 
+async def test_queue_outlives_a_broker_that_is_killed_once_it_is_declared() -> None:
+    # A node of its own, since it is the first stream of a node that is in danger.
+    with RabbitMQ() as fresh:
+        address = Address(fresh.url, "young", fresh.management_url)
+        async with connect(address) as broker:
+            await broker.declare(RUNGS)
+            await asyncio.to_thread(fresh.kill)
+            await asyncio.to_thread(fresh.start)
+        await publish(address, [task("echo", "t")])
+        await drain(address)
+        assert [row["task_id"] for row in await results(address)] == ["t"]
+
+
 async def test_reader_goes_on_after_a_broker_restart(server: RabbitMQ, breakable: Address) -> None:
-    await publish(breakable, [task("echo", f"t{n}") for n in range(5000)])
+    await publish(breakable, [task("echo", f"t{n}") for n in range(5000)], will_be_killed=True)
     await drain(breakable, processes=2)
     read: list[str] = []
     was_killed = False

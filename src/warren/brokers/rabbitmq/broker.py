@@ -61,6 +61,9 @@ class RabbitBroker:
 
     # Longer than twice the delay of a crashed delivery, which no count shows.
     drain_pause = 2 * topology.CRASH_DELAY[1] / 1000
+    # RabbitMQ answers a declaration half a second before it has written down where it keeps the queue; killed before, it
+    # forgets what was confirmed meanwhile (seen).
+    settling = 1.0
     # Quorum queues tell what is unacknowledged every five seconds.
     counts_late = 6.0
 
@@ -95,8 +98,13 @@ class RabbitBroker:
 
     async def declare(self, rungs: Sequence[int]) -> None:
         self._known_rungs = sorted({*self._known_rungs, *rungs})
-        async with _open(await self._linked()) as lane:
-            await topology.declare(lane, self._names, self._version, rungs)
+        link = await self._linked()
+        wanted = topology.queue_arguments(self._names, link.version, rungs)
+        is_new = any([await self._ready(queue) is None for queue in wanted])
+        async with _open(link) as lane:
+            await topology.declare(lane, self._names, link.version, rungs)
+        if is_new:
+            await asyncio.sleep(self.settling)
 
     async def rungs(self, wanted: Sequence[int]) -> list[int]:
         async with _open(await self._linked()) as lane:
@@ -117,7 +125,7 @@ class RabbitBroker:
                 dropped += (await lane.call("queue_purge", queue)).message_count
             # A stream cannot be purged.
             await lane.call("queue_delete", self._names.results)
-            await topology.declare(lane, self._names, self._version, [])
+            await topology.declare(lane, self._names, link.version, [])
         return dropped
 
     async def delete(self) -> None:
@@ -319,10 +327,6 @@ class RabbitBroker:
         return await inspect(await self._linked(), self._management, self._names, self._address.shown)
 
     # --- the connection
-
-    @property
-    def _version(self) -> tuple[int, ...]:
-        return self._link.version if self._link else ()
 
     async def _linked(self) -> Link:
         async with self._opening:
