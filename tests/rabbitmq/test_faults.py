@@ -13,6 +13,7 @@ import pika
 import pytest
 
 from tests.batch import APP, RUNGS, drain, failures, publish, results, task, until_written
+from tests.rabbitmq_server import RabbitMQ
 from warren.brokers import Message, connect
 from warren.brokers.names import Names
 from warren.brokers.rabbitmq.topology import queue_arguments
@@ -24,8 +25,6 @@ from warren.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.rabbitmq_server import RabbitMQ
 
 
 async def test_running_task_survives_a_cut_connection(rabbit_address: Address, tmp_path: Path) -> None:
