@@ -66,7 +66,7 @@ async def _rage(place: Place, server: RabbitMQ | None) -> None:
             server.kill()
             server.start()
         elif deed == "kill child":
-            _kill_a_child(workers[victim], chance)
+            await _kill_a_child(workers[victim], chance)
         else:
             how = signal.SIGKILL if deed == "kill worker" else signal.SIGTERM
             assert workers[victim].end(how) == (75 if how is signal.SIGTERM else -signal.SIGKILL)
@@ -88,19 +88,23 @@ async def _rage(place: Place, server: RabbitMQ | None) -> None:
 
 async def _worker(place: Place) -> Running:
     worker = place.begin("work", APP, "--processes", "2")
-
-    async def has_begun() -> bool:
-        return bool(children(worker.process.pid))
-
-    await eventually(has_begun)
+    await _has_children(worker)
     return worker
 
 
-def _kill_a_child(worker: Running, chance: random.Random) -> None:
+async def _has_children(worker: Running) -> None:
+    async def are_there() -> bool:
+        return bool(children(worker.process.pid))
+
+    await eventually(are_there)
+
+
+async def _kill_a_child(worker: Running, chance: random.Random) -> None:
     """Kill the process that imported the app, or one of those that it forked."""
+    await _has_children(worker)  # the last ones may have been killed just now
     victims = children(worker.process.pid)
     victims += [child for nursery in victims for child in children(nursery)]
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, IndexError):  # it may have ended by itself in this moment
         os.kill(chance.choice(victims), signal.SIGKILL)
 
 
