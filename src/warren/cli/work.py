@@ -138,9 +138,10 @@ def work(
                         return Exit.DRAINED
                     return await supervisor.run()
             except BrokerUnreachable as error:
-                # Not yet there, perhaps: workers may be started before their broker.
-                if supervisors or time.monotonic() > give_up_at:
+                # Not yet there, perhaps, or not again: workers may be started before their broker.
+                if time.monotonic() > give_up_at:
                     raise
+                supervisors.clear()
                 say(f"warren: {error}; trying again")
                 await asyncio.sleep(1)
         return stopped[0]
