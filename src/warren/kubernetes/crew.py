@@ -115,13 +115,7 @@ async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
             f"{parallelism} workers are out of range: use 1 to {MAX_PARALLELISM}, or `warren k8s cancel`"
         )
     job = await _working(cluster, queue)
-    # All three at once: slots and workers must stay equal, and no more slots may fail than there are.
-    size = {
-        "parallelism": parallelism,
-        "completions": parallelism,
-        "maxFailedIndexes": max_failed(parallelism),
-    }
-    await cluster.patch("Job", job["metadata"]["name"], {"spec": size})
+    await cluster.patch("Job", job["metadata"]["name"], {"spec": _size(parallelism)})
     return str(job["metadata"]["name"])
 
 
@@ -172,14 +166,19 @@ async def until_gone(cluster: Cluster, job: str) -> None:
         await asyncio.sleep(1)
 
 
+def _size(parallelism: int) -> dict[str, int]:
+    """All three at once: slots and workers must stay equal, and no more slots may fail than there are."""
+    return {
+        "parallelism": parallelism,
+        "completions": parallelism,
+        "maxFailedIndexes": max_failed(parallelism),
+    }
+
+
 def _successor(last: dict[str, Any], name: str, parallelism: int | None) -> dict[str, Any]:
     spec = {key: value for key, value in last["spec"].items() if key not in ("selector", "suspend")}
     if parallelism:
-        spec |= {
-            "parallelism": parallelism,
-            "completions": parallelism,
-            "maxFailedIndexes": max_failed(parallelism),
-        }
+        spec |= _size(parallelism)
     template = spec["template"]
     spec["template"] = {**template, "metadata": _own(template["metadata"])}
     return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from warren.errors import ClusterError, ClusterUnreachable, ObjectMissing, UsageError
 from warren.kubernetes.kubeconfig import EXTRA_MISSING
+from warren.kubernetes.problems import is_ready
 from warren.kubernetes.refusals import refusal
 
 if TYPE_CHECKING:
@@ -138,9 +139,7 @@ class Forward:
     async def _ready_pod(self) -> str:
         pods = await self._cluster.list("Pod", self._labels)
         for pod in pods:
-            conditions = pod.get("status", {}).get("conditions") or []
-            is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-            if is_ready and not pod["metadata"].get("deletionTimestamp"):
+            if is_ready(pod) and not pod["metadata"].get("deletionTimestamp"):
                 return str(pod["metadata"]["name"])
         labels = ",".join(f"{key}={value}" for key, value in self._labels.items())
         raise ObjectMissing(

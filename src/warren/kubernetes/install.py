@@ -19,7 +19,7 @@ from warren.errors import (
 from warren.kubernetes.access import access_secrets, new_passwords
 from warren.kubernetes.manifests import render
 from warren.kubernetes.names import BROKER, PART_OF, QUEUE_ANNOTATION, selector
-from warren.kubernetes.problems import pod_obstacles
+from warren.kubernetes.problems import is_ready, pod_obstacles
 from warren.kubernetes.reach import login, reached, read_secret
 from warren.kubernetes.setup import administrator
 from warren.retries import RetryPolicy, ladder
@@ -169,7 +169,7 @@ async def _broker_ready(cluster: Cluster, plan: Plan, on_progress: Callable[[str
     labels = {"app.kubernetes.io/name": BROKER} if plan.rabbitmq == "operator" else selector(BROKER, "broker")
     while True:
         pods = await cluster.list("Pod", labels)
-        ready = sum(_is_ready(pod) for pod in pods)
+        ready = sum(is_ready(pod) for pod in pods)
         if ready >= wanted:
             return
         obstacles = [obstacle for pod in pods for obstacle in await _obstacles(cluster, pod)]
@@ -194,11 +194,6 @@ async def _silent(cluster: Cluster, plan: Plan) -> str:
     if told:
         return str(told[-1].get("message", "")).strip()
     return f"{kind} {BROKER} has had {PATIENCE:.0f} s; see `kubectl describe pod` and its log"
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or []
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _is_passing(error: Exception) -> bool:

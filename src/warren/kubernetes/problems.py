@@ -126,6 +126,11 @@ def pod_obstacles(pod: Object, events: Iterable[Object] = ()) -> list[Obstacle]:
     return [msgspec.structs.replace(each, pods=(pod["metadata"]["name"],)) for each in found]
 
 
+def is_ready(pod: Object) -> bool:
+    """Whether a pod takes connections."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in _conditions(pod))
+
+
 def pods_summary(pods: Iterable[Object], wanted: int) -> PodCounts:
     """Count pods by what they are doing."""
     counts = dict.fromkeys(PodCounts.__struct_fields__[1:], 0)

@@ -12,6 +12,7 @@ from warren.cli.options import QueueOption
 from warren.cli.printing import EXIT_FAILED, Progress, finish, say, status_line
 from warren.cli.status import members, table
 from warren.kubernetes.crew import Crew
+from warren.monitor import Status
 from warren.settings import DEFAULT_QUEUE, Address
 from warren.tasks import encode
 
@@ -41,7 +42,7 @@ async def _status(
     from warren.kubernetes.cluster import Cluster
     from warren.kubernetes.reach import queue_of
     from warren.kubernetes.submit import watch as until_done
-    from warren.monitor import Monitor, Status
+    from warren.monitor import Monitor
 
     seen: list[Status] = []
 
@@ -73,11 +74,7 @@ async def _status(
         typer.echo(_json(status, crew))
         return 0
     typer.echo(table(Address(f"k8s:{namespace}", queue), status))
-    pods = (
-        crew_line(crew).removeprefix("pods ").partition(" | ")[0]
-        if crew
-        else "none: start workers with `warren k8s submit`"
-    )
+    pods = _pods(crew) if crew else "none: start workers with `warren k8s submit`"
     typer.echo(f"{'pods':<11}{pods}")
     for obstacle in crew.obstacles if crew else ():
         say(f"{'stuck' if obstacle.fatal else 'note'}: {obstacle.text}")
@@ -86,6 +83,11 @@ async def _status(
 
 def crew_line(crew: Crew) -> str:
     """The workers in one line, with what is most in their way."""
+    obstacle = f" | {crew.obstacles[0].text}" if crew.obstacles else ""
+    return f"pods {_pods(crew)}{obstacle}"
+
+
+def _pods(crew: Crew) -> str:
     pods = crew.pods
     counts = {
         "running": pods.running,
@@ -97,12 +99,8 @@ def crew_line(crew: Crew) -> str:
     }
     text = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none yet"
     state = "" if crew.state == "running" else f", {crew.state}"
-    obstacle = f" | {crew.obstacles[0].text}" if crew.obstacles else ""
-    return f"pods {text} of {pods.wanted}{state}{obstacle}"
+    return f"{text} of {pods.wanted}{state}"
 
 
-def _json(status: object, crew: Crew | None) -> str:
-    from warren.monitor import Status
-
-    assert isinstance(status, Status)  # noqa: S101 - for the type checker
+def _json(status: Status, crew: Crew | None) -> str:
     return encode({**members(status), "crew": crew}).decode()
