@@ -98,6 +98,7 @@ class Supervisor:
         self._rungs: list[int] = []
         self._policies: dict[str, RetryPolicy] = {}
         self._is_paused = False
+        self._has_stopped = False
         self._submitting: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
@@ -246,7 +247,9 @@ class Supervisor:
 
     async def _wind_down(self) -> None:
         await self._broker.pause()
-        self._is_paused = True
+        self._has_stopped = (
+            True  # not before: what is handed back to a queue that we consume from comes again at once
+        )
         self._hand_back_waiting()
         end = time.monotonic() + self._grace
         if self._pool.held:
@@ -269,6 +272,8 @@ class Supervisor:
         self._hand_back_waiting()
         self._suspects.extend(first)
         if first and not self._pool.held:
+            # What it may take down with the worker must be out of our hands for certain.
+            await self._broker.flush()
             self._alone = first[0]
             self._pool.submit(self._suspects, most=1)
 
@@ -291,7 +296,7 @@ class Supervisor:
             known = ", ".join(sorted(self._pool.hello.handlers))
             self._reject(delivery, "unknown-type", f"no handler for type {task.type!r}; this app has {known}")
             return
-        if self._stop.is_set():
+        if self._has_stopped:
             self._broker.hand_back([delivery])
             return
         if delivery.lost and self._adopt(delivery):
@@ -395,7 +400,7 @@ class Supervisor:
                 self._suspects.appendleft(run)
             else:
                 self._backlog.appendleft(run)
-        if self._stop.is_set():
+        if self._has_stopped:
             self._hand_back_waiting()
         self._submit()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -23,6 +24,7 @@ from warren.brokers.rabbitmq.topology import (
     counts_returns,
     delay_key,
 )
+from warren.errors import BrokerError
 from warren.tasks import decode_record
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from warren.brokers.names import Names
     from warren.brokers.protocol import Listener, Outcome
     from warren.brokers.rabbitmq.link import Lane
-    from warren.errors import BrokerError, MessageTooLarge
+    from warren.errors import MessageTooLarge
 
 _log = logging.getLogger("warren.worker")
 
@@ -65,19 +67,21 @@ class Consuming:
         self._names = names
         self._listener = listener
         self._arguments = consumer_arguments(version)
-        self._way_back = shortest if counts_returns(version) else None
+        self._is_return_counted = counts_returns(version)
+        self._way_back = shortest if self._is_return_counted else None
         self._on_cancelled = on_cancelled
         self._give_up = give_up
         self._lane: Lane | None = None
         self._outbox: Outbox | None = None
         self._prefetch = 0
-        self._tag: str | None = None
+        self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
         self._held: dict[int, Delivery] = {}
         self._order: deque[int] = deque()
         self._settling: dict[int, Outcome] = {}
         self._confirmed: list[int] = []
         self._recent: deque[_Identity] = deque(maxlen=_REMEMBERED)
         self._known: dict[_Identity, Outcome | None] = {}
+        self._is_certain = True  # that the queue has all that was acknowledged and handed back
         self._bell = Bell()
 
     async def attach(self, lane: Lane) -> None:
@@ -101,7 +105,7 @@ class Consuming:
         self._order.clear()
         self._settling.clear()
         self._confirmed.clear()
-        self._tag = None
+        self._consumers.clear()
         self._listener.on_lost()
         self._bell.ring()
 
@@ -119,19 +123,17 @@ class Consuming:
 
     async def consume(self, prefetch: int) -> None:
         """Receive tasks with this prefetch."""
-        former, self._tag = self._tag, None
+        former = self._consumers.copy()
         self._prefetch = prefetch
         if self._lane:
             await self._begin()
-            if former:
-                await self._lane.call("basic_cancel", former)
+            await self._end(self._lane, former)
 
     async def pause(self) -> None:
         """Receive nothing more."""
-        tag, self._tag = self._tag, None
         self._prefetch = 0
-        if self._lane and tag:
-            await self._lane.call("basic_cancel", tag)
+        if self._lane:
+            await self._end(self._lane, self._consumers.copy())
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish, wait for the confirm, acknowledge."""
@@ -152,11 +154,16 @@ class Consuming:
                 self.settle(delivery, Delayed(self._way_back, record))
             elif self._lane and self._held.get(delivery.tag) is delivery:
                 del self._held[delivery.tag]
+                self._is_certain = False
                 self._lane.channel.basic_nack(delivery.tag, requeue=True)
 
     async def flush(self) -> None:
-        """Wait until every outcome is confirmed and acknowledged."""
+        """Wait until every outcome is confirmed and acknowledged, and the queue knows it; nothing may be consumed."""
         await self._bell.wait_for(lambda: not self._settling and not self._confirmed)
+        lane, is_certain = self._lane, self._is_certain
+        self._is_certain = True
+        if lane and not is_certain and not self._is_return_counted:
+            await self._make_certain(lane)
 
     @property
     def unsettled(self) -> int:
@@ -168,10 +175,39 @@ class Consuming:
         if lane is None:
             return
         await lane.call("basic_qos", prefetch_count=self._prefetch)
-        answer = await lane.call(
-            "basic_consume", self._names.queue, self._on_message, arguments=self._arguments
+        await self._add_consumer(lane, self._on_message)
+
+    async def _add_consumer(self, lane: Lane, on_message: Callable[..., None]) -> None:
+        tag = uuid4().hex
+        self._consumers.append(
+            tag
+        )  # known beforehand: whoever waits for the answer may be cancelled meanwhile
+        await lane.call(
+            "basic_consume", self._names.queue, on_message, consumer_tag=tag, arguments=self._arguments
         )
-        self._tag = answer.consumer_tag
+
+    async def _end(self, lane: Lane, consumers: Sequence[str]) -> None:
+        for tag in consumers:
+            await lane.call("basic_cancel", tag)
+            if tag in self._consumers:
+                self._consumers.remove(tag)
+
+    async def _make_certain(self, lane: Lane) -> None:
+        """Wait until the queue has seen all that was acknowledged and handed back.
+
+        RabbitMQ's channel keeps back what it has for a quorum queue while 32 commands are under way (SOFT_LIMIT in
+        its rabbit_fifo_client.erl). A channel that ends with some kept back loses them, and their tasks count as lost
+        with their worker. To begin and end a consumer is two commands that are waited for: the first comes back when
+        there is room for what was kept back, the second one when that is done.
+        """
+
+        def return_at_once(_: object, method: Any, *__: object) -> None:
+            lane.channel.basic_nack(method.delivery_tag, requeue=True)
+
+        with suppress(BrokerError):  # then the channel is gone, and what it had
+            await lane.call("basic_qos", prefetch_count=1)
+            await self._add_consumer(lane, return_at_once)
+            await self._end(lane, self._consumers.copy())
 
     def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
         headers = properties.headers or {}
@@ -241,6 +277,7 @@ class Consuming:
         lane = self._lane
         if lane is None:
             return
+        self._is_certain = False
         up_to = 0
         while self._order and self._order[0] not in self._held:
             tag = self._order.popleft()
