@@ -99,6 +99,7 @@ class Supervisor:
         self._policies: dict[str, RetryPolicy] = {}
         self._is_paused = False
         self._has_stopped = False
+        self._has_seen_loss = False  # after which a task may have two rows, and their number proves nothing
         self._submitting: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
@@ -195,7 +196,7 @@ class Supervisor:
         while self._looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
             await self._stay_idle(self._broker.drain_pause if self._looks else 0)
             is_empty = not self.expects_more and self._is_idle and await self._broker.drained()
-            if is_empty and self._is_complete():
+            if is_empty and self._is_complete() and not self._has_seen_loss:
                 return
             self._looks = self._looks + 1 if is_empty and self._is_idle else 0
             if not is_empty:
@@ -302,6 +303,7 @@ class Supervisor:
         if delivery.lost and self._adopt(delivery):
             return
         record = decode_record(delivery.record) if delivery.record else Record()
+        self._has_seen_loss = self._has_seen_loss or delivery.lost > 0
         lost = delivery.lost and delivery.lost - self._excused.get(_identity(delivery), 0)
         if lost > 0:
             record = record.add_lost(lost)
@@ -320,6 +322,7 @@ class Supervisor:
     def on_lost(self) -> None:
         """The connection is gone: forget what did not start, keep what runs for when it comes back."""
         self._looks = 0
+        self._has_seen_loss = True
         self._excused = {
             _identity(run.delivery): run.delivery.lost + 1 for run in (*self._backlog, *self._suspects)
         }
