@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 DEEP = b'{"type": "t", "id": "i", "data": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}"
 LONG_TYPE = b'{"type": "' + b"t" * 100_000 + b'", "id": "i", "priority": 1}'
-DEEP_TYPE = b'{"type": ' + b"[" * 900 + b"]" * 900 + b"}"
 UNKNOWN_MEMBER = b'{"type": "t", "' + b"x" * 100_000 + b'": 1}'
 OVER_NINE = b'{"type": "t", "priority": 1' + b"0" * 4000 + b"}"
 CONTROLS = b'{"type": "t", "\\u001b[2J": 1, "priority": "\\n"}'
@@ -98,7 +97,7 @@ def test_priority_of_a_script_too_long_to_be_written_is_refused() -> None:
 
 @given(bodies, texts)
 @example(DEEP, "m")
-@example(DEEP_TYPE, "m")
+@example(b'{"type": ["t"]}', "m")
 def test_failure_of_any_body_can_be_shown_and_patched(body: bytes, message_id: str) -> None:
     _check_failure(body, message_id)
 
@@ -138,7 +137,8 @@ def _check_line(line: bytes, task_id: str, task_type: str) -> None:
 
 def _check_failure(body: bytes, message_id: str) -> None:
     found = failure(body, message_id, Record())
-    assert isinstance(found.type, str)
+    own = found.task.get("type") if isinstance(found.task, dict) else None
+    assert found.type == (own if isinstance(own, str) else "")
     if not any("\ud800" <= character <= "\udfff" for character in message_id):
         assert json.loads(encode(found))["type"] == found.type
     try:
