@@ -93,7 +93,7 @@ async def test_delay_that_is_none_leaves_the_retry_to_the_policy(
 
 async def test_message_of_any_length_is_kept_short(sqlite_address: Address) -> None:
     wrong: dict[str, Any] = {"x\n" * 100_000: 1}
-    await publish(sqlite_address, [task("echo", "member", **wrong), task("t" * 255, "type")])
+    await publish(sqlite_address, [task("echo", "member", **wrong), task("\x01" * 255, "type")])
 
     await drain(sqlite_address, settings=ChildSettings(APP))
 
