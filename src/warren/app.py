@@ -15,7 +15,7 @@ import msgspec
 
 from warren.errors import AppError, InvalidTask, UsageError
 from warren.retries import RetryPolicy
-from warren.tasks import MAX_NAME_BYTES, Task
+from warren.tasks import MAX_NAME_BYTES, NOT_JSON, Task, told
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -158,8 +158,8 @@ class Handler:
             if self._task_parameter:
                 members = msgspec.json.decode(data, type=dict[str, Any])
                 bound[self._task_parameter] = Task(task_id, task_type, members, priority)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidTask(f"data does not fit handler {self.name!r}: {error}") from error
+        except NOT_JSON as error:
+            raise InvalidTask(f"data does not fit handler {self.name!r}: {told(error)}") from error
         return bound
 
 

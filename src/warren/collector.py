@@ -12,7 +12,7 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -21,7 +21,7 @@ from warren.ending import Ending
 from warren.errors import AccessRefused, UsageError
 from warren.ids import IdSet
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warren.tasks import failure
+from warren.tasks import NOT_JSON, failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -49,10 +49,11 @@ class _Row(msgspec.Struct):
     """What must be known of a row; the rest is passed on as it came."""
 
     task_id: str
-    attempts: int = 1
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 1
 
 
 _rows = msgspec.json.Decoder(_Row)
+_anything = msgspec.json.Decoder()
 
 
 class Tally(msgspec.Struct):
@@ -112,17 +113,23 @@ async def distinct(
         for row in batch:
             try:
                 known = _rows.decode(row)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+                _anything.decode(row)  # what is not looked into above may be no JSON, too
+            except NOT_JSON:
                 tally.strange += 1
                 continue
             if seen.add(known.task_id):
-                fresh.append(row)
+                fresh.append(_in_one_line(row))
                 tally.retries += known.attempts - 1
             else:
                 tally.duplicates += 1
         tally.completed += len(fresh)
         if fresh or follow:
             yield fresh
+
+
+def _in_one_line(row: bytes) -> bytes:
+    """The row without line breaks between its members, which would make several lines of it."""
+    return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
 
 
 async def collect(broker: Broker, target: Target, *, follow: bool = False, total: int | None = None) -> Tally:
@@ -338,8 +345,9 @@ def _cell(value: Any) -> str:
 
 def _csv_line(cells: Sequence[str]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode()
+    # It quotes what ends a line of its own; readers take a lone carriage return for such an end, too.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
 def _umask() -> int:

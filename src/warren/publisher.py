@@ -12,7 +12,7 @@ from warren.errors import AccessRefused
 from warren.feed import Feed, chunks
 from warren.retries import RetryPolicy, ladder
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warren.tasks import Task, check, encode
+from warren.tasks import Task, encode_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence
@@ -144,7 +144,7 @@ async def publish_all(
         async for chunk in chunks(tasks):
             messages: list[Message] = []
             try:  # what comes before an invalid task is in the list already when that raises
-                messages.extend(Message(encode(check(task)), task.id, task.priority) for task in chunk)
+                messages.extend(Message(encode_task(task), task.id, task.priority) for task in chunk)
             finally:
                 await broker.publish(messages)
                 count += len(messages)

@@ -17,6 +17,7 @@ AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
 _CLUSTER: Final = "k8s:"
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_MANAGEMENT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-?A-~]*)?")
 _OWN_OBJECTS = re.compile(r".*\.(results|failed|outcomes|delay\.\d+)")
 
 
@@ -51,10 +52,18 @@ class Address(msgspec.Struct, frozen=True):
                 f"queue name {self.queue!r} is taken by the broker's own objects: names must not begin with 'amq.' "
                 "nor end with '.results', '.failed', '.outcomes' or '.delay.NUMBER'"
             )
-        if self.broker.startswith("file:"):
+        if self.broker.startswith("file:") and "\0" not in self.broker:
             msgspec.structs.force_setattr(self, "broker", _read(self.broker.removeprefix("file:")))
+        if "\0" in self.broker:
+            raise UsageError("the broker's address has a NUL character in it; leave it out")
         if not self.is_embedded and self.place is None:
             _check_url(self.broker)
+        if self.management and not _MANAGEMENT.fullmatch(self.management):
+            # Not repeated here: it may hold a password.
+            raise UsageError(
+                "the management address is none: use http://HOST:PORT or https://HOST:PORT, without user and password, "
+                "for which the broker's own are used"
+            )
 
     @property
     def is_embedded(self) -> bool:
@@ -130,19 +139,26 @@ class Address(msgspec.Struct, frozen=True):
 def _read(path: str) -> str:
     try:
         return Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"the broker's address cannot be read from {path}: {reason}") from error
 
 
 def _check_url(broker: str) -> None:
     way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., k8s:NAMESPACE, sqlite:PATH, file:PATH or 'embedded'"
-    # The address may hold a password, so the sentence must not repeat it.
+    # The address may hold a password, so the sentence must not repeat it, and neither what Python says of it.
     try:
         url = urlsplit(broker)
         port_is_right = url.port is None or url.port > 0
-    except ValueError as error:
-        raise UsageError(f"the broker's address cannot be read ({error}); {way_out}") from error
+        # An '@' after the host: that was no host, but the beginning of a password with one of '/?#' in it.
+        is_whole = broker.isprintable() and "@" not in f"{url.path}{url.query}{url.fragment}"
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise UsageError(
+            f"the broker's address cannot be read: {way_out}, "
+            "with %XX for each of '/', '?', '#', '[', ']', '@', ':' and '%' in the user and the password"
+        )
     if url.scheme not in ("amqp", "amqps"):
         raise UsageError(f"the broker's address has the scheme {url.scheme!r}; {way_out}")
     if not url.hostname or not port_is_right:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 STDIN: Final = "-"
+# A quote that is never closed takes the rest of the file for one field; RabbitMQ takes no larger task anyway.
+_MAX_FIELD: Final = 16 * 1024 * 1024
 
 
 class Line(NamedTuple):
@@ -51,7 +54,7 @@ def read(
     stem = "stdin" if path == STDIN else Path(path).stem
     seen = IdSet()
     with _opened(path) as file:
-        for number, parse in _csv(file, task_type, stem) if is_csv else _jsonl(file, task_type, stem):
+        for number, parse in _csv(file, task_type, stem, path) if is_csv else _jsonl(file, task_type, stem):
             if number < start_line:
                 continue
             try:
@@ -84,46 +87,63 @@ def _jsonl(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Calla
             )
 
 
-def _csv(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Callable[[], Task]]]:
+def _csv(file: TextIO, task_type: str, stem: str, path: str) -> Iterator[tuple[int, Callable[[], Task]]]:
+    csv.field_size_limit(_MAX_FIELD)
     rows = csv.reader(file, strict=True)
     try:
         columns = next(rows, [])
-        if len(set(columns)) != len(columns) or not all(columns):
-            raise UsageError(f"{stem}.csv: every column needs a name of its own in the first line")
-        for row in rows:
-            number = rows.line_num
-            if row:
-                yield (
-                    number,
-                    lambda row=row, number=number: _csv_task(  # type: ignore[misc]
-                        columns, row, task_type, f"{stem}-{number}"
-                    ),
-                )
     except csv.Error as error:
-        raise InvalidTask(f"{stem}.csv, line {rows.line_num}: this is no CSV ({error})") from error
+        raise UsageError(f"{path}, line {rows.line_num}: this is no CSV ({error})") from error
+    if len(set(columns)) != len(columns) or not all(columns):
+        raise UsageError(f"{path}, line 1: every column needs a name of its own")
+    if not _is_text(columns):
+        raise UsageError(f"{path}, line 1: this is no UTF-8")
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            yield rows.line_num, partial(_no_csv, error)
+            continue
+        if row is None:
+            return
+        if row:
+            number = rows.line_num
+            yield number, partial(_csv_task, columns, row, task_type, f"{stem}-{number}")
+
+
+def _no_csv(error: csv.Error) -> Task:
+    raise InvalidTask(f"this is no CSV ({error})") from error
 
 
 def _csv_task(columns: list[str], row: list[str], task_type: str, task_id: str) -> Task:
     if len(row) != len(columns):
         raise InvalidTask(f"{len(row)} values for {len(columns)} columns")
-    if any("\udc80" <= character <= "\udcff" for value in row for character in value):
+    if not _is_text(row):
         raise InvalidTask("this is no UTF-8")
     return check(Task(task_id, task_type, dict(zip(columns, row, strict=True)), DEFAULT_PRIORITY))
+
+
+def _is_text(values: list[str]) -> bool:
+    """Whether all of their bytes were UTF-8."""
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager
 def _opened(path: str) -> Iterator[TextIO]:
     # Bytes that are no UTF-8 are kept, so that their own line is to blame and not the whole file.
     if path == STDIN:
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")  # type: ignore[union-attr]
         yield sys.stdin
         return
     is_csv = path.lower().endswith(".csv")
     try:
-        file = Path(path).open(  # noqa: SIM115 - closed below
+        with Path(path).open(
             encoding="utf-8-sig", errors="surrogateescape", newline="" if is_csv else None
-        )
+        ) as file:
+            yield file
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    with file:
-        yield file

@@ -21,6 +21,15 @@ KEPT_ATTEMPTS: Final = 10
 _WORKER_LOST: Final = "WorkerLost"
 MAX_TRACEBACK: Final = 4096
 MAX_MESSAGE: Final = 1024
+# A record travels in a header, and AMQP wants all headers of a message in one frame of 131,072 bytes.
+_MAX_RECORD: Final = 120_000
+_MAX_TOLD: Final = 512
+# What reading JSON from outside may raise: deep nesting ends in the last of them.
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+# Whatever a header says, it cannot be so many, nor so late that no calendar has it.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+_Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
 
 Reason = Literal["permanent", "exhausted", "timed-out", "crashed", "invalid", "unknown-type"]
 
@@ -54,11 +63,11 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
         traceback: The last 4 KiB of it.
     """
 
-    number: int
+    number: _Count
     error: str
     message: str = ""
     worker: str = ""
-    started_at: float | None = None
+    started_at: _Time | None = None
     duration: float | None = None
     traceback: str = ""
 
@@ -74,11 +83,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         failed_at: When it did, in seconds since the epoch.
     """
 
-    attempts: int = 0
-    lost: int = 0
+    attempts: _Count = 0
+    lost: _Count = 0
     history: tuple[Attempt, ...] = ()
     reason: Reason | None = None
-    failed_at: float | None = None
+    failed_at: _Time | None = None
 
     def add(self, attempt: Attempt) -> Record:
         """The record with one more failed attempt."""
@@ -176,13 +185,32 @@ class Envelope(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
-_tasks = msgspec.json.Decoder(dict[str, Any])
+_anything = msgspec.json.Decoder()
 _BEGIN_OBJECT = ord("{")
 
 
 def encode(value: Any) -> bytes:
     """Any of these records, or plain data, as one line of JSON."""
     return _encoder.encode(value)
+
+
+def encode_task(task: Task) -> bytes:
+    """A task as the body of a message.
+
+    Raises:
+        InvalidTask: It is not fit to be published; the text says which member is wrong.
+    """
+    try:
+        return encode(check(task))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidTask(f"this cannot be written as JSON: {told(error)}") from error
+
+
+def encode_record(record: Record) -> bytes:
+    """A record as it travels: without its oldest attempts where all of them are too many for a header."""
+    while len(header := encode(record)) > _MAX_RECORD and record.history:
+        record = msgspec.structs.replace(record, history=record.history[1:])
+    return header
 
 
 def check(task: Task) -> Task:
@@ -196,9 +224,9 @@ def check(task: Task) -> Task:
     if not isinstance(task.data, dict):
         raise InvalidTask(f'"data" must be an object, not {_json_kind(task.data)}')
     if not isinstance(task.priority, int) or isinstance(task.priority, bool):
-        raise InvalidTask(f'"priority" must be a whole number from 0 to 9, not {task.priority!r}')
+        raise InvalidTask(f'"priority" must be a whole number from 0 to 9, not {_json_kind(task.priority)}')
     if not 0 <= task.priority <= HIGHEST_PRIORITY:
-        raise InvalidTask(f'"priority" must be from 0 to 9, not {task.priority}')
+        raise InvalidTask(f'"priority" must be from 0 to 9, not {told(task.priority)}')
     return task
 
 
@@ -214,13 +242,13 @@ def decode_task(line: bytes | str, *, default_id: str = "", default_type: str = 
         InvalidTask: The line is no JSON, no object, or a member is wrong.
     """
     try:
-        members = _tasks.decode(line)
-    except msgspec.ValidationError as error:
-        raise InvalidTask("a task must be a JSON object") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        members = _anything.decode(line)
+    except NOT_JSON as error:
         raise InvalidTask(f"this is no JSON ({error})") from error
+    if not isinstance(members, dict):
+        raise InvalidTask("a task must be a JSON object")
     if unknown := members.keys() - {"id", "type", "data", "priority"}:
-        names = ", ".join(sorted(repr(name) for name in unknown))
+        names = told(", ".join(sorted(repr(name) for name in unknown)))
         raise InvalidTask(f"unknown member {names}; arguments of the handler belong into 'data'")
     task_type = members.get("type", default_type)
     if not task_type and "type" not in members:
@@ -245,8 +273,10 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
     """
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise InvalidTask(str(error)) from error
+    if len(envelope.type) > MAX_NAME_BYTES // 4:
+        _check_name("type", envelope.type)
     if envelope.id and envelope.priority is not None and len(envelope.id) < MAX_NAME_BYTES // 4:
         task = envelope
     else:
@@ -255,7 +285,7 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
         elif priority is None:
             priority = DEFAULT_PRIORITY
         task = msgspec.structs.replace(
-            envelope, id=envelope.id or message_id, priority=min(priority, HIGHEST_PRIORITY)
+            envelope, id=envelope.id or message_id, priority=min(max(priority, 0), HIGHEST_PRIORITY)
         )
         _check_name("id", task.id)
     if not task.type:
@@ -270,9 +300,12 @@ def decode_record(header: bytes | str | None) -> Record:
     if not header:
         return Record()
     try:
-        return _records.decode(header)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        record = _records.decode(header)
+    except NOT_JSON:
         return Record()
+    if record.lost > record.attempts:
+        return Record()
+    return msgspec.structs.replace(record, history=record.history[-KEPT_ATTEMPTS:])
 
 
 def failure(body: bytes, message_id: str, record: Record) -> Failure:
@@ -282,7 +315,7 @@ def failure(body: bytes, message_id: str, record: Record) -> Failure:
     last = record.history[-1] if record.history else Attempt(0, "")
     return Failure(
         task_id=_own_id(members) or message_id,
-        type=str(members.get("type", "")),
+        type=_own_type(members),
         reason=record.reason or "permanent",
         error=last.error,
         message=last.message,
@@ -302,6 +335,16 @@ def _own_id(members: dict[str, Any]) -> str:
     return str(members["id"])
 
 
+def _own_type(members: dict[str, Any]) -> str:
+    found = members.get("type")
+    return found if isinstance(found, str) else ""
+
+
+def told(words: object) -> str:
+    """What others say, fit for one of our sentences: one line of bounded length."""
+    return cut(" ".join(str(words)[:_MAX_TOLD].split()), _MAX_TOLD)
+
+
 def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     """Text fit for a message header: of bounded size, and without control characters.
 
@@ -319,7 +362,7 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
 def _readable(body: bytes) -> tuple[Any, str | None]:
     try:
         return msgspec.json.decode(body), None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None, base64.b64encode(body).decode()
 
 

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from warren.brokers.protocol import (
@@ -28,7 +29,7 @@ from warren.brokers.protocol import (
     Verdict,
 )
 from warren.errors import BrokerError, QueueMissing
-from warren.tasks import decode_record, encode
+from warren.tasks import decode_record, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -60,6 +61,9 @@ CREATE TABLE IF NOT EXISTS rungs (length INTEGER PRIMARY KEY);
 PRAGMA application_id = {_APPLICATION_ID};
 COMMIT;
 """
+# Another program may have written what it likes into a column, and SQLite lets it.
+_MESSAGE: Final = "seq, CAST(body AS BLOB), CAST(id AS TEXT), CAST(priority AS INTEGER), CAST(record AS BLOB)"
+_LOST: Final = f"min(max(CAST(lost AS INTEGER), 0), {DELIVERY_LIMIT + 1})"
 _INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)"
 
 
@@ -136,6 +140,7 @@ class SqliteBroker:
             return
         # FULL: a confirmed task survives a power cut, too, not only the end of this process.
         db.execute("PRAGMA synchronous = FULL")
+        db.text_factory = partial(str, encoding="utf-8", errors="replace")
 
     def _create(self, rungs: Sequence[int]) -> None:
         self._address.path.parent.mkdir(parents=True, exist_ok=True)
@@ -317,16 +322,16 @@ class SqliteBroker:
 
     def _bring_back_lost(self, db: sqlite3.Connection, now: float) -> None:
         returned = db.execute(
-            "UPDATE tasks SET state = 0, owner = NULL, lost = lost + 1"
+            "UPDATE tasks SET state = 0, owner = NULL, lost = lost + 1"  # noqa: S608 - these are no values
             " WHERE state = 2 AND owner NOT IN (SELECT id FROM workers WHERE lease >= ?)"
-            " RETURNING seq, record, lost",
+            f" RETURNING seq, CAST(record AS BLOB), {_LOST}",
             (now,),
         ).fetchall()
         db.execute("DELETE FROM workers WHERE lease < ?", (now,))
         for seq, record, lost in returned:
             if lost > DELIVERY_LIMIT:
                 failed = decode_record(record).add_lost(lost).fail("crashed")
-                self._move_to_failures(db, seq, encode(failed))
+                self._move_to_failures(db, seq, encode_record(failed))
 
     def _return(self, db: sqlite3.Connection, tags: list[int]) -> None:
         db.executemany(
@@ -345,10 +350,10 @@ class SqliteBroker:
                 db.execute(
                     "UPDATE tasks SET state = 1, owner = NULL, lost = 0, due = ?, record = ?"
                     " WHERE seq = ? AND owner = ?",
-                    (now + outcome.rung / 1000, encode(outcome.record), *mine),
+                    (now + outcome.rung / 1000, encode_record(outcome.record), *mine),
                 )
             elif db.execute("SELECT 1 FROM tasks WHERE seq = ? AND owner = ?", mine).fetchone():
-                self._move_to_failures(db, tag, encode(outcome.record))
+                self._move_to_failures(db, tag, encode_record(outcome.record))
 
     def _move_to_failures(self, db: sqlite3.Connection, seq: int, record: bytes) -> None:
         db.execute(
@@ -361,15 +366,15 @@ class SqliteBroker:
     def _claim(self, db: sqlite3.Connection, room: int, now: float) -> list[Delivery]:
         db.execute("UPDATE tasks SET state = 0, due = NULL WHERE state = 1 AND due <= ?", (now,))
         rows = db.execute(
-            "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"
+            "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - likewise
             " (SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT ?)"
-            " RETURNING priority, seq, body, id, record, lost",
+            f" RETURNING {_MESSAGE}, {_LOST}",
             (self._worker, room),
         ).fetchall()
-        rows.sort(key=lambda row: (-row[0], row[1]))  # RETURNING keeps no order
+        rows.sort(key=lambda row: (-row[3], row[0]))  # RETURNING keeps no order
         return [
             Delivery(body, message_id, priority, record, lost, seq)
-            for priority, seq, body, message_id, record, lost in rows
+            for seq, body, message_id, priority, record, lost in rows
         ]
 
     # --- reading
@@ -380,7 +385,7 @@ class SqliteBroker:
     async def waiting_ids(self) -> AsyncIterator[str]:
         seen = 0
         while rows := await self._select(
-            "SELECT seq, id FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?", (seen, PAGE)
+            "SELECT seq, CAST(id AS TEXT) FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?", (seen, PAGE)
         ):
             seen = rows[-1][0]
             for _, task_id in rows:
@@ -388,7 +393,7 @@ class SqliteBroker:
 
     async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         seen = 0
-        query = "SELECT seq, body FROM results WHERE seq > ? ORDER BY seq LIMIT ?"
+        query = "SELECT seq, CAST(body AS BLOB) FROM results WHERE seq > ? ORDER BY seq LIMIT ?"
         while rows := await self._select(query, (seen, PAGE)) or follow:
             if rows is True:
                 yield []
@@ -437,7 +442,7 @@ class SqliteBroker:
 
     async def _failures(self) -> AsyncIterator[list[tuple[int, FailedTask]]]:
         seen = 0
-        query = "SELECT seq, body, id, priority, record FROM failures WHERE seq > ? ORDER BY seq LIMIT ?"
+        query = f"SELECT {_MESSAGE} FROM failures WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - likewise
         while rows := await self._select(query, (seen, PAGE)):
             yield [
                 (seq, FailedTask(body, message_id, priority, decode_record(record)))
@@ -496,7 +501,7 @@ class SqliteBroker:
 
 
 def _row(message: Message) -> tuple[str, bytes, int, bytes | None]:
-    record = encode(message.record) if message.record else None
+    record = encode_record(message.record) if message.record else None
     return message.id, message.body, message.priority, record
 
 

@@ -11,7 +11,7 @@ from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
 from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warren.tasks import Attempt, Failure, encode
+from warren.tasks import NOT_JSON, Attempt, Failure, encode
 
 app = typer.Typer(
     help="Failed tasks with their whole history: list, show, retry, discard, export. Looking uses nothing up.",
@@ -187,7 +187,7 @@ def _patch(data: str | None, ids: list[str] | None) -> dict[str, Any] | None:
         raise failed("--data patches one task: name its id", EXIT_USAGE)
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise failed(f"--data must be a JSON object: {error}", EXIT_USAGE) from None
 
 

@@ -303,7 +303,7 @@ def _failed(order: Order, handler: Handler, started_at: float, start: float, err
         error=cut(type(error).__name__, MAX_MESSAGE),
         message=cut(_message(error), MAX_MESSAGE),
         traceback=cut(text, MAX_TRACEBACK, keep_end=True),
-        after=error.after if isinstance(error, TransientError) else None,
+        after=_seconds(error.after) if isinstance(error, TransientError) else None,
     )
 
 
@@ -312,6 +312,14 @@ def _message(error: BaseException) -> str:
         return str(error)
     except Exception:  # noqa: BLE001 - a user's __str__ may do anything
         return "(its message cannot be read)"
+
+
+def _seconds(after: object) -> float | None:
+    """The delay a handler asked for, if it is one."""
+    try:
+        return None if after is None else float(after)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _peak_memory() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import subprocess
 from typing import Any, Final
 
@@ -13,7 +12,8 @@ import msgspec
 from warren.app import Handler
 from warren.errors import AppError, PermanentError, TransientError
 from warren.retries import RetryPolicy
-from warren.tasks import MAX_TRACEBACK, Task, cut, encode
+from warren.tasks import MAX_TRACEBACK, NOT_JSON, Task, cut, encode
+from warren.worker.signals import signal_name
 
 EX_DATAERR: Final = 65  # sysexits.h: the task itself is at fault
 EX_TEMPFAIL: Final = 75  # sysexits.h: try again later
@@ -59,7 +59,7 @@ def _value(output: bytes) -> Any:
         return None
     try:
         return msgspec.json.decode(output)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise PermanentError(
             f"the command's output is no JSON ({error}); write the result as one JSON value"
         ) from None
@@ -68,7 +68,7 @@ def _value(output: bytes) -> Any:
 def _how(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
-    return f"killed by {signal.Signals(-code).name}"
+    return f"killed by {signal_name(-code)}"
 
 
 def _last_line(errors: bytes) -> str:

@@ -20,6 +20,7 @@ import msgspec
 from warren.errors import AppError, WarrenError
 from warren.tasks import encode
 from warren.worker.frames import ChildSettings, Hello, Order, Orders, Report, Unpacker, pack
+from warren.worker.signals import signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -483,9 +484,8 @@ def _is_readable(connection: socket.socket) -> bool:
 def _how(status: int) -> str:
     if status >= 0:
         return f"its process ended with exit code {status}"
-    name = signal.Signals(-status).name
     hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
-    return f"its process was killed by {name}{hint}"
+    return f"its process was killed by {signal_name(-status)}{hint}"
 
 
 def _environment() -> dict[str, str]:

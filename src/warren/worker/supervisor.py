@@ -22,7 +22,7 @@ import msgspec
 from warren.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Failed
 from warren.errors import AccessRefused, InvalidTask
 from warren.retries import RetryPolicy, ladder, nearest
-from warren.tasks import Attempt, Record, Result, decode_record, encode, open_envelope
+from warren.tasks import MAX_MESSAGE, Attempt, Record, Result, cut, decode_record, encode, open_envelope
 from warren.worker.pool import TICK, Pool, Run
 
 if TYPE_CHECKING:
@@ -485,4 +485,4 @@ def _identity(delivery: Delivery) -> _Identity:
 
 def _with_note(record: Record, message: str) -> Record:
     """The record of a task that no handler ever had: the note says why, and is no attempt."""
-    return record.add(Attempt(record.attempts, "InvalidTask", message))
+    return record.add(Attempt(record.attempts, "InvalidTask", cut(message, MAX_MESSAGE)))

@@ -17,6 +17,7 @@ from pika import exceptions as pika_errors
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER
 
+from warren.brokers.rabbitmq.headers import UNREADABLE, readable
 from warren.errors import (
     AccessRefused,
     BrokerError,
@@ -68,6 +69,20 @@ class _CorkedConnection(AsyncioConnection):
             chunk = body[start : start + self._body_max_length]
             parts += (_FRAME.pack(FRAME_BODY, channel, len(chunk)), chunk, _FRAME_END)
         self._output_marshaled_frames([b"".join(parts)])
+
+    def _read_frame(self) -> Any:
+        """The next frame as pika has it, without the headers that it cannot read."""
+        try:
+            return super()._read_frame()
+        except UNREADABLE:
+            kind, channel, size = _FRAME.unpack_from(self._frame_buffer)
+            if kind != FRAME_HEADER:
+                raise
+            end = _FRAME.size + size
+            content = self._frame_buffer[_FRAME.size : end]
+            header = content[: _CONTENT.size] + readable(content[_CONTENT.size :])
+            frame = b"".join([_FRAME.pack(kind, channel, len(header)), header, _FRAME_END])
+            return end + len(_FRAME_END), pika.frame.decode_frame(frame)[1]
 
     def _adapter_emit_data(self, data: bytes) -> None:
         if not self._corked:

@@ -9,7 +9,7 @@ from pika.spec import Basic
 
 from warren.brokers.protocol import DELIVERY_LIMIT
 from warren.errors import BrokerError, QueueMissing
-from warren.tasks import Record, encode
+from warren.tasks import Record, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,16 @@ def times_lost(headers: dict[str, Any]) -> int:
     """How often the broker had a message back, as it counts, which is never more than once beyond the limit."""
     count = headers.get("x-delivery-count")
     return min(max(count, 0), DELIVERY_LIMIT + 1) if isinstance(count, int) else 0
+
+
+def travelled_id(properties: pika.BasicProperties) -> str:
+    """A message's own id, empty where it has none; bytes that are no text are not kept."""
+    found = properties.message_id or ""
+    return (
+        found
+        if isinstance(found, str)
+        else found.decode("ascii", "replace").replace("\N{REPLACEMENT CHARACTER}", "?")
+    )
 
 
 class Refused(BrokerError):  # noqa: N818 - reads as what it is
@@ -105,7 +115,7 @@ class Outbox:
 def _properties(message_id: str, priority: int | None, record: Record | None) -> pika.BasicProperties:
     return pika.BasicProperties(
         content_type="application/json",
-        headers={RECORD_HEADER: encode(record).decode()} if record else None,
+        headers={RECORD_HEADER: encode_record(record).decode()} if record else None,
         delivery_mode=_PERSISTENT,
         priority=priority,
         message_id=message_id,

@@ -1,0 +1,91 @@
+"""Frames between the supervisor and its children: nothing is lost on the way, however the bytes come."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warren.app import Handler
+from warren.retries import RetryPolicy
+from warren.tasks import Task, encode, open_envelope
+from warren.worker.child import _seconds
+from warren.worker.frames import Order, Orders, Report, Unpacker, pack
+
+unicode = st.text(st.characters(codec="utf-8"))
+data = st.dictionaries(
+    unicode,
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | unicode,
+        lambda inner: st.lists(inner) | st.dictionaries(unicode, inner),
+        max_leaves=10,
+    ),
+)
+reports = st.builds(
+    Report,
+    st.integers(0, 2**63 - 1),
+    st.sampled_from(["completed", "failed", "permanent", "invalid"]),
+    st.floats(allow_nan=False),
+    st.floats(allow_nan=False),
+    st.integers(0, 2**63 - 1),
+    st.binary(),
+    unicode,
+    unicode,
+    unicode,
+    st.none() | st.floats(allow_nan=False),
+)
+
+
+def _whole(task: Task, **rest: object) -> None: ...
+
+
+WHOLE = Handler("whole", _whole, policy=RetryPolicy())
+
+
+@given(st.lists(st.binary(max_size=50) | st.binary(min_size=250, max_size=300), max_size=8), st.data())
+def test_any_split_of_the_stream_gives_the_same_frames(bodies: list[bytes], more: st.DataObject) -> None:
+    stream = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
+    cuts = sorted(more.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+
+    unpacker = Unpacker()
+    found = [
+        frame
+        for start, end in pairwise([0, *cuts, len(stream)])
+        for frame in unpacker.feed(stream[start:end])
+    ]
+
+    assert found == bodies
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60), data, st.integers(0, 9))
+def test_task_reaches_its_handler_as_it_was_published(
+    task_id: str, arguments: dict[str, Any], priority: int
+) -> None:
+    envelope = open_envelope(encode(Task(task_id, "whole", arguments, priority)), "", None)
+    order = Order(1, envelope.type, envelope.id, envelope.priority or 0, bytes(envelope.data))
+
+    (frame,) = Unpacker().feed(pack(Orders([order])))
+    (received,) = msgspec.msgpack.decode(frame, type=Orders).orders
+    bound = WHOLE.bind(received.id, received.type, received.priority, received.data)
+
+    assert received == order
+    assert bound.pop("task") == Task(task_id, "whole", arguments, priority)
+    assert bound == {name: value for name, value in arguments.items() if name != "task"}
+
+
+@given(reports)
+def test_report_comes_as_it_was_sent(report: Report) -> None:
+    (frame,) = Unpacker().feed(pack(report))
+    assert Report(*msgspec.msgpack.decode(frame, type=list[Any])) == report
+
+
+@given(st.none() | st.integers() | st.floats() | st.text() | st.just(10**400) | st.just(object()))
+def test_delay_that_a_handler_asks_for_is_seconds_or_none(after: object) -> None:
+    assert isinstance(_seconds(after), float | None)
