@@ -45,6 +45,8 @@ _FAREWELL = 1.0
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
 _CONTENT = struct.Struct(">HHQ")  # class, weight and length of what follows
 _FRAME_END = bytes([FRAME_END])
+# A limit on connections or channels, as an operator sets it: there is room again when others have left.
+_LIMIT = re.compile(r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)")
 
 
 class _CorkedConnection(AsyncioConnection):
@@ -87,11 +89,15 @@ class Link:
     Args:
         address: Where to.
         on_lost: Called once when the connection ends without `close`, with the reason.
+        on_blocked: Called when `blocked` has changed.
     """
 
-    def __init__(self, address: Address, on_lost: Callable[[BrokerError], None]) -> None:
+    def __init__(
+        self, address: Address, on_lost: Callable[[BrokerError], None], on_blocked: Callable[[], None]
+    ) -> None:
         self._address = address
         self._on_lost = on_lost
+        self._has_changed = on_blocked
         self._connection: AsyncioConnection | None = None
         self._is_closing = False
         self._closed: asyncio.Future[None] | None = None
@@ -138,18 +144,23 @@ class Link:
         Args:
             on_close: Called when the broker closes the channel, or the connection is lost.
         """
-        if self._connection is None or not self._connection.is_open:
+        if self._connection is None or not self.is_open:
             raise BrokerUnreachable(f"the connection to {self._address.shown} is closed")
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         try:
             channel = self._connection.channel(on_open_callback=partial(_resolve, opened))
         except pika_errors.AMQPError as error:
             raise self._translate(error) from error
-        lane = Lane(channel, self._translate, on_close)
+        lane = Lane(channel, self._address, on_close)
         lane.waiting.add(opened)
         await opened
         lane.waiting.discard(opened)
         return lane
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is there."""
+        return self._connection is not None and bool(self._connection.is_open)
 
     async def close(self) -> None:
         """Disconnect; harmless when that has happened already."""
@@ -171,9 +182,11 @@ class Link:
 
     def _on_blocked(self, _: object, frame: Any) -> None:
         self.blocked = frame.method.reason or "the broker is in alarm"
+        self._has_changed()
 
     def _on_unblocked(self, *_: object) -> None:
         self.blocked = None
+        self._has_changed()
 
     def _parameters(self) -> pika.URLParameters:
         # The URL was checked before; what pika reads from its query (heartbeat, TLS files) is the user's choice.
@@ -204,15 +217,16 @@ class Lane:
     def __init__(
         self,
         channel: Channel,
-        translate: Callable[[BaseException], BrokerError],
+        address: Address,
         on_close: Callable[[BrokerError], None] | None,
     ) -> None:
         self.channel = channel
         self.waiting: set[asyncio.Future[Any]] = set()
         self.error: BrokerError | None = None
-        self._translate = translate
+        self._address = address
         self._on_close = on_close
         channel.add_on_close_callback(self._closed)
+        channel.add_on_cancel_callback(self._cancelled)
 
     async def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a channel method that has an answer, and return the answer's method frame."""
@@ -227,14 +241,16 @@ class Lane:
             self.channel._cancelled.clear()  # noqa: SLF001 - there is no public way
             frame = await answer
         except pika_errors.AMQPError as error:
-            raise self.error or self._translate(error) from error
+            raise self.error or translate(error, self._address) from error
         finally:
             self.waiting.discard(answer)
         return frame.method
 
     def watch(self, on_close: Callable[[BrokerError], None]) -> None:
-        """Tell `on_close` when the broker closes the channel, or the connection is lost."""
+        """Tell `on_close` when the broker closes the channel, or the connection is lost; at once if it has been."""
         self._on_close = on_close
+        if self.error:
+            on_close(self.error)
 
     @property
     def is_open(self) -> bool:
@@ -250,8 +266,21 @@ class Lane:
             self.channel.close()
             await done
 
+    def _cancelled(self, _: object) -> None:
+        """The broker has ended our consumer: its queue is gone or moves, or a delivery was held for too long.
+
+        Without the channel everything held goes back, which is what the broker waits for (seen on RabbitMQ 4.3).
+        """
+        if self.is_open:
+            self._end(BrokerUnreachable(f"{self._address.shown} cancelled our consumer"))
+            self.channel.close()
+
     def _closed(self, _: object, reason: BaseException) -> None:
-        self.error = self._translate(reason)
+        if self.error is None:
+            self._end(translate(reason, self._address))
+
+    def _end(self, error: BrokerError) -> None:
+        self.error = error
         for future in self.waiting:
             if not future.done():
                 future.set_exception(self.error)
@@ -284,9 +313,7 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
                 f"{address.shown} refuses user {address.credentials[0]!r}: wrong name or password"
             )
         if isinstance(cause, pika_errors.ProbableAccessDeniedError):
-            return AccessRefused(
-                f"{address.shown} refuses virtual host {address.vhost!r} to user {address.credentials[0]!r}"
-            )
+            return _not_allowed(str(cause), address, f"virtual host {address.vhost!r}")
         if isinstance(cause, pika_errors.ConnectionClosed | pika_errors.ChannelClosed):
             return _by_code(cause.reply_code, cause.reply_text, address)
         if isinstance(cause, ssl.SSLError):
@@ -309,9 +336,7 @@ def _causes(error: object) -> list[object]:
 def _by_code(code: int, text: str, address: Address) -> BrokerError:
     match code:
         case 403 | 530:
-            return AccessRefused(
-                f"{address.shown} refuses this to user {address.credentials[0]!r}: {_plain(text)}"
-            )
+            return _not_allowed(text, address, "this", f": {_plain(text)}")
         case 404:
             return QueueMissing(
                 f"queue {address.queue!r} does not exist on {address.shown}, or lacks a part ({_plain(text)}); "
@@ -323,12 +348,18 @@ def _by_code(code: int, text: str, address: Address) -> BrokerError:
             )
         case 406 if "inequivalent arg" in text:
             return _mismatch(text, address)
-        case 406 if "invalid arg" in text:
+        case 405 | 406 if "invalid arg" in text or "exclusive access" in text:
             return QueueMismatch(
                 f"queue {address.queue!r} on {address.shown} is none that Warren can use ({_plain(text)}): "
                 "see `warren doctor`, and take another queue name"
             )
     return BrokerUnreachable(f"{address.shown} closed the connection: {_plain(text)} (code {code})")
+
+
+def _not_allowed(text: str, address: Address, what: str, why: str = "") -> BrokerError:
+    if limit := _LIMIT.search(text):
+        return BrokerUnreachable(f"{address.shown} lets nobody more in: {limit[0]}")
+    return AccessRefused(f"{address.shown} refuses {what} to user {address.credentials[0]!r}{why}")
 
 
 def _mismatch(text: str, address: Address) -> QueueMismatch:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RECORD_HEADER: Final = "warren"
 _PERSISTENT: Final = 2
+_REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
 
 Then = "Callable[[BrokerError | None], None]"
 
@@ -76,7 +77,7 @@ class Outbox:
 
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
-        error = None if isinstance(method, Basic.Ack) else Refused("the broker cannot take messages now")
+        error = None if isinstance(method, Basic.Ack) else Refused(_REFUSED)
         if not method.multiple:
             self._end(method.delivery_tag, error)
             return
