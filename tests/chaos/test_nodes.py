@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.batch import RUNGS, eventually, task
+from tests.batch import RUNGS, drain, eventually, results, task
 from tests.chaos.nodes import Cluster
 from warren.brokers import connect
+from warren.brokers.rabbitmq import link
 from warren.errors import BrokerError
 from warren.settings import Address
+from warren.worker.supervisor import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +50,7 @@ async def declare(cluster: Cluster, queue: str) -> None:
 async def publish(cluster: Cluster, index: int, queue: str, *ids: str) -> None:
     """Publish over one node, until it is confirmed."""
     async with connect(address(cluster, index, queue)) as broker:
-        await broker.publish([task("square", id_) for id_ in ids])
+        await broker.publish([task("echo", id_) for id_ in ids])
         await broker.flush()
         assert broker.confirmed == len(ids)
 
@@ -139,6 +141,52 @@ async def test_the_majority_goes_on_without_a_leader_it_cannot_hear_and_the_lead
     await run(cluster, leader, ALL)
     await run(cluster, other, ALL)
     await all_tell(cluster, queue, 2)
+
+
+async def test_results_that_a_cut_off_leader_forgot_to_confirm_are_published_again(
+    cluster: Cluster, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PATIENCE", 3.0)
+    ids = {f"t{number}" for number in range(1000)}
+    await declare(cluster, queue)
+    leader = cluster.leader(queue)
+    other = (leader + 1) % len(ALL)
+    await publish(cluster, leader, queue, *ids)
+    working = asyncio.create_task(drain(address(cluster, leader, queue), is_patient=True))
+
+    async def is_working() -> bool:
+        async with connect(address(cluster, other, queue)) as broker:
+            return (await broker.counts()).completed > 0
+
+    await eventually(is_working)
+    cluster.partition(leader)
+    try:
+        await leads_elsewhere(cluster, queue, than=leader, seen_by=other)
+        await leads_elsewhere(cluster, f"{queue}.results", than=leader, seen_by=other)
+    finally:
+        cluster.heal()
+
+    assert await working is Exit.DRAINED
+    assert {row["task_id"] for row in await results(address(cluster, other, queue))} == ids
+
+
+async def test_a_worker_that_is_cut_off_does_not_take_its_queue_for_drained(
+    cluster: Cluster, queue: str
+) -> None:
+    await declare(cluster, queue)
+    lone = (cluster.leader(queue) + 1) % len(ALL)
+    async with connect(address(cluster, lone, queue)) as broker:
+        await broker.rungs(RUNGS)
+        await publish(cluster, lone, queue, "waiting")
+        assert not await broker.drained()
+        cluster.partition(lone)
+        try:
+            await run(cluster, lone, [lone])
+            assert not await broker.drained()
+        finally:
+            cluster.heal()
+
+    await all_tell(cluster, queue, 1)
 
 
 @pytest.mark.parametrize("end", [Cluster.stop, Cluster.kill])

@@ -221,7 +221,13 @@ class RabbitBroker:
             async with _open(await self._linked()) as lane:
                 if (await lane.call("queue_declare", self._names.queue, passive=True)).message_count:
                     return False
-            return not any([await self._ready(self._names.rung(rung)) for rung in self._known_rungs])
+            ready = {name: await self._ready(name) for name in map(self._names.rung, self._known_rungs)}
+            if any(ready.values()):
+                return False
+            # A queue without a leader counts 0, too (seen for as long as its node was cut off).
+            queues = [self._names.queue, *(name for name, count in ready.items() if count is not None)]
+            async with _open(await self._linked()) as lane:
+                return all([await lane.is_empty(queue) for queue in queues])
         return False
 
     # --- reading

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pika
 from pika import exceptions as pika_errors
 from pika.adapters.asyncio_connection import AsyncioConnection
-from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER
+from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, Basic
 
 from warren.errors import (
     AccessRefused,
@@ -40,6 +40,8 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0
 HEARTBEAT = 30
+# How long an answer or a confirm may take, in seconds: as long as a dead connection takes to be found.
+PATIENCE = 30.0
 _FAREWELL = 1.0
 
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
@@ -151,11 +153,21 @@ class Link:
             channel = self._connection.channel(on_open_callback=partial(_resolve, opened))
         except pika_errors.AMQPError as error:
             raise self._translate(error) from error
-        lane = Lane(channel, self._address, on_close)
+        lane = Lane(channel, self._address, self.drop, on_close)
         lane.waiting.add(opened)
-        await opened
+        await lane.answered(opened)
         lane.waiting.discard(opened)
         return lane
+
+    def drop(self) -> None:
+        """Let go of a connection whose other end does not answer, and say so to `on_lost`.
+
+        A node that is cut off from its cluster keeps its connections and has no answers; and what it should have confirmed
+        it may have forgotten when it is back (seen on RabbitMQ 4.3). Only in alarm it is right for a broker to be silent.
+        """
+        if self._connection and self.is_open and not self.blocked:
+            silence = TimeoutError(f"no answer for {PATIENCE:.0f} s")
+            self._connection._terminate_stream(silence)  # noqa: SLF001 - the public way asks the other end
 
     @property
     def is_open(self) -> bool:
@@ -218,9 +230,11 @@ class Lane:
         self,
         channel: Channel,
         address: Address,
+        drop: Callable[[], None],
         on_close: Callable[[BrokerError], None] | None,
     ) -> None:
         self.channel = channel
+        self.drop = drop
         self.waiting: set[asyncio.Future[Any]] = set()
         self.error: BrokerError | None = None
         self._address = address
@@ -239,12 +253,38 @@ class Lane:
             # pika rejects what still comes for a cancelled consumer, and on RabbitMQ 4.3 a reject counts as a failed
             # delivery. We take it as any other delivery instead, to be run or handed back.
             self.channel._cancelled.clear()  # noqa: SLF001 - there is no public way
-            frame = await answer
+            frame = await self.answered(answer)
         except pika_errors.AMQPError as error:
             raise self.error or translate(error, self._address) from error
         finally:
             self.waiting.discard(answer)
         return frame.method
+
+    async def is_empty(self, queue: str) -> bool:
+        """Whether a queue has nothing to give, as only its leader knows: without one, its count says 0 as well."""
+        if self.error:
+            raise self.error
+        got: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.waiting.add(got)
+        try:
+            self.channel.add_callback(lambda _: _resolve(got), [Basic.GetEmpty])
+            self.channel.basic_get(queue, lambda _, method, *__: _resolve(got, method))
+            method = await self.answered(got)
+        except pika_errors.AMQPError as error:
+            raise self.error or translate(error, self._address) from error
+        finally:
+            self.waiting.discard(got)
+        if method:
+            self.channel.basic_nack(method.delivery_tag, requeue=True)
+        return method is None
+
+    async def answered(self, answer: asyncio.Future[Any]) -> Any:
+        """Wait for an answer of the broker, but not for ever."""
+        while not answer.done():
+            await asyncio.wait([answer], timeout=PATIENCE)
+            if not answer.done():
+                self.drop()
+        return answer.result()
 
     def watch(self, on_close: Callable[[BrokerError], None]) -> None:
         """Tell `on_close` when the broker closes the channel, or the connection is lost; at once if it has been."""
@@ -264,7 +304,7 @@ class Lane:
             done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self.channel.add_on_close_callback(partial(_resolve, done))
             self.channel.close()
-            await done
+            await self.answered(done)
 
     def _cancelled(self, _: object) -> None:
         """The broker has ended our consumer: its queue is gone or moves, or a delivery was held for too long.
