@@ -40,8 +40,10 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0
 HEARTBEAT = 30
-# How long an answer or a confirm may take, in seconds: as long as a dead connection takes to be found.
-PATIENCE = 30.0
+# How long an answer or a confirm may take, in seconds; twice as long until it is seen. Nodes that lose each other give up
+# after 45 s at the earliest (net_ticktime). Once they meet again, a confirm that was due before may be false: the stream
+# has dropped the message as a duplicate of a later one on the same channel (seen on RabbitMQ 4.3).
+PATIENCE = 20.0
 _FAREWELL = 1.0
 
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
