@@ -58,6 +58,8 @@ class RabbitMQ:
     Another `RabbitMQ` on the same directory does too. As a context manager it starts the node and stops it.
     """
 
+    host = "127.0.0.1"
+
     def __init__(self, directory: Path | None = None, *, extra_config: str = "") -> None:
         """A node that is not started yet.
 
@@ -80,24 +82,24 @@ class RabbitMQ:
     def url(self) -> str:
         """The address for AMQP 0-9-1 clients, with user and password."""
         s = self._settings
-        return f"amqp://{s.user}:{s.password}@127.0.0.1:{s.amqp_port}/%2F"
+        return f"amqp://{s.user}:{s.password}@{self.host}:{s.amqp_port}/%2F"
 
     @property
     def management_url(self) -> str:
         """The address of the HTTP API; user and password are those of `url`."""
-        return f"http://127.0.0.1:{self._settings.management_port}"
+        return f"http://{self.host}:{self._settings.management_port}"
 
     @property
     def tls_url(self) -> str:
         """The address for clients with TLS, once `serve_tls` was called."""
         s = self._settings
-        return f"amqps://{s.user}:{s.password}@127.0.0.1:{s.tls_port}/%2F"
+        return f"amqps://{s.user}:{s.password}@{self.host}:{s.tls_port}/%2F"
 
     def serve_tls(self, certificate: bytes, key: bytes) -> None:
         """Let the node, which is not started yet, listen for TLS, too."""
         _write(self.directory / "tls.crt", certificate.decode())
         _write(self.directory / "tls.key", key.decode())
-        source = find()
+        source = self._find()
         home = source.home(self.directory)
         self.extra_config += f"""
 listeners.ssl.1 = {source.address}:{self._settings.tls_port}
@@ -127,7 +129,7 @@ ssl_options.keyfile = {home}/tls.key
         """
         if self._process is not None:
             raise RuntimeError("This RabbitMQ is started already.")
-        self._source = find()
+        self._source = self._find()
         self._write_files(self._source)
         command = self._source.node(self.directory, self._settings)
         with self._startup_log.open("wb") as output:
@@ -171,7 +173,7 @@ ssl_options.keyfile = {home}/tls.key
         Raises:
             RuntimeError: The command failed; the message is what it printed.
         """
-        source = self._source or find()
+        source = self._source or self._find()
         command = [*source.inside(self.directory, self._settings), *self._environment(source), "rabbitmqctl"]
         done = subprocess.run(
             [*command, "--quiet", *args],
@@ -184,6 +186,9 @@ ssl_options.keyfile = {home}/tls.key
         if done.returncode:
             raise RuntimeError(f"rabbitmqctl {' '.join(args)}: {(done.stderr + done.stdout).strip()}")
         return done.stdout
+
+    def _find(self) -> _Source:
+        return find()
 
     @property
     def _startup_log(self) -> Path:
@@ -267,10 +272,10 @@ vm_memory_high_watermark.absolute = 2GB
 
         Its HTTP listener is there before all of what is behind it, so first we wait for what it prints last.
         """
-        if "Starting broker... completed" not in self._startup_log.read_text("utf-8", "replace"):
+        if " completed with " not in self._startup_log.read_text("utf-8", "replace"):
             return None
         try:
-            version: str = _overview(self._settings)["rabbitmq_version"]
+            version: str = _overview(self.host, self._settings)["rabbitmq_version"]
         except (OSError, http.client.HTTPException, ValueError, KeyError):
             return None
         return version
@@ -567,7 +572,7 @@ def _free_ports(count: int) -> list[int]:
     """
     ports: set[int] = set()
     while len(ports) < count:
-        port = random.randrange(10_000, 32_000)  # noqa: S311 - not a secret
+        port = random.randrange(10_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             ports.add(port)
@@ -579,10 +584,10 @@ def _write(file: Path, text: str, mode: int = 0o600) -> None:
         out.write(text)
 
 
-def _overview(settings: _Settings) -> dict[str, Any]:
+def _overview(host: str, settings: _Settings) -> dict[str, Any]:
     """The node's GET /api/overview; http.client since urllib would ask a proxy."""
     token = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
-    connection = http.client.HTTPConnection("127.0.0.1", settings.management_port, timeout=5)
+    connection = http.client.HTTPConnection(host, settings.management_port, timeout=5)
     with contextlib.closing(connection):
         connection.request("GET", "/api/overview", headers={"Authorization": f"Basic {token}"})
         overview: dict[str, Any] = json.load(connection.getresponse())

@@ -18,7 +18,7 @@ import msgspec
 
 from warren.brokers import connect
 from warren.ending import Ending
-from warren.errors import AccessRefused, UsageError
+from warren.errors import AccessRefused, BrokerUnreachable, UsageError
 from warren.ids import IdSet
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import NOT_JSON, failure
@@ -146,7 +146,10 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
         target.write(rows)
         if follow and not rows:
             target.flush()
-            counts = await broker.counts()
+            try:
+                counts = await broker.counts()
+            except BrokerUnreachable:  # whether it comes back in time is for `results` to say
+                continue
             read = tally.completed + tally.duplicates + tally.strange
             if await ending.is_proven_by(counts) and read >= counts.completed:
                 break

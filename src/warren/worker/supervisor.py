@@ -40,6 +40,8 @@ _FAST: Final = 0.02
 _SLOW: Final = 0.5
 _MOST_PREFETCH: Final = 1000
 _ANY_TYPE: Final = "*"
+# A broker that says nothing is waited for so long when all else is over, in seconds.
+_LAST_WORDS: Final = 3.0
 
 
 class Exit(IntEnum):
@@ -247,21 +249,30 @@ class Supervisor:
         await self._broker.consume(self, prefetch)
 
     async def _wind_down(self) -> None:
-        await self._broker.pause()
-        self._has_stopped = (
-            True  # not before: what is handed back to a queue that we consume from comes again at once
-        )
-        self._hand_back_waiting()
         end = time.monotonic() + self._grace
+        with suppress(TimeoutError):  # a broker in alarm does not hear us; what it sends is handed back
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._broker.pause()
+        # Not before: what is handed back to a queue that we consume from comes again at once.
+        self._has_stopped = True
+        self._hand_back_waiting()
         if self._pool.held:
             _log.warning("stopping: %d tasks may finish within %.0f s", self._pool.held, self._grace)
-        while self._pool.held and time.monotonic() < end and not self._stop_now.is_set():
+        while (
+            (self._pool.held or self._broker.unsettled)
+            and time.monotonic() < end
+            and not self._stop_now.is_set()
+        ):
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._stop_now.wait()
         await self._pool.stop()
         self._hand_back([run for run in self._pool.unfinished if not run.is_stale])
-        await self._broker.flush()
+        try:
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._broker.flush()
+        except TimeoutError:
+            _log.warning("%d outcomes were not confirmed; their tasks run again", self._broker.unsettled)
 
     # --- suspects: a task that may have killed its worker runs while nothing else is at risk
 

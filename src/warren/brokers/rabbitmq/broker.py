@@ -170,7 +170,11 @@ class RabbitBroker:
     def held_up(self) -> str | None:
         if self._link is None:
             return "the connection was lost; connecting again"
-        return self._link.blocked and f"the broker is in alarm ({self._link.blocked}) and takes no messages"
+        if self._link.blocked:
+            return f"the broker is in alarm ({self._link.blocked}) and takes no messages"
+        if self._publishing and self._publishing.is_refused:
+            return "the broker refuses tasks, as when a policy limits the queue's length; trying again"
+        return None
 
     # --- working
 
@@ -182,7 +186,6 @@ class RabbitBroker:
                 listener,
                 link.version,
                 shortest=min(self._known_rungs, default=None),
-                on_cancelled=self._on_cancelled,
                 give_up=self._give_up,
             )
             await self._attach(link, consuming)
@@ -215,8 +218,16 @@ class RabbitBroker:
     async def drained(self) -> bool:
         # While connecting again nobody knows.
         with suppress(BrokerUnreachable):
-            queues = (self._names.queue, *map(self._names.rung, self._known_rungs))
-            return not any([await self._ready(queue) for queue in queues])
+            async with _open(await self._linked()) as lane:
+                if (await lane.call("queue_declare", self._names.queue, passive=True)).message_count:
+                    return False
+            ready = {name: await self._ready(name) for name in map(self._names.rung, self._known_rungs)}
+            if any(ready.values()):
+                return False
+            # A queue without a leader counts 0, too (seen for as long as its node was cut off).
+            queues = [self._names.queue, *(name for name, count in ready.items() if count is not None)]
+            async with _open(await self._linked()) as lane:
+                return all([await lane.is_empty(queue) for queue in queues])
         return False
 
     # --- reading
@@ -315,6 +326,7 @@ class RabbitBroker:
                     await asyncio.sleep(0)
                 elif verdict is Verdict.DISCARD:
                     on_confirm(tag, None)
+            lane.watch(lambda _: bell.ring())
             await bell.wait_for(lambda: not waiting or lane.error is not None)
             error = refused[0] if refused else lane.error
         if error:
@@ -331,14 +343,20 @@ class RabbitBroker:
     async def _linked(self) -> Link:
         async with self._opening:
             if self._link is None:
-                link = await Link(self._address, self._on_link_lost).open()
+                link = await Link(self._address, self._on_link_lost, self._on_blocked).open()
                 self._link = link
                 self.max_body = _MAX_BODY if link.version >= (4, 0) else _MAX_BODY_BEFORE_4
         return self._link
 
     async def _attach(self, link: Link, role: _Role) -> None:
-        lane = await link.lane(partial(self._on_lane_lost, role))
-        await role.attach(lane)
+        lane = await link.lane()
+        try:
+            await role.attach(lane)
+        except BrokerError:
+            # Whoever attaches tries again; a lane that was watched already would have a second one do so.
+            role.detach()
+            raise
+        lane.watch(partial(self._on_lane_lost, role))
 
     def _roles(self) -> list[_Role]:
         return [role for role in (self._publishing, self._consuming) if role]
@@ -348,6 +366,10 @@ class RabbitBroker:
         if self._roles():
             _log.warning("%s; connecting again", error)
 
+    def _on_blocked(self) -> None:
+        if self._publishing is None:  # whose progress says so
+            _log.warning("%s", self.held_up or "the broker takes messages again")
+
     def _on_lane_lost(self, role: _Role, error: BrokerError) -> None:
         role.detach()
         if isinstance(error, MessageTooLarge):
@@ -356,17 +378,9 @@ class RabbitBroker:
         elif isinstance(error, _NotMended):
             self._give_up(error)
             return
+        elif self._link and self._link.is_open:
+            _log.warning("%s; going on over a new channel", error)
         self._mend(role)
-
-    def _on_cancelled(self) -> None:
-        """The broker has cancelled our consumer: its queue went away, moved, or a delivery timed out.
-
-        A new channel gives back what was held, which is what the broker waits for (seen on RabbitMQ 4.3).
-        """
-        if self._consuming:
-            _log.warning("the broker cancelled our consumer of %s; consuming anew", self._names.queue)
-            self._consuming.detach()
-            self._mend(self._consuming)
 
     def _mend(self, role: _Role) -> None:
         task = asyncio.get_running_loop().create_task(self._mend_role(role))

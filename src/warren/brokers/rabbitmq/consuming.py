@@ -50,7 +50,6 @@ class Consuming:
         listener: Who gets the deliveries.
         version: The server's.
         shortest: The shortest delay rung, in milliseconds; None where there is none.
-        on_cancelled: Told when the broker has cancelled the consumer.
         give_up: Told of an error that no new connection mends.
     """
 
@@ -61,7 +60,6 @@ class Consuming:
         version: tuple[int, ...],
         *,
         shortest: int | None,
-        on_cancelled: Callable[[], None],
         give_up: Callable[[BrokerError], None],
     ) -> None:
         self._names = names
@@ -69,7 +67,6 @@ class Consuming:
         self._arguments = consumer_arguments(version)
         self._is_return_counted = counts_returns(version)
         self._way_back = shortest if self._is_return_counted else None
-        self._on_cancelled = on_cancelled
         self._give_up = give_up
         self._lane: Lane | None = None
         self._outbox: Outbox | None = None
@@ -82,11 +79,12 @@ class Consuming:
         self._recent: deque[_Identity] = deque(maxlen=_REMEMBERED)
         self._known: dict[_Identity, Outcome | None] = {}
         self._is_certain = True  # that the queue has all that was acknowledged and handed back
+        self._is_refused = False
+        self._error: BrokerError | None = None
         self._bell = Bell()
 
     async def attach(self, lane: Lane) -> None:
         """Go on over a new channel."""
-        lane.channel.add_on_cancel_callback(lambda _: self._on_cancelled())
         self._outbox = await Outbox(lane).open()
         self._lane = lane
         if self._prefetch:
@@ -117,8 +115,9 @@ class Consuming:
             if not isinstance(outcome, Completed) or len(outcome.body) <= error.limit
         }
 
-    def fail(self, _: BrokerError) -> None:
-        """No channel will come."""
+    def fail(self, error: BrokerError) -> None:
+        """Nothing more can be settled."""
+        self._error = error
         self._bell.ring()
 
     async def consume(self, prefetch: int) -> None:
@@ -159,7 +158,7 @@ class Consuming:
 
     async def flush(self) -> None:
         """Wait until every outcome is confirmed and acknowledged, and the queue knows it; nothing may be consumed."""
-        await self._bell.wait_for(lambda: not self._settling and not self._confirmed)
+        await self._bell.wait_for(self._is_done)
         lane, is_certain = self._lane, self._is_certain
         self._is_certain = True
         if lane and not is_certain and not self._is_return_counted:
@@ -170,6 +169,11 @@ class Consuming:
         """How many outcomes are on their way."""
         return len(self._settling)
 
+    def _is_done(self) -> bool:
+        if self._error:
+            raise self._error
+        return not self._settling and not self._confirmed
+
     async def _begin(self) -> None:
         lane = self._lane
         if lane is None:
@@ -179,9 +183,7 @@ class Consuming:
 
     async def _add_consumer(self, lane: Lane, on_message: Callable[..., None]) -> None:
         tag = uuid4().hex
-        self._consumers.append(
-            tag
-        )  # known beforehand: whoever waits for the answer may be cancelled meanwhile
+        self._consumers.append(tag)  # before the answer, since whoever waits for that may be cancelled
         await lane.call(
             "basic_consume", self._names.queue, on_message, consumer_tag=tag, arguments=self._arguments
         )
@@ -256,11 +258,17 @@ class Consuming:
         )
 
     def _on_outcome(self, delivery: Delivery, outcome: Outcome, error: BrokerError | None) -> None:
+        if self._held.get(delivery.tag) is not delivery:
+            return  # a last word from a channel that is gone, and the delivery with it
         if isinstance(error, Refused):
+            if not self._is_refused:
+                self._is_refused = True
+                _log.warning("%s; trying again", error)
             asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
         elif error:
             self._give_up(error)  # unacknowledged, the task stays with the broker
         else:
+            self._is_refused = False
             self._settling.pop(delivery.tag, None)
             self._recent.append(_identity(delivery))
             self._acknowledge(delivery)

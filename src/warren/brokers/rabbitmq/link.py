@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pika
 from pika import exceptions as pika_errors
 from pika.adapters.asyncio_connection import AsyncioConnection
-from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER
+from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, Basic
 
 from warren.brokers.rabbitmq.headers import UNREADABLE, readable
 from warren.errors import (
@@ -41,11 +41,17 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0
 HEARTBEAT = 30
+# How long an answer or a confirm may take, in seconds; twice as long until it is seen. Nodes that lose each other give up
+# after 45 s at the earliest (net_ticktime). Once they meet again, a confirm that was due before may be false: the stream
+# has dropped the message as a duplicate of a later one on the same channel (seen on RabbitMQ 4.3).
+PATIENCE = 20.0
 _FAREWELL = 1.0
 
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
 _CONTENT = struct.Struct(">HHQ")  # class, weight and length of what follows
 _FRAME_END = bytes([FRAME_END])
+# A limit on connections or channels, as an operator sets it: there is room again when others have left.
+_LIMIT = re.compile(r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)")
 
 
 class _CorkedConnection(AsyncioConnection):
@@ -102,11 +108,15 @@ class Link:
     Args:
         address: Where to.
         on_lost: Called once when the connection ends without `close`, with the reason.
+        on_blocked: Called when `blocked` has changed.
     """
 
-    def __init__(self, address: Address, on_lost: Callable[[BrokerError], None]) -> None:
+    def __init__(
+        self, address: Address, on_lost: Callable[[BrokerError], None], on_blocked: Callable[[], None]
+    ) -> None:
         self._address = address
         self._on_lost = on_lost
+        self._has_changed = on_blocked
         self._connection: AsyncioConnection | None = None
         self._is_closing = False
         self._closed: asyncio.Future[None] | None = None
@@ -153,18 +163,33 @@ class Link:
         Args:
             on_close: Called when the broker closes the channel, or the connection is lost.
         """
-        if self._connection is None or not self._connection.is_open:
+        if self._connection is None or not self.is_open:
             raise BrokerUnreachable(f"the connection to {self._address.shown} is closed")
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         try:
             channel = self._connection.channel(on_open_callback=partial(_resolve, opened))
         except pika_errors.AMQPError as error:
             raise self._translate(error) from error
-        lane = Lane(channel, self._translate, on_close)
+        lane = Lane(channel, self._address, self.drop, on_close)
         lane.waiting.add(opened)
-        await opened
+        await lane.answered(opened)
         lane.waiting.discard(opened)
         return lane
+
+    def drop(self) -> None:
+        """Let go of a connection whose other end does not answer, and say so to `on_lost`.
+
+        A node that is cut off from its cluster keeps its connections and has no answers; and what it should have confirmed
+        it may have forgotten when it is back (seen on RabbitMQ 4.3). Only in alarm it is right for a broker to be silent.
+        """
+        if self._connection and self.is_open and not self.blocked:
+            silence = TimeoutError(f"no answer for {PATIENCE:.0f} s")
+            self._connection._terminate_stream(silence)  # noqa: SLF001 - the public way asks the other end
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is there."""
+        return self._connection is not None and bool(self._connection.is_open)
 
     async def close(self) -> None:
         """Disconnect; harmless when that has happened already."""
@@ -186,9 +211,11 @@ class Link:
 
     def _on_blocked(self, _: object, frame: Any) -> None:
         self.blocked = frame.method.reason or "the broker is in alarm"
+        self._has_changed()
 
     def _on_unblocked(self, *_: object) -> None:
         self.blocked = None
+        self._has_changed()
 
     def _parameters(self) -> pika.URLParameters:
         # The URL was checked before; what pika reads from its query (heartbeat, TLS files) is the user's choice.
@@ -219,15 +246,18 @@ class Lane:
     def __init__(
         self,
         channel: Channel,
-        translate: Callable[[BaseException], BrokerError],
+        address: Address,
+        drop: Callable[[], None],
         on_close: Callable[[BrokerError], None] | None,
     ) -> None:
         self.channel = channel
+        self.drop = drop
         self.waiting: set[asyncio.Future[Any]] = set()
         self.error: BrokerError | None = None
-        self._translate = translate
+        self._address = address
         self._on_close = on_close
         channel.add_on_close_callback(self._closed)
+        channel.add_on_cancel_callback(self._cancelled)
 
     async def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a channel method that has an answer, and return the answer's method frame."""
@@ -240,16 +270,44 @@ class Lane:
             # pika rejects what still comes for a cancelled consumer, and on RabbitMQ 4.3 a reject counts as a failed
             # delivery. We take it as any other delivery instead, to be run or handed back.
             self.channel._cancelled.clear()  # noqa: SLF001 - there is no public way
-            frame = await answer
+            frame = await self.answered(answer)
         except pika_errors.AMQPError as error:
-            raise self.error or self._translate(error) from error
+            raise self.error or translate(error, self._address) from error
         finally:
             self.waiting.discard(answer)
         return frame.method
 
+    async def is_empty(self, queue: str) -> bool:
+        """Whether a queue has nothing to give, as only its leader knows: without one, its count says 0 as well."""
+        if self.error:
+            raise self.error
+        got: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.waiting.add(got)
+        try:
+            self.channel.add_callback(lambda _: _resolve(got), [Basic.GetEmpty])
+            self.channel.basic_get(queue, lambda _, method, *__: _resolve(got, method))
+            method = await self.answered(got)
+        except pika_errors.AMQPError as error:
+            raise self.error or translate(error, self._address) from error
+        finally:
+            self.waiting.discard(got)
+        if method:
+            self.channel.basic_nack(method.delivery_tag, requeue=True)
+        return method is None
+
+    async def answered(self, answer: asyncio.Future[Any]) -> Any:
+        """Wait for an answer of the broker, but not for ever."""
+        while not answer.done():
+            await asyncio.wait([answer], timeout=PATIENCE)
+            if not answer.done():
+                self.drop()
+        return answer.result()
+
     def watch(self, on_close: Callable[[BrokerError], None]) -> None:
-        """Tell `on_close` when the broker closes the channel, or the connection is lost."""
+        """Tell `on_close` when the broker closes the channel, or the connection is lost; at once if it has been."""
         self._on_close = on_close
+        if self.error:
+            on_close(self.error)
 
     @property
     def is_open(self) -> bool:
@@ -263,10 +321,23 @@ class Lane:
             done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self.channel.add_on_close_callback(partial(_resolve, done))
             self.channel.close()
-            await done
+            await self.answered(done)
+
+    def _cancelled(self, _: object) -> None:
+        """The broker has ended our consumer: its queue is gone or moves, or a delivery was held for too long.
+
+        Without the channel everything held goes back, which is what the broker waits for (seen on RabbitMQ 4.3).
+        """
+        if self.is_open:
+            self._end(BrokerUnreachable(f"{self._address.shown} cancelled our consumer"))
+            self.channel.close()
 
     def _closed(self, _: object, reason: BaseException) -> None:
-        self.error = self._translate(reason)
+        if self.error is None:
+            self._end(translate(reason, self._address))
+
+    def _end(self, error: BrokerError) -> None:
+        self.error = error
         for future in self.waiting:
             if not future.done():
                 future.set_exception(self.error)
@@ -299,9 +370,7 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
                 f"{address.shown} refuses user {address.credentials[0]!r}: wrong name or password"
             )
         if isinstance(cause, pika_errors.ProbableAccessDeniedError):
-            return AccessRefused(
-                f"{address.shown} refuses virtual host {address.vhost!r} to user {address.credentials[0]!r}"
-            )
+            return _not_allowed(str(cause), address, f"virtual host {address.vhost!r}")
         if isinstance(cause, pika_errors.ConnectionClosed | pika_errors.ChannelClosed):
             return _by_code(cause.reply_code, cause.reply_text, address)
         if isinstance(cause, ssl.SSLError):
@@ -324,9 +393,7 @@ def _causes(error: object) -> list[object]:
 def _by_code(code: int, text: str, address: Address) -> BrokerError:
     match code:
         case 403 | 530:
-            return AccessRefused(
-                f"{address.shown} refuses this to user {address.credentials[0]!r}: {_plain(text)}"
-            )
+            return _not_allowed(text, address, "this", f": {_plain(text)}")
         case 404:
             return QueueMissing(
                 f"queue {address.queue!r} does not exist on {address.shown}, or lacks a part ({_plain(text)}); "
@@ -338,12 +405,18 @@ def _by_code(code: int, text: str, address: Address) -> BrokerError:
             )
         case 406 if "inequivalent arg" in text:
             return _mismatch(text, address)
-        case 406 if "invalid arg" in text:
+        case 405 | 406 if "invalid arg" in text or "exclusive access" in text:
             return QueueMismatch(
                 f"queue {address.queue!r} on {address.shown} is none that Warren can use ({_plain(text)}): "
                 "see `warren doctor`, and take another queue name"
             )
     return BrokerUnreachable(f"{address.shown} closed the connection: {_plain(text)} (code {code})")
+
+
+def _not_allowed(text: str, address: Address, what: str, why: str = "") -> BrokerError:
+    if limit := _LIMIT.search(text):
+        return BrokerUnreachable(f"{address.shown} lets nobody more in: {limit[0]}")
+    return AccessRefused(f"{address.shown} refuses {what} to user {address.credentials[0]!r}{why}")
 
 
 def _mismatch(text: str, address: Address) -> QueueMismatch:

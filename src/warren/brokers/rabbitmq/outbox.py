@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import pika
 from pika.spec import Basic
 
 from warren.brokers.protocol import DELIVERY_LIMIT
+from warren.brokers.rabbitmq import link
 from warren.errors import BrokerError, QueueMissing
 from warren.tasks import Record, encode_record
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 RECORD_HEADER: Final = "warren"
 _PERSISTENT: Final = 2
+_REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
 
 Then = "Callable[[BrokerError | None], None]"
 
@@ -54,6 +57,7 @@ class Outbox:
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
         self._number = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._pending: dict[int, tuple[str, Callable[[BrokerError | None], None]]] = {}
         self._returned: dict[str, BrokerError] = {}
 
@@ -83,10 +87,25 @@ class Outbox:
         self._lane.channel.basic_publish(
             exchange, key, body, _properties(message_id, priority, record), mandatory=True
         )
+        if self._timer is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(
+            link.PATIENCE, self._look, next(iter(self._pending))
+        )
+
+    def _look(self, oldest: int) -> None:
+        """Let go of a connection over which the oldest confirm does not come."""
+        self._timer = None
+        if self._pending and self._lane.is_open:
+            if next(iter(self._pending)) == oldest:
+                self._lane.drop()
+            self._wait()
 
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
-        error = None if isinstance(method, Basic.Ack) else Refused("the broker cannot take messages now")
+        error = None if isinstance(method, Basic.Ack) else Refused(_REFUSED)
         if not method.multiple:
             self._end(method.delivery_tag, error)
             return

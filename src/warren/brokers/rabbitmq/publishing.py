@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WINDOW: Final = 4000
 WINDOW_BYTES: Final = 32 * 1024 * 1024
 _PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
 
 
 class Publishing:
@@ -40,11 +41,14 @@ class Publishing:
         self._count = 0
         self._unconfirmed: dict[int, Message] = {}
         self._bytes = 0
+        self._nacked: list[int] = []
+        self._pause = _PAUSE
         self._bell = Bell()
 
     async def attach(self, lane: Lane) -> None:
         """Go on over a new channel: everything unconfirmed is published again."""
         self._outbox = await Outbox(lane).open()
+        self._nacked.clear()
         for number, message in self._unconfirmed.items():
             self._send(number, message)
 
@@ -96,6 +100,11 @@ class Publishing:
         """How many, counted from the first without a gap."""
         return next(iter(self._unconfirmed), self._count)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the broker has refused messages, and has taken none since."""
+        return self._pause > _PAUSE
+
     def _has_room(self) -> bool:
         if self.error:
             raise self.error
@@ -125,11 +134,20 @@ class Publishing:
 
     def _confirm(self, number: int, error: BrokerError | None) -> None:
         if isinstance(error, Refused):
-            asyncio.get_running_loop().call_later(_PAUSE, self._send, number, self._unconfirmed[number])
+            self._nacked.append(number)
+            if len(self._nacked) == 1:
+                asyncio.get_running_loop().call_later(self._pause, self._send_again)
+                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             return
         if error:
             self._give_up(error)
             return
         message = self._unconfirmed.pop(number)
         self._bytes -= len(message.body)
+        self._pause = _PAUSE
         self._bell.ring()
+
+    def _send_again(self) -> None:
+        nacked, self._nacked = self._nacked, []
+        for number in nacked:
+            self._send(number, self._unconfirmed[number])

@@ -1,0 +1,84 @@
+"""A broker that keeps a connection and says nothing more, as a node does that is cut off from its cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+
+from tests.batch import PATIENCE, RUNGS, eventually, publish, task
+from tests.chaos.proxy import Proxy
+from warren.brokers import connect
+from warren.brokers.rabbitmq import link
+from warren.errors import BrokerUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from warren.settings import Address
+
+
+@pytest.fixture
+async def proxy(rabbit_address: Address, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Proxy]:
+    monkeypatch.setattr(link, "PATIENCE", 0.5)
+    url = urlsplit(rabbit_address.broker)
+    async with Proxy([(url.hostname or "", url.port or 5672)]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far(rabbit_address: Address, proxy: Proxy) -> Address:
+    """The queue through the proxy, without heartbeats: they are answered by a node that is cut off, too."""
+    url = urlsplit(rabbit_address.broker)
+    there = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}", query="heartbeat=0")
+    return msgspec.structs.replace(rabbit_address, broker=there.geturl())
+
+
+async def test_what_is_not_confirmed_is_published_again_over_a_new_connection(
+    rabbit_address: Address, far: Address, proxy: Proxy
+) -> None:
+    await publish(rabbit_address, [])
+    async with connect(far) as broker:
+        await broker.publish([task("echo", "before")])
+        await broker.flush()
+        proxy.freeze()
+        await broker.publish([task("echo", "after")])
+
+        async def is_given_up() -> bool:
+            return broker.held_up is not None
+
+        await eventually(is_given_up)
+        proxy.thaw()
+        await broker.flush()
+        assert broker.confirmed == 2
+
+
+async def test_a_question_without_an_answer_is_an_error_and_the_next_one_is_asked_anew(
+    rabbit_address: Address, far: Address, proxy: Proxy
+) -> None:
+    await publish(rabbit_address, [task("echo", "t")])
+    async with connect(far) as broker:
+        proxy.freeze()
+        with pytest.raises(BrokerUnreachable, match=r"cannot be reached: no answer for"):
+            async with asyncio.timeout(PATIENCE):
+                await broker.rungs(RUNGS)
+        proxy.thaw()
+        assert await broker.rungs(RUNGS) == RUNGS
+
+
+async def test_looking_whether_it_is_drained_takes_nothing(rabbit_address: Address) -> None:
+    await publish(rabbit_address, [])
+    async with connect(rabbit_address) as broker:
+        await broker.rungs(RUNGS)
+        assert await broker.drained()
+        lane = await (await broker._linked()).lane()  # type: ignore[attr-defined]
+        assert await lane.is_empty(rabbit_address.queue)
+        await broker.publish([task("echo", "t")])
+        await broker.flush()
+        assert not await lane.is_empty(rabbit_address.queue)
+        await lane.close()
+        assert not await broker.drained()
+        assert (await broker.counts()).ready == 1
