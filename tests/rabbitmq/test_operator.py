@@ -56,7 +56,9 @@ def _collect_garbage(server: RabbitMQ) -> None:
 @pytest.mark.parametrize("deed", [_close_connections, _maintain, _restart_app, _restart, _collect_garbage])
 async def test_everybody_goes_on(place: Place, server: RabbitMQ, deed: object) -> None:
     assert callable(deed)
-    file = place.tasks([{"id": f"t{n}", "type": "sleep_async", "data": {"seconds": 0.05}} for n in range(TASKS)])
+    file = place.tasks(
+        [{"id": f"t{n}", "type": "sleep_async", "data": {"seconds": 0.05}} for n in range(TASKS)]
+    )
     publisher = place.begin("publish", file)
     await place.has_ready(1)
     others = [
