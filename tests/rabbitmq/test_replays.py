@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from warren.settings import Address
 
-MANY = 5000
+MANY = 1500
 
 
 async def test_replay_killed_in_the_middle_loses_nothing(rabbit_address: Address, tmp_path: Path) -> None:
