@@ -167,14 +167,14 @@ ssl_options.keyfile = {home}/tls.key
             _tell(process, "kill")
             _wait_until_gone(process)
 
-    def ctl(self, *args: str) -> str:
-        """What `rabbitmqctl ARGS` says about this node.
+    def ctl(self, *args: str, tool: str = "rabbitmqctl") -> str:
+        """What `rabbitmqctl ARGS`, or another of its tools, says about this node.
 
         Raises:
             RuntimeError: The command failed; the message is what it printed.
         """
         source = self._source or self._find()
-        command = [*source.inside(self.directory, self._settings), *self._environment(source), "rabbitmqctl"]
+        command = [*source.inside(self.directory, self._settings), *self._environment(source), tool]
         done = subprocess.run(
             [*command, "--quiet", *args],
             stdin=subprocess.DEVNULL,
@@ -184,7 +184,7 @@ ssl_options.keyfile = {home}/tls.key
             timeout=CTL_SECONDS,
         )
         if done.returncode:
-            raise RuntimeError(f"rabbitmqctl {' '.join(args)}: {(done.stderr + done.stdout).strip()}")
+            raise RuntimeError(f"{tool} {' '.join(args)}: {(done.stderr + done.stdout).strip()}")
         return done.stdout
 
     def _find(self) -> _Source:

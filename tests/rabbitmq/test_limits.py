@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import drain, failures, publish, results, task
+from tests.batch import APP, drain, failures, publish, results, task
 from tests.place import Place
 from tests.rabbitmq.conftest import SMALL_LIMIT
 
@@ -80,3 +80,24 @@ async def test_result_over_the_limit_is_a_permanent_failure(breakable: Address, 
     assert [row["task_id"] for row in await results(breakable)] == ["small"]
     found = (await failures(breakable))["large"]
     assert (found.reason, found.error) == ("permanent", "ResultTooLarge")
+
+
+async def test_worker_in_an_alarm_says_so_and_goes_on_after(
+    server: RabbitMQ, breakable: Address, tmp_path: Path
+) -> None:
+    await publish(breakable, [task("sleep_async", f"t{n}", seconds=0.2) for n in range(200)])
+    with Place(tmp_path, breakable) as place:
+        worker = place.begin("work", APP, "--processes", "1", "--drain")
+        with alarm(server):
+            await worker.says("the broker is in alarm")
+            for words in (["status"], ["failures", "list"], ["doctor"]):
+                assert place.warren(*words).returncode == (1 if words == ["doctor"] else 0)
+            stopped = place.begin("work", APP, "--processes", "1", "--grace", "1")
+            await stopped.says("the broker is in alarm")
+            assert stopped.end(signal.SIGTERM) == 75, stopped.said
+        assert worker.end() == 0, worker.said
+        assert worker.said.count("the broker is in alarm") == 1
+        assert worker.said.count("the broker takes messages again") == 1
+
+    rows = await results(breakable)
+    assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(200)}

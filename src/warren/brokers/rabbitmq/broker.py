@@ -303,7 +303,7 @@ class RabbitBroker:
             waiting.discard(tag)
             if error:
                 refused.append(error)
-            else:
+            elif reader.lane.is_open:
                 reader.lane.channel.basic_ack(tag)
                 taken += 1
             bell.ring()
@@ -312,6 +312,8 @@ class RabbitBroker:
             outbox = await Outbox(lane).open()
             async for tag, task in reader.tasks():
                 verdict = decide(task)
+                if lane.error:
+                    break
                 if isinstance(verdict, Message):
                     waiting.add(tag)
                     outbox.publish(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from warren.brokers.protocol import Finding
 from warren.brokers.rabbitmq import topology
@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from warren.brokers.names import Names
     from warren.brokers.rabbitmq.link import Link
     from warren.brokers.rabbitmq.management import Management
+
+
+# What policies may set that our arguments do not.
+_LOSSES: Final = {
+    "max-length": "drops the oldest when it is full",
+    "max-length-bytes": "drops the oldest when it is full",
+    "max-age": "drops the oldest",
+    "message-ttl": "takes away what has waited for long",
+    "expires": "deletes the queue when nobody has used it for long",
+}
 
 
 async def inspect(link: Link, management: Management, names: Names, shown: str) -> list[Finding]:
@@ -33,7 +43,9 @@ async def inspect(link: Link, management: Management, names: Names, shown: str) 
     except AccessRefused:  # which is right for all but an administrator
         findings.append(Finding(ok=True, text="alarms are not for this user to see (tag 'monitoring')"))
     rungs = [length for name in queues if (length := names.rung_length(name)) is not None]
-    findings += _arguments(topology.queue_arguments(names, link.version, rungs), queues, names.queue)
+    wanted = topology.queue_arguments(names, link.version, rungs)
+    findings += _arguments(wanted, queues, names.queue)
+    findings += [found for name in wanted for found in _policies(queues.get(name, {}))]
     if names.queue in queues:
         findings.append(_workers(await management.consumers(names.queue)))
     return findings
@@ -73,6 +85,22 @@ def _arguments(
         else:
             findings.append(Finding(ok=True, text=f"queue {name!r} is as wanted"))
     return findings
+
+
+def _policies(queue: dict[str, Any]) -> list[Finding]:
+    """What an operator's policies make of a queue that is to keep everything."""
+    policy = queue.get("effective_policy_definition") or {}
+    refuses = queue.get("arguments", {}).get("x-overflow") == "reject-publish"
+    return [
+        Finding(
+            ok=False,
+            text=f"queue {queue['name']!r}: a policy sets {key} = {policy[key]!r}, which "
+            f"{'holds up who publishes when it is full' if refuses and key.startswith('max-') else effect}; have an "
+            "operator take this queue out of the policy",
+        )
+        for key, effect in _LOSSES.items()
+        if key in policy
+    ]
 
 
 def _workers(consumers: list[dict[str, Any]]) -> Finding:

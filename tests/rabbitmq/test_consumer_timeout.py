@@ -1,0 +1,69 @@
+"""A broker that takes back what was held for longer than its consumer timeout."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import APP, drain, failures, publish, results, task
+from warren.brokers import connect
+from warren.worker.frames import ChildSettings
+from warren.worker.supervisor import Exit, Supervisor
+
+if TYPE_CHECKING:
+    from warren.settings import Address
+
+TIMEOUT = 5  # as in conftest.py; the broker looks every so often, which makes it up to twice that
+
+
+@pytest.fixture
+def nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers ask for no timeout of their own, so that the broker's holds."""
+    monkeypatch.setattr("warren.brokers.rabbitmq.consuming.consumer_arguments", lambda _: {})
+
+
+async def test_task_may_run_longer_than_the_consumer_timeout(breakable: Address) -> None:
+    await publish(breakable, [task("sleep_async", "t", seconds=2 * TIMEOUT - 1)])
+
+    await drain(breakable)
+
+    (row,) = await results(breakable)
+    assert (row["task_id"], row["attempts"]) == ("t", 1)
+
+
+@pytest.mark.usefixtures("nothing_asked")
+async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
+    breakable: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = [task("sleep_async", f"slow{n}", seconds=5 * TIMEOUT) for n in range(3)]
+    await publish(breakable, [*slow, *(task("sleep_async", f"t{n}", seconds=0.1) for n in range(400))])
+
+    await drain(breakable, processes=2)
+
+    assert caplog.text.count("cancelled our consumer; going on over a new channel") >= 2
+    rows = await results(breakable)
+    assert sorted(row["task_id"] for row in rows) == sorted(
+        [f"slow{n}" for n in range(3)] + [f"t{n}" for n in range(400)]
+    )
+    assert {row["attempts"] for row in rows} == {1}
+    assert await failures(breakable) == {}
+
+
+@pytest.mark.usefixtures("nothing_asked")
+async def test_task_taken_back_may_go_to_another_worker_and_is_one_row(breakable: Address) -> None:
+    slow = [task("sleep_async", f"slow{n}", seconds=3 * TIMEOUT) for n in range(4)]
+    await publish(breakable, [*slow, *(task("echo", f"t{n}") for n in range(200))])
+    async with AsyncExitStack() as stack:
+        workers = []
+        for _ in range(2):
+            broker = await stack.enter_async_context(connect(breakable))
+            workers.append(Supervisor(broker, ChildSettings(APP), processes=1, drain=True))
+            await workers[-1].start()
+        assert set(await asyncio.gather(*(worker.run() for worker in workers))) == {Exit.DRAINED}
+
+    rows = await results(breakable)
+    assert {row["task_id"] for row in rows} == {f"slow{n}" for n in range(4)} | {f"t{n}" for n in range(200)}
+    assert await failures(breakable) == {}

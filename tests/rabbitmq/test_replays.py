@@ -1,0 +1,92 @@
+"""Replaying failures and collecting results, killed in the middle or cut off."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import drain, eventually, failures, publish, results, task
+from tests.place import Place
+from warren.brokers import FailedTask, Message, connect
+from warren.errors import BrokerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from warren.settings import Address
+
+MANY = 1500
+
+
+async def test_replay_killed_in_the_middle_loses_nothing(rabbit_address: Address, tmp_path: Path) -> None:
+    await publish(rabbit_address, [task("permanent", f"t{n}") for n in range(MANY)])
+    await drain(rabbit_address, processes=2)
+    with Place(tmp_path, rabbit_address) as place:
+        replay = place.begin("failures", "retry")
+        await place.has_ready(1)
+        replay.end(signal.SIGKILL)
+
+        async def are_back() -> bool:  # what it held
+            async with connect(rabbit_address) as broker:
+                counts = await broker.counts()
+                return counts.ready + counts.failed >= MANY
+
+        await eventually(are_back)
+        left = await failures(rabbit_address)
+        again = place.warren("failures", "retry")
+        assert again.returncode == 0, again.stderr
+        assert f"{len(left):,} failure" in again.stderr
+    await drain(rabbit_address, processes=2)
+
+    found = await failures(rabbit_address)
+    assert set(found) == {f"t{n}" for n in range(MANY)}
+    assert await results(rabbit_address) == []
+
+
+@pytest.mark.parametrize("at", [1, 10])
+async def test_replay_whose_connection_is_cut_before_the_confirms_says_so_and_loses_nothing(
+    rabbit_address: Address, at: int
+) -> None:
+    await publish(rabbit_address, [task("permanent", f"t{n}") for n in range(10)])
+    await drain(rabbit_address)
+    seen = 0
+    async with connect(rabbit_address) as broker:
+
+        def replay(found: FailedTask) -> Message:
+            nonlocal seen
+            seen += 1
+            if seen == at:
+                transport = broker._link._connection._transport  # type: ignore[attr-defined]
+                transport._sock.shutdown(socket.SHUT_RDWR)
+            return Message(found.body, found.id, found.priority, found.record.replay())
+
+        with pytest.raises(BrokerError, match=r"the connection to .* was lost"):
+            await broker.sweep(replay)
+
+    await drain(rabbit_address, is_patient=True)
+    assert set(await failures(rabbit_address)) == {f"t{n}" for n in range(10)}
+
+
+async def test_collector_killed_in_the_middle_leaves_nothing_and_collects_all_again(
+    rabbit_address: Address, tmp_path: Path
+) -> None:
+    await publish(rabbit_address, [task("echo", f"t{n}") for n in range(MANY)])
+    await drain(rabbit_address, processes=2)
+    with Place(tmp_path, rabbit_address) as place:
+        collector = place.begin("results", "-o", "out.jsonl", "--follow")
+
+        async def has_begun() -> bool:
+            return any(tmp_path.glob(".out.jsonl.*"))
+
+        await eventually(has_begun)
+        collector.end(signal.SIGKILL)
+        assert not (tmp_path / "out.jsonl").exists()
+
+        done = place.warren("results", "-o", "out.jsonl")
+
+        assert done.returncode == 0, done.stderr
+        assert {row["task_id"] for row in place.rows("out.jsonl")} == {f"t{n}" for n in range(MANY)}
+        assert list(tmp_path.glob(".out.jsonl.*")) == []
