@@ -62,8 +62,14 @@ class Place:
             check=False,
         )
 
-    def begin(self, *words: str, stdin: int | None = None, start_new_session: bool = False) -> Running:
-        """Start a command."""
+    def begin(
+        self,
+        *words: str,
+        stdin: int | None = None,
+        stderr: int | None = None,
+        start_new_session: bool = False,
+    ) -> Running:
+        """Start a command; what it says is kept, unless it has another stderr."""
         said = self.path / f"said-{len(self._begun) + 1}"
         with said.open("wb") as file:
             process = subprocess.Popen(
@@ -72,7 +78,7 @@ class Place:
                 env=self.environment,
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
-                stderr=file,
+                stderr=file if stderr is None else stderr,
                 start_new_session=start_new_session,
             )
         self._begun.append(Running(process, said))

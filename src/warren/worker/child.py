@@ -21,7 +21,8 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from time import perf_counter, time  # as they are now: handlers may replace them
+from os import getpid  # as it is now, like those two: handlers may replace it
+from time import perf_counter, time
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -206,7 +207,7 @@ class _Child:
         self._handlers = handlers
         self._slots = slots
         self._max_result = max_result
-        self._pid = os.getpid()
+        self._pid = getpid()
         self._inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._sending = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -272,7 +273,7 @@ class _Child:
         self._send(Returned(keys))
 
     def _send(self, message: Report | Returned | Alive) -> None:
-        if os.getpid() != self._pid:
+        if getpid() != self._pid:
             os._exit(0)  # a handler has forked and returned in both processes: this is the one too many
         try:
             with self._sending:

@@ -270,8 +270,9 @@ class Supervisor:
         self._hand_back_waiting()
         self._suspects.extend(first)
         if first and not self._pool.held:
-            self._alone = first[0]
             self._pool.submit(self._suspects, most=1)
+            if not self._suspects:  # otherwise there is no child for it at the moment
+                self._alone = first[0]
 
     def _clear_suspicion(self, run: Run) -> None:
         if run is self._alone:
