@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.batch import PATIENCE, eventually
@@ -17,7 +18,6 @@ from warren.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 WARREN: Final = [sys.executable, "-m", "warren"]
 
@@ -109,6 +109,18 @@ def children(pid: int) -> list[int]:
     """The processes that a process has started."""
     found = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True)
     return [int(child) for child in found.stdout.split()]
+
+
+async def has_ended(pid: int) -> None:
+    """Wait for the end of a process that may be nobody's child."""
+
+    async def is_gone() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    await eventually(is_gone)
 
 
 class Running:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task, until_written
-from tests.place import Place
+from tests.place import Place, has_ended
 from warren.worker.frames import ChildSettings
 from warren.worker.supervisor import Exit
 
@@ -159,7 +159,7 @@ async def test_time_limit_reaches_what_was_started_in_another_session(
     await drain(address, settings=ChildSettings(APP))
 
     assert (await failures(address))["t"].reason == "timed-out"
-    await _has_ended(int(log.read_text()))
+    await has_ended(int(log.read_text()))
 
 
 async def test_daemon_that_holds_its_socket_does_not_hide_a_childs_end(
@@ -214,7 +214,7 @@ async def test_command_may_do_its_worst(address: Address, tmp_path: Path) -> Non
             settings = ChildSettings(command=f"sh {tmp_path / name}", timeout=0.5, retries=0)
         await drain(address, settings=settings)
         assert (await _outcomes(address))[name] == outcome, name
-    await _has_ended(int((tmp_path / "left").read_text()))
+    await has_ended(int((tmp_path / "left").read_text()))
 
 
 async def test_many_tasks_that_fail_at_once_hold_their_order_and_lose_nothing(address: Address) -> None:
@@ -260,13 +260,3 @@ async def _outcomes(address: Address) -> dict[str, Outcome]:
     return {row["task_id"]: ("completed", "", row["attempts"]) for row in rows} | {
         name: (found.reason, found.error, found.attempts) for name, found in failed.items()
     }
-
-
-async def _has_ended(pid: int) -> None:
-    async def is_gone() -> bool:
-        try:
-            return Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0] == "Z"
-        except FileNotFoundError:
-            return True
-
-    await eventually(is_gone)
