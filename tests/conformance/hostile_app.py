@@ -100,7 +100,7 @@ def backtrack() -> None:
 
 @app.task
 def refuse_to_exit() -> None:
-    os._exit = lambda _: None  # type: ignore[assignment]
+    vars(os)["_exit"] = lambda _: None
 
 
 # --- that start others
@@ -265,4 +265,4 @@ def _handle(number: int, handler: Any) -> None:
 
 
 def _descriptors() -> list[int]:
-    return [int(name) for name in os.listdir("/proc/self/fd")]
+    return [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]

@@ -45,7 +45,7 @@ from warren.worker.frames import (
     Unpacker,
     pack,
 )
-from warren.worker.killing import kill_all
+from warren.worker.killing import kill_all, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +165,7 @@ class _Nursery:
             if not pid:
                 return
             self._children.discard(pid)
-            kill_all(pid)  # what the handler started ends with it
+            kill_group(pid)  # what the handler started ends with it
             self._tell({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
 
     def _tell(self, message: dict[str, int]) -> None:

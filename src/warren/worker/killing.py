@@ -13,17 +13,19 @@ def kill_all(pid: int) -> None:
 
     What a handler has made a daemon, no child of anyone's any more, goes on: that is what daemons are for.
     """
-    _signal_group(pid, signal.SIGSTOP)  # or it might start more meanwhile
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGSTOP)  # or it might start more meanwhile
     started = _descendants(pid)
-    _signal_group(pid, signal.SIGKILL)
+    kill_group(pid)
     for other in (pid, *started):  # a handler may have moved its own process into another group
         with suppress(OSError):
             os.kill(other, signal.SIGKILL)
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
+def kill_group(pid: int) -> None:
+    """Kill what is left of a child that has ended: its process group."""
     with suppress(OSError):
-        os.killpg(pid, number)
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -270,7 +270,9 @@ class Supervisor:
         self._hand_back_waiting()
         self._suspects.extend(first)
         if first and not self._pool.held:
-            await self._broker.flush()  # what is not settled yet, or not handed back, would be lost with the worker
+            await (
+                self._broker.flush()
+            )  # what is not settled yet, or not handed back, would be lost with the worker
             if [*self._backlog, *self._suspects] != first:
                 return  # something came meanwhile: hand that back first
             self._pool.submit(self._suspects, most=1)
