@@ -222,9 +222,7 @@ async def test_many_tasks_that_fail_at_once_hold_their_order_and_lose_nothing(ad
     await drain(address)
 
     found = await failures(address)
-    places: dict[int, list[int]] = {
-        priority: [] for priority in range(10)
-    }  # in which those of each priority failed
+    places: dict[int, list[int]] = {priority: [] for priority in range(10)}  # where each priority failed
     for place, name in enumerate(found):
         places[int(name[1:]) % 10].append(place)
     means = [mean(places[priority]) for priority in range(10)]
