@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.batch import PATIENCE, eventually
@@ -17,7 +18,6 @@ from warren.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 WARREN: Final = [sys.executable, "-m", "warren"]
 
@@ -62,8 +62,14 @@ class Place:
             check=False,
         )
 
-    def begin(self, *words: str, stdin: int | None = None, start_new_session: bool = False) -> Running:
-        """Start a command."""
+    def begin(
+        self,
+        *words: str,
+        stdin: int | None = None,
+        stderr: int | None = None,
+        start_new_session: bool = False,
+    ) -> Running:
+        """Start a command; what it says is kept, unless it has another stderr."""
         said = self.path / f"said-{len(self._begun) + 1}"
         with said.open("wb") as file:
             process = subprocess.Popen(
@@ -72,7 +78,7 @@ class Place:
                 env=self.environment,
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
-                stderr=file,
+                stderr=file if stderr is None else stderr,
                 start_new_session=start_new_session,
             )
         self._begun.append(Running(process, said))
@@ -103,6 +109,18 @@ def children(pid: int) -> list[int]:
     """The processes that a process has started."""
     found = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True)
     return [int(child) for child in found.stdout.split()]
+
+
+async def has_ended(pid: int) -> None:
+    """Wait for the end of a process that may be nobody's child."""
+
+    async def is_gone() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    await eventually(is_gone)
 
 
 class Running:

@@ -351,6 +351,7 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     Bounded, because an AMQP header must fit into one frame; without control characters, because JSON writes
     each as six, and terminals obey them.
     """
+    text = text[-limit:] if keep_end else text[:limit]  # no character has less than a byte
     clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
     data = clean.encode("utf-8", "replace")
     if len(data) <= limit:

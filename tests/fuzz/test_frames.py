@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from warren.app import Handler
 from warren.retries import RetryPolicy
 from warren.tasks import Task, encode, open_envelope
 from warren.worker.child import _seconds
-from warren.worker.frames import Order, Orders, Report, Unpacker, pack
+from warren.worker.frames import NoFrame, Order, Orders, Report, Unpacker, pack
 
 unicode = st.text(st.characters(codec="utf-8"))
 data = st.dictionaries(
@@ -51,10 +52,10 @@ WHOLE = Handler("whole", _whole, policy=RetryPolicy())
 
 @given(st.lists(st.binary(max_size=50) | st.binary(min_size=250, max_size=300), max_size=8), st.data())
 def test_any_split_of_the_stream_gives_the_same_frames(bodies: list[bytes], more: st.DataObject) -> None:
-    stream = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
+    stream = b"".join(map(pack, bodies))
     cuts = sorted(more.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
 
-    unpacker = Unpacker()
+    unpacker = Unpacker(msgspec.msgpack.Decoder(bytes))
     found = [
         frame
         for start, end in pairwise([0, *cuts, len(stream)])
@@ -71,8 +72,8 @@ def test_task_reaches_its_handler_as_it_was_published(
     envelope = open_envelope(encode(Task(task_id, "whole", arguments, priority)), "", None)
     order = Order(1, envelope.type, envelope.id, envelope.priority or 0, bytes(envelope.data))
 
-    (frame,) = Unpacker().feed(pack(Orders([order])))
-    (received,) = msgspec.msgpack.decode(frame, type=Orders).orders
+    (orders,) = Unpacker(msgspec.msgpack.Decoder(Orders)).feed(pack(Orders([order])))
+    (received,) = orders.orders
     bound = WHOLE.bind(received.id, received.type, received.priority, received.data)
 
     assert received == order
@@ -82,8 +83,14 @@ def test_task_reaches_its_handler_as_it_was_published(
 
 @given(reports)
 def test_report_comes_as_it_was_sent(report: Report) -> None:
-    (frame,) = Unpacker().feed(pack(report))
-    assert Report(*msgspec.msgpack.decode(frame, type=list[Any])) == report
+    (received,) = Unpacker(msgspec.msgpack.Decoder(Report)).feed(pack(report))
+    assert received == report
+
+
+@given(st.binary(min_size=1))
+def test_whatever_a_handler_writes_to_its_socket_is_messages_or_no_frame(garbage: bytes) -> None:
+    with suppress(NoFrame):
+        list(Unpacker(msgspec.msgpack.Decoder(Report)).feed(garbage))
 
 
 @given(st.none() | st.integers() | st.floats() | st.text() | st.just(10**400) | st.just(object()))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from warren.cli.logs import Log
 from warren.cli.options import (
     BrokerOption,
     ConcurrencyOption,
@@ -96,7 +97,7 @@ def work(
     from warren.worker.supervisor import Exit, Supervisor
 
     settings = _settings(app, command, threads, concurrency, timeout, retries)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, handlers=[Log()])
     with guarded():
         address = Address(broker, queue, management)
 

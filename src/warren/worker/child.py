@@ -18,11 +18,12 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NoReturn
+from os import getpid  # as it is now, like those two: handlers may replace it
+from time import perf_counter, time
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -31,9 +32,11 @@ from warren.errors import InvalidTask, PermanentError, TransientError, UsageErro
 from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode
 from warren.worker.command import command_handler
 from warren.worker.frames import (
+    Alive,
     ChildSettings,
     HandlerRules,
     Hello,
+    NoFrame,
     Order,
     Orders,
     Report,
@@ -41,9 +44,17 @@ from warren.worker.frames import (
     Unpacker,
     pack,
 )
+from warren.worker.killing import kill_all, kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ANY_TYPE = "*"
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class ResultTooLarge(PermanentError):  # noqa: N818 - its name is what users read
+    """A handler has returned more than the broker takes."""
 
 
 def main() -> None:
@@ -63,7 +74,7 @@ def main() -> None:
     rules = {h.name: HandlerRules(h.policy.retries, h.policy.base, h.timeout) for h in handlers.values()}
     _tell(control, Hello(rules, slots))
     gc.freeze()  # what is imported stays shared between the children
-    _Nursery(control, handlers, slots).run()
+    _Nursery(control, handlers, slots, settings.max_result).run()
 
 
 def _tell(control: socket.socket, hello: Hello) -> None:
@@ -75,7 +86,11 @@ def _tell(control: socket.socket, hello: Hello) -> None:
 
 def _handlers(settings: ChildSettings) -> dict[str, Handler]:
     if settings.command:
-        return {_ANY_TYPE: command_handler(settings.command, settings.timeout, settings.retries)}
+        return {
+            _ANY_TYPE: command_handler(
+                settings.command, settings.timeout, settings.retries, settings.max_result
+            )
+        }
     return load(settings.app).handlers
 
 
@@ -90,11 +105,15 @@ def _read_line(control: socket.socket) -> bytes:
 
 
 class _Nursery:
-    def __init__(self, control: socket.socket, handlers: dict[str, Handler], slots: int) -> None:
+    def __init__(
+        self, control: socket.socket, handlers: dict[str, Handler], slots: int, max_result: int
+    ) -> None:
         self._control = control
         self._handlers = handlers
         self._slots = slots
+        self._max_result = max_result
         self._children: set[int] = set()
+        self._own: list[socket.socket | selectors.BaseSelector] = [control]  # out of the children's reach
 
     def run(self) -> None:
         wake_read, wake_write = socket.socketpair()
@@ -105,6 +124,7 @@ class _Nursery:
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
         selector.register(wake_read, selectors.EVENT_READ)
+        self._own += [wake_read, wake_write, selector]
         while True:
             for key, _ in selector.select():
                 if key.fileobj is wake_read:
@@ -123,9 +143,10 @@ class _Nursery:
         nursery = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._control.close()
             _become_child(nursery)
-            _Child(socket.socket(fileno=descriptors[0]), self._handlers, self._slots).run()
+            for own in self._own:
+                own.close()
+            _Child(socket.socket(fileno=descriptors[0]), self._handlers, self._slots, self._max_result).run()
         for descriptor in descriptors:
             os.close(descriptor)
         with suppress(OSError):
@@ -143,7 +164,7 @@ class _Nursery:
             if not pid:
                 return
             self._children.discard(pid)
-            self._kill(pid)  # what the handler started ends with it
+            kill_group(pid)  # what the handler started ends with it
             self._tell({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
 
     def _tell(self, message: dict[str, int]) -> None:
@@ -154,12 +175,8 @@ class _Nursery:
 
     def _end(self) -> NoReturn:
         for pid in self._children:
-            self._kill(pid)
+            kill_all(pid)
         os._exit(0)
-
-    def _kill(self, pid: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _become_child(nursery: int) -> None:
@@ -177,37 +194,40 @@ def _become_child(nursery: int) -> None:
 
 
 class _Child:
-    """Runs tasks: the main thread (or threads, or an event loop) works, one more thread reads orders."""
+    """Runs tasks: the main thread (or threads, or an event loop) works, one more thread reads orders.
 
-    def __init__(self, connection: socket.socket, handlers: dict[str, Handler], slots: int) -> None:
+    What goes wrong beside a handler ends the process: nobody could say any more what becomes of its tasks.
+    """
+
+    def __init__(
+        self, connection: socket.socket, handlers: dict[str, Handler], slots: int, max_result: int
+    ) -> None:
         self._connection = connection
         self._handlers = handlers
         self._slots = slots
+        self._max_result = max_result
+        self._pid = getpid()
         self._inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._sending = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Task[None]] = set()
 
     def run(self) -> NoReturn:
-        is_async = any(handler.is_async for handler in self._handlers.values())
-        if is_async:
-            asyncio.run(self._serve())
-        threading.Thread(target=self._read_orders, daemon=True).start()
+        if any(handler.is_async for handler in self._handlers.values()):
+            # Not asyncio.run(), which would first cancel the tasks that run, as if they had failed.
+            self._loop = asyncio.new_event_loop()
+            self._loop.set_default_executor(ThreadPoolExecutor(self._slots))
+            threading.Thread(target=_or_die, args=(self._read_orders,), daemon=True).start()
+            _or_die(self._loop.run_forever)
+        threading.Thread(target=_or_die, args=(self._read_orders,), daemon=True).start()
         for _ in range(self._slots - 1):
-            threading.Thread(target=self._work, daemon=True).start()
-        self._work()  # in the main thread, where signals and most libraries expect to be
+            threading.Thread(target=_or_die, args=(self._work,), daemon=True).start()
+        _or_die(self._work)  # in the main thread, where signals and most libraries expect to be
 
     def _work(self) -> NoReturn:
         while True:
             order = self._inbox.get()
             self._send(self._perform(order))
-
-    async def _serve(self) -> NoReturn:
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(self._slots))
-        threading.Thread(target=self._read_orders, daemon=True).start()
-        await asyncio.Event().wait()
-        raise AssertionError
 
     def _fill(self) -> None:
         with suppress(queue.Empty):
@@ -217,21 +237,29 @@ class _Child:
                 task.add_done_callback(self._on_done)
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception():
+            _or_die(task.result)
         self._running.discard(task)
         self._fill()
 
-    def _read_orders(self) -> NoReturn:
-        unpacker, decoder = Unpacker(), msgspec.msgpack.Decoder(Orders)
-        with suppress(OSError):
+    def _read_orders(self) -> None:
+        unpacker = Unpacker(msgspec.msgpack.Decoder(Orders))
+        with suppress(OSError, NoFrame):
             while data := self._connection.recv(1 << 18):
-                for frame in unpacker.feed(data):
-                    self._take(decoder.decode(frame).orders)
+                for message in unpacker.feed(data):
+                    self._take(message)
         os._exit(0)  # the supervisor is gone, or wants this child no more
 
-    def _take(self, orders: list[Order]) -> None:
-        if not orders:
+    def _take(self, message: Orders) -> None:
+        if message.is_roll_call:
+            if self._loop:
+                self._loop.call_soon_threadsafe(self._send, Alive())
+            else:
+                self._send(Alive())
+            return
+        if not message.orders:
             self._return_waiting()
-        for order in orders:
+        for order in message.orders:
             self._inbox.put(order)
         if self._loop:
             self._loop.call_soon_threadsafe(self._fill)
@@ -243,7 +271,9 @@ class _Child:
                 keys.append(self._inbox.get_nowait().key)
         self._send(Returned(keys))
 
-    def _send(self, message: Report | Returned) -> None:
+    def _send(self, message: Report | Returned | Alive) -> None:
+        if getpid() != self._pid:
+            os._exit(0)  # a handler has forked and returned in both processes: this is the one too many
         try:
             with self._sending:
                 self._connection.sendall(pack(message))
@@ -252,65 +282,87 @@ class _Child:
 
     def _perform(self, order: Order) -> Report:
         handler = self._handlers.get(order.type) or self._handlers[_ANY_TYPE]
-        started_at, start = time.time(), time.perf_counter()
+        started_at, start = time(), perf_counter()
         try:
             arguments = handler.bind(order.id, order.type, order.priority, order.data)
             value = handler.function(**arguments)
-            return _completed(order, started_at, start, value)
+            return _completed(order, started_at, perf_counter() - start, self._encode(value))
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
             return _failed(order, handler, started_at, start, error)
 
     async def _perform_async(self, order: Order) -> None:
         handler = self._handlers.get(order.type) or self._handlers[_ANY_TYPE]
-        started_at, start = time.time(), time.perf_counter()
+        if not handler.is_async:
+            self._send(await asyncio.get_running_loop().run_in_executor(None, self._perform, order))
+            return
+        started_at, start = time(), perf_counter()
         try:
             arguments = handler.bind(order.id, order.type, order.priority, order.data)
-            if handler.is_async:
-                value = await handler.function(**arguments)
-            else:
-                value = await asyncio.to_thread(handler.function, **arguments)
-            report = _completed(order, started_at, start, value)
+            value = await handler.function(**arguments)
+            report = _completed(order, started_at, perf_counter() - start, self._encode(value))
         except BaseException as error:  # noqa: BLE001 - likewise
             report = _failed(order, handler, started_at, start, error)
         self._send(report)
 
+    def _encode(self, value: object) -> bytes:
+        try:
+            body = encode(value)
+            msgspec.json.decode(
+                body, type=msgspec.Raw
+            )  # the value may be or hold text that only claims to be JSON
+        except Exception as error:  # noqa: BLE001 - whatever an encoder meets in a user's value
+            raise PermanentError(
+                f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
+            ) from None
+        if len(body) > self._max_result:
+            raise ResultTooLarge(
+                f"the result has {len(body)} bytes; the broker takes {self._max_result} at most"
+            )
+        return body
 
-def _completed(order: Order, started_at: float, start: float, value: object) -> Report:
-    duration = time.perf_counter() - start
+
+def _or_die(work: Callable[[], object]) -> NoReturn:
     try:
-        body = encode(value)
-    except Exception as error:  # noqa: BLE001 - whatever an encoder meets in a user's value
-        raise PermanentError(
-            f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
-        ) from None
+        work()
+    except BaseException:  # noqa: BLE001 - the process ends, and the supervisor says what with it
+        with suppress(BaseException):
+            traceback.print_exc()
+    os._exit(1)
+
+
+def _completed(order: Order, started_at: float, duration: float, body: bytes) -> Report:
     return Report(order.key, "completed", started_at, duration, _peak_memory(), body)
 
 
 def _failed(order: Order, handler: Handler, started_at: float, start: float, error: BaseException) -> Report:
+    duration = perf_counter() - start
     kind = "failed"
     if isinstance(error, InvalidTask):
         kind = "invalid"
     elif isinstance(error, (PermanentError, *handler.permanent)):
         kind = "permanent"
-    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without this file's own line
-    text = "".join(traceback.format_exception(type(error), error, frames)) if frames else ""
     return Report(
         order.key,
         kind,
         started_at,
-        time.perf_counter() - start,
+        duration,
         _peak_memory(),
-        error=cut(type(error).__name__, MAX_MESSAGE),
-        message=cut(_message(error), MAX_MESSAGE),
-        traceback=cut(text, MAX_TRACEBACK, keep_end=True),
+        error=cut(str(type(error).__name__), MAX_MESSAGE),
+        message=_told(lambda: cut(str(error), MAX_MESSAGE)),
+        traceback=_told(lambda: cut(_traceback(error), MAX_TRACEBACK, keep_end=True)),
         after=_seconds(error.after) if isinstance(error, TransientError) else None,
     )
 
 
-def _message(error: BaseException) -> str:
+def _traceback(error: BaseException) -> str:
+    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without this file's own line
+    return "".join(traceback.format_exception(type(error), error, frames)) if frames else ""
+
+
+def _told(tell: Callable[[], str]) -> str:
     try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - a user's __str__ may do anything
+        return tell()
+    except BaseException:  # noqa: BLE001 - a user's __str__ may do anything
         return "(its message cannot be read)"
 
 

@@ -1,18 +1,29 @@
 """What the supervisor and its children say to each other: MessagePack frames over a Unix socket.
 
-A frame is its length in four bytes, then that many bytes. Nothing is ever pickled.
+A frame is a mark, its length in four bytes, then that many bytes. A child's socket is within reach of its handlers:
+by the mark the supervisor sees what they may have written there. Nothing is ever pickled.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
 from warren.retries import RetryPolicy
 
-HEADER: Final = struct.Struct(">I")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+_MARK: Final = b"\xc1wrn"  # a byte that neither text nor MessagePack begins with
+_HEADER: Final = struct.Struct(">4sI")
+
+
+class NoFrame(Exception):  # noqa: N818 - reads as what is the case
+    """What came over the socket is not what the other side writes."""
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
@@ -26,12 +37,18 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Orders(msgspec.Struct, frozen=True, array_like=True):
-    """To a child: tasks to run, or, with no tasks, the wish to have back those not yet started."""
+    """To a child: tasks to run, or, with no tasks, the wish to have back those not yet started.
+
+    Args:
+        orders: The tasks.
+        is_roll_call: Whether the child is to say that it is alive instead.
+    """
 
     orders: list[Order] = []
+    is_roll_call: bool = False
 
 
-class Report(msgspec.Struct, frozen=True, array_like=True):
+class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     """From a child: how one task ended.
 
     Args:
@@ -59,10 +76,14 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     after: float | None = None
 
 
-class Returned(msgspec.Struct, frozen=True, array_like=True):
+class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):
     """From a child: the tasks it had not started and gives back."""
 
     keys: list[int]
+
+
+class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
+    """From a child: nothing keeps it from running its handlers."""
 
 
 class HandlerRules(msgspec.Struct, frozen=True):
@@ -102,6 +123,7 @@ class ChildSettings(msgspec.Struct, frozen=True):
         concurrency: How many it runs at a time where one is.
         timeout: Seconds, for a command.
         retries: For a command.
+        max_result: A handler's return value may have so many bytes as JSON.
     """
 
     app: str = ""
@@ -110,32 +132,46 @@ class ChildSettings(msgspec.Struct, frozen=True):
     concurrency: int = 32
     timeout: float | None = None
     retries: int = 3
+    max_result: int = 512 * 1024 * 1024
 
 
 def pack(value: Any) -> bytes:
     """One frame."""
     body = msgspec.msgpack.encode(value)
-    return HEADER.pack(len(body)) + body
+    return _HEADER.pack(_MARK, len(body)) + body
 
 
-class Unpacker:
-    """Cuts a stream of bytes into frames."""
+class Unpacker(Generic[T]):
+    """Reads messages from a stream of bytes.
 
-    def __init__(self) -> None:
+    Args:
+        decoder: Of the messages that may come.
+    """
+
+    def __init__(self, decoder: msgspec.msgpack.Decoder[T]) -> None:
+        self._decoder = decoder
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The frames that are complete with this data."""
+    def feed(self, data: bytes) -> Iterator[T]:
+        """The messages that are complete with this data; read them all before the next data comes.
+
+        Raises:
+            NoFrame: Something else came, after the messages before it.
+        """
         buffer = self._buffer
         buffer += data
-        frames = []
         start = 0
-        while len(buffer) - start >= HEADER.size:
-            (size,) = HEADER.unpack_from(buffer, start)
-            end = start + HEADER.size + size
+        while len(buffer) - start >= _HEADER.size:
+            mark, size = _HEADER.unpack_from(buffer, start)
+            if mark != _MARK:
+                raise NoFrame
+            end = start + _HEADER.size + size
             if len(buffer) < end:
                 break
-            frames.append(bytes(buffer[start + HEADER.size : end]))
+            try:
+                message = self._decoder.decode(memoryview(buffer)[start + _HEADER.size : end])
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise NoFrame from error
+            yield message
             start = end
         del buffer[:start]
-        return frames

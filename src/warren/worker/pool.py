@@ -13,14 +13,25 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from warren.errors import AppError, WarrenError
 from warren.tasks import encode
-from warren.worker.frames import ChildSettings, Hello, Order, Orders, Report, Unpacker, pack
-from warren.worker.signals import signal_name
+from warren.worker.frames import (
+    Alive,
+    ChildSettings,
+    Hello,
+    NoFrame,
+    Order,
+    Orders,
+    Report,
+    Returned,
+    Unpacker,
+    pack,
+)
+from warren.worker.killing import kill_all, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +47,12 @@ MOST_READY: Final = 64
 # A nursery that is killed while it imports the app is tried so often.
 _IMPORTS: Final = 3
 _MAX_LINE: Final = 16 * 1024 * 1024
-_reports = msgspec.msgpack.Decoder(list[Any])
+# A socket holds less than so many reads, unless somebody else than its child goes on writing.
+_LAST_WORDS: Final = 16
+# Seconds in which a child that is well answers.
+_ROLL_CALL: Final = 1.0
+_Message = Report | Returned | Alive
+_messages: msgspec.msgpack.Decoder[_Message] = msgspec.msgpack.Decoder(_Message)
 
 
 class Run:
@@ -75,6 +91,9 @@ class Owner(Protocol):
     def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
         """A child died while it ran these; of several, nobody knows which one killed it."""
 
+    def on_orphaned(self, runs: Sequence[Run]) -> None:
+        """The process that the children come from was killed, and they with it, while they ran these."""
+
     def on_timed_out(self, run: Run, worker: str) -> None:
         """An attempt was killed at its time limit."""
 
@@ -85,6 +104,7 @@ class _Nobody:
     def on_report(self, run: Run, report: Report, worker: str) -> None: ...
     def on_returned(self, runs: Sequence[Run]) -> None: ...
     def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None: ...
+    def on_orphaned(self, runs: Sequence[Run]) -> None: ...
     def on_timed_out(self, run: Run, worker: str) -> None: ...
 
 
@@ -98,16 +118,23 @@ class _Child:
         self.running: dict[int, Run] = {}
         self.waiting: deque[Run] = deque()
         self.outbox: list[Run] = []
-        self.unpacker = Unpacker()
+        self.unpacker = Unpacker(_messages)
         self.unsent = b""
         self.done = 0
         self.is_retiring = False
         self.is_slow = False  # what runs has run for longer than a tick: nothing should wait behind it
-        self.overdue: Run | None = None
+        self.called_at: float | None = None  # when it was asked whether it is alive
+        self.answered_at = 0.0
+        self.overdue: list[Run] = []
+        self.fault = ""  # why it must be killed, where no time limit says so
 
     @property
     def held(self) -> int:
         return len(self.running) + len(self.waiting)
+
+    @property
+    def is_condemned(self) -> bool:
+        return bool(self.overdue or self.fault) or (self.is_retiring and not self.held)
 
     def give(self, run: Run, now: float) -> None:
         if len(self.running) < self.slots:
@@ -349,9 +376,9 @@ class Pool:
         for child in orphans:
             self._disconnect(child)
             if child.pid:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-            self._owner.on_returned([*child.running.values(), *child.waiting])
+                kill_all(child.pid)
+            self._owner.on_orphaned([*child.running.values()])
+            self._owner.on_returned([*child.waiting])
         await self._end_nursery()
         reader = await self._start_nursery()
         for _ in range(self._processes):
@@ -371,19 +398,25 @@ class Pool:
         if not data:
             self._loop.remove_reader(child.connection)
             return  # how it ended is for the nursery to say
-        now = time.monotonic()
-        for frame in child.unpacker.feed(data):
-            members = _reports.decode(frame)
-            if len(members) == 1:
-                self._owner.on_returned(child.give_back(set(members[0]), now))
-            elif run := child.take(members[0], now):
-                report = Report(*members)
-                child.done += 1
-                self._mean += (report.duration - self._mean) * 0.1
-                self._retire_if_due(child, report)
-                self._owner.on_report(run, report, self._name(child))
-        if child.is_retiring and not child.held:
+        try:
+            for message in child.unpacker.feed(data):
+                self._on_message(child, message, time.monotonic())
+        except NoFrame:
+            child.fault = "it wrote into the socket of the process that ran it"
+            child.is_retiring = True
+        if child.fault or (child.is_retiring and not child.held):
             self._disconnect(child)
+
+    def _on_message(self, child: _Child, message: _Message, now: float) -> None:
+        if isinstance(message, Returned):
+            self._owner.on_returned(child.give_back(set(message.keys), now))
+        elif isinstance(message, Alive):
+            child.called_at, child.answered_at = None, now
+        elif run := child.take(message.key, now):
+            child.done += 1
+            self._mean += (message.duration - self._mean) * 0.1
+            self._retire_if_due(child, message)
+            self._owner.on_report(run, message, self._name(child))
 
     def _retire_if_due(self, child: _Child, report: Report) -> None:
         is_worn = self._max_tasks is not None and child.done >= self._max_tasks
@@ -432,20 +465,22 @@ class Pool:
             return
         with suppress(OSError):
             # What it said before it died still counts.
-            while child.connection.fileno() >= 0 and _is_readable(child.connection):
+            for _ in range(_LAST_WORDS):
+                if child.connection.fileno() < 0 or not _is_readable(child.connection):
+                    break
                 self._read(child)
         self._children.remove(child)
         self._disconnect(child)
         if not self._is_stopping:
             self._add_child()
-        running, waiting = list(child.running.values()), list(child.waiting)
-        if child.overdue in running:
-            running.remove(child.overdue)
-            self._owner.on_timed_out(child.overdue, self._name(child))
-            waiting = running + waiting
-        elif running:
-            self._owner.on_crashed(running, _how(status), self._name(child))
-        self._owner.on_returned(waiting)
+        overdue = [run for run in child.overdue if run.key in child.running]
+        running = [run for run in child.running.values() if run not in overdue]
+        for run in overdue:
+            self._owner.on_timed_out(run, self._name(child))
+        if running and not overdue:
+            self._owner.on_crashed(running, child.fault or _how(status), self._name(child))
+            running = []
+        self._owner.on_returned([*running, *child.waiting])
 
     def _name(self, child: _Child) -> str:
         return f"{self._host}:{child.pid}"
@@ -455,19 +490,27 @@ class Pool:
             await asyncio.sleep(TICK)
             now = time.monotonic()
             for child in self._children:
-                self._kill_overdue(child, now)
+                self._watch_limits(child, now)
+                if child.is_condemned and child.pid:
+                    kill_all(child.pid)
                 oldest = next(iter(child.running.values()), None)
                 child.is_slow = oldest is not None and now - oldest.started > TICK
                 if child.is_slow and child.waiting:
                     self._send(child, pack(Orders()))
 
-    def _kill_overdue(self, child: _Child, now: float) -> None:
-        for run in child.running.values():
-            if run.deadline is not None and now > run.deadline and child.overdue is None and child.pid:
-                child.overdue = run
-                with suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                return
+    def _watch_limits(self, child: _Child, now: float) -> None:
+        overdue = [run for run in child.running.values() if run.deadline is not None and now > run.deadline]
+        if not overdue or child.is_condemned:
+            return
+        # Of several, one may keep the others from running: only in a child that is well each is late by itself.
+        if len(child.running) == 1 or child.answered_at > min(run.deadline or now for run in overdue):
+            child.overdue = overdue
+        elif child.called_at is None:
+            child.called_at = now
+            self._send(child, pack(Orders(is_roll_call=True)))
+        elif now - child.called_at > _ROLL_CALL:
+            child.fault = "a time limit had passed, and it did not answer any more"
+        child.is_retiring = child.is_retiring or child.is_condemned
 
 
 def _load(child: _Child) -> tuple[bool, bool, int]:
@@ -485,7 +528,7 @@ def _how(status: int) -> str:
     if status >= 0:
         return f"its process ended with exit code {status}"
     hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
-    return f"its process was killed by {signal_name(-status)}{hint}"
+    return f"its process was killed by {name_of(-status)}{hint}"
 
 
 def _environment() -> dict[str, str]:

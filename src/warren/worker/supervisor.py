@@ -87,6 +87,7 @@ class Supervisor:
         self._drain = drain
         self._grace = grace
         self._is_complete = is_complete
+        settings = msgspec.structs.replace(settings, max_result=broker.max_body)
         self._pool = Pool(settings, self, processes=processes, max_tasks=max_tasks, max_memory=max_memory)
         self._backlog: deque[Run] = deque()
         self._suspects: deque[Run] = deque()
@@ -286,8 +287,11 @@ class Supervisor:
         if first and not self._pool.held:
             # What it may take down with the worker must be out of our hands for certain.
             await self._broker.flush()
-            self._alone = first[0]
+            if [*self._backlog, *self._suspects] != first:
+                return  # something came meanwhile: hand that back first
             self._pool.submit(self._suspects, most=1)
+            if not self._suspects:  # otherwise there is no child for it at the moment
+                self._alone = first[0]
 
     def _clear_suspicion(self, run: Run) -> None:
         if run is self._alone:
@@ -407,8 +411,7 @@ class Supervisor:
         """These did not run: they go first when there is room."""
         for run in reversed(runs):
             if run.is_stale:
-                self._gone.pop(_identity(run.delivery), None)
-                self._excused[_identity(run.delivery)] = run.delivery.lost + 1
+                self._forget(run)
             elif run is self._alone:
                 self._alone = None
                 self._suspects.appendleft(run)
@@ -421,13 +424,32 @@ class Supervisor:
     def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
         """A child died: of one task running in it we know, of several each must be tried alone."""
         if len(runs) > 1:
-            self._suspects.extend(run for run in runs if not run.is_stale)
-            self._attention.set()
+            self._suspect(runs)
             return
         (run,) = runs
         self._clear_suspicion(run)
         self._fail(run, self._attempt(run, "Crashed", how, worker), "crashed")
         self._submit()
+
+    def on_orphaned(self, runs: Sequence[Run]) -> None:
+        """The children were killed from outside, or by what one of them ran: each must be tried alone."""
+        if self._alone and self._alone in runs:
+            self.on_crashed(runs, "the process that its own process comes from was killed", "")
+        else:
+            self._suspect(runs)
+
+    def _suspect(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            if run.is_stale:
+                self._forget(run)
+            else:
+                self._suspects.append(run)
+        self._attention.set()
+
+    def _forget(self, run: Run) -> None:
+        """It did not end, and its delivery is lost with the connection: the one that comes back runs anew."""
+        self._gone.pop(_identity(run.delivery), None)
+        self._excused[_identity(run.delivery)] = run.delivery.lost + 1
 
     def on_timed_out(self, run: Run, worker: str) -> None:
         """An attempt was killed at its time limit."""

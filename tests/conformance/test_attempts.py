@@ -1,0 +1,169 @@
+"""What counts as an attempt and what does not, held against how often handlers really began."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.batch import drain, eventually, failures, publish, results, task
+from tests.place import has_ended
+from warren.brokers import connect
+from warren.worker.frames import ChildSettings
+from warren.worker.supervisor import Exit, Supervisor
+
+if TYPE_CHECKING:
+    from warren.settings import Address
+
+APP: Final = ChildSettings(str(Path(__file__).with_name("counting_app.py")))
+THREADS: Final = ChildSettings(APP.app, threads=4)
+ASYNC: Final = ChildSettings(str(Path(__file__).with_name("counting_async_app.py")), concurrency=8)
+KINDS: Final = pytest.mark.parametrize("settings", [APP, THREADS, ASYNC], ids=["alone", "threads", "async"])
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where handlers write down their starts."""
+    log = tmp_path / "log"
+    log.mkdir()
+    return log
+
+
+async def test_stops_in_the_middle_cost_no_attempt(address: Address, log: Path) -> None:
+    naps = [task("nap", f"t{n}", log=str(log), seconds=0.02) for n in range(200)]
+    await publish(address, naps)
+    for stop in (1, 2):
+
+        async def has_begun(count: int = stop * 40) -> bool:
+            return len(_starts(log)) >= count
+
+        async with connect(address) as broker:
+            supervisor = Supervisor(broker, APP, processes=2, grace=0)
+            await supervisor.start()
+            running = asyncio.create_task(supervisor.run())
+            await eventually(has_begun)
+            supervisor.stop()
+            supervisor.stop()
+            assert await running is Exit.STOPPED
+
+    await drain(address, settings=APP, processes=2)
+
+    assert await _histories(address) == {f"t{n}": [] for n in range(200)}
+    assert sum(_starts(log).values()) <= 200 + 2 * 2  # the two that ran at each stop began again
+
+
+async def test_each_error_is_one_attempt(address: Address, log: Path) -> None:
+    await publish(address, [task("fail", f"t{n}", log=str(log), times=n % 4) for n in range(60)])
+
+    await drain(address, settings=APP, processes=2)
+
+    assert await _histories(address) == {
+        f"t{n}": [("ValueError", f"start {number}") for number in range(1, n % 4 + 1)] for n in range(60)
+    }
+    assert _starts(log) == {f"t{n}": n % 4 + 1 for n in range(60)}
+
+
+@KINDS
+async def test_crash_is_charged_to_the_task_that_crashed(
+    address: Address, log: Path, settings: ChildSettings
+) -> None:
+    crashing = [task("crash", f"c{n}", log=str(log), times=n) for n in (1, 2)]
+    naps = [task("nap", f"t{n}", log=str(log), seconds=0.005) for n in range(60)]
+    await publish(address, [*naps[:20], crashing[0], *naps[20:40], crashing[1], *naps[40:]])
+
+    await drain(address, settings=settings)
+
+    crashed = ("Crashed", "its process ended with exit code 7")
+    found = await _histories(address)
+    assert {name: past for name, past in found.items() if name.startswith("t")} == {
+        f"t{n}": [] for n in range(60)
+    }
+    if settings is APP:  # what waited behind it had not begun
+        assert (found["c1"], found["c2"]) == ([crashed], [crashed] * 2)
+        assert _starts(log) == {f"t{n}": 1 for n in range(60)} | {"c1": 2, "c2": 3}
+    else:  # one that crashed among others is not known to be the one, and runs again alone
+        for n in (1, 2):
+            assert found[f"c{n}"] == [crashed] * len(found[f"c{n}"])
+            assert len(found[f"c{n}"]) <= n
+            assert _starts(log)[f"c{n}"] == n + 1
+
+
+@KINDS
+async def test_time_limit_is_charged_to_the_task_that_passed_it(
+    address: Address, log: Path, settings: ChildSettings
+) -> None:
+    if settings is ASYNC:
+        hanging = [task("hang", f"h{n}", log=str(log), times=1) for n in range(2)]
+    else:
+        hanging = [task("hang", "h0", log=str(log), times=1)]
+    await publish(address, [*hanging, *(task("nap", f"t{n}", log=str(log)) for n in range(60))])
+
+    await drain(address, settings=settings)
+
+    late = ("TimedOut", "killed at its time limit of 0.3 s")
+    assert await _histories(address) == {f"t{n}": [] for n in range(60)} | {
+        message.id: [late] for message in hanging
+    }
+    starts = _starts(log)
+    assert {message.id: starts[message.id] for message in hanging} == {message.id: 2 for message in hanging}
+
+
+async def test_killing_the_process_children_come_from_costs_no_attempt(address: Address, log: Path) -> None:
+    gate = log.parent / "gate"
+    waiting = [task("wait_for", f"t{n}", log=str(log), gate=str(gate)) for n in range(6)]
+    await publish(address, waiting)
+    async with connect(address) as broker:
+        supervisor = Supervisor(broker, APP, processes=2, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+
+        async def have_begun() -> bool:
+            return len(_starts(log)) == 2
+
+        await eventually(have_begun)
+        nursery = supervisor._pool._nursery
+        assert nursery
+        began = [int(file.read_text()) for file in log.iterdir()]
+        os.kill(nursery.pid, signal.SIGKILL)
+        for pid in began:
+            await has_ended(pid)
+        gate.touch()
+        assert await running is Exit.DRAINED
+
+    assert await _histories(address) == {f"t{n}": [] for n in range(6)}
+    assert sorted(_starts(log).values()) == [1, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("limit", [{"max_tasks": 3}, {"max_memory": 1}], ids=["tasks", "memory"])
+async def test_replacing_children_costs_no_attempt(
+    address: Address, log: Path, limit: dict[str, Any]
+) -> None:
+    await publish(address, [task("grow", f"t{n}", log=str(log)) for n in range(30)])
+
+    await drain(address, settings=APP, processes=2, **limit)
+
+    assert await _histories(address) == {f"t{n}": [] for n in range(30)}
+    assert _starts(log) == {f"t{n}": 1 for n in range(30)}
+    assert len({line for file in log.iterdir() for line in file.read_text().splitlines()}) >= 10  # processes
+
+
+async def _histories(address: Address) -> dict[str, list[tuple[str, str]]]:
+    """What each task's history has, all being completed: each attempt has its number and its entry."""
+    rows = await results(address)
+    assert await failures(address) == {}
+    assert len(rows) == len({row["task_id"] for row in rows})
+    for row in rows:
+        past = row.get("history", [])
+        assert [attempt["number"] for attempt in past] == list(range(1, row["attempts"]))
+    return {
+        row["task_id"]: [(attempt["error"], attempt["message"]) for attempt in row.get("history", [])]
+        for row in rows
+    }
+
+
+def _starts(log: Path) -> dict[str, int]:
+    return {file.name: len(file.read_text().splitlines()) for file in log.iterdir()}
