@@ -40,6 +40,8 @@ _FAST: Final = 0.02
 _SLOW: Final = 0.5
 _MOST_PREFETCH: Final = 1000
 _ANY_TYPE: Final = "*"
+# What is on its way when a worker stops gets so long to be confirmed, in seconds, or the rest of the grace.
+_LAST_WORDS: Final = 5.0
 
 
 class Exit(IntEnum):
@@ -257,7 +259,13 @@ class Supervisor:
                     await self._stop_now.wait()
         await self._pool.stop()
         self._hand_back([run for run in self._pool.unfinished if not run.is_stale])
-        await self._broker.flush()
+        try:
+            async with asyncio.timeout(max(_LAST_WORDS, end - time.monotonic())):
+                await self._broker.flush()
+        except TimeoutError:
+            _log.warning(
+                "outcomes that the broker did not take: %d; those tasks run again", self._broker.unsettled
+            )
 
     # --- suspects: a task that may have killed its worker runs while nothing else is at risk
 
