@@ -23,9 +23,10 @@ def hold(name: str, log: str, gate: str) -> str:
 
 @app.task
 def hold_first(name: str, log: str, gate: str) -> str:
-    """Only its first copy waits for the gate."""
+    """Only its first copy waits for the gate, and says when it ends."""
     if _begin(name, log) == 1:
         _wait_for(gate)
+        _begin(f"{name} ends", log)
     return name
 
 

@@ -58,6 +58,7 @@ async def test_worker_that_begins_meanwhile_takes_nobodys_number(place: Place, d
     disk.mend()
 
     await gated.have_begun(2)
+    assert ask(place, "SELECT count(*), count(DISTINCT owner) FROM tasks") == [(2, 2)]
     gated.open()
 
     assert await _are_completed(place, 2)
