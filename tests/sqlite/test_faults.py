@@ -1,4 +1,4 @@
-"""What can go wrong with a file: locked, read-only, full."""
+"""What keeps a file from being written: locked, read-only, full."""
 
 from __future__ import annotations
 
@@ -13,51 +13,57 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import APP, PATIENCE, drain, publish, results, task, until_written
-from tests.place import Place
-from warren.brokers import connect
-from warren.errors import BrokerError
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Supervisor
+from tests.batch import APP, PATIENCE, drain, eventually, publish, results, task, until_written
+from warren.errors import BrokerError, BrokerUnreachable
+from warren.worker.supervisor import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.place import Place
     from warren.settings import Address
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warren.brokers.sqlite.LOCK_TIMEOUT", 0.1)
     monkeypatch.setattr("warren.brokers.sqlite.LEASE", 0.5)
+    monkeypatch.setattr("warren.brokers.sqlite.RETRY_EVERY", 0.05)
 
 
-async def test_locked_file_is_said_and_nothing_lost(
-    sqlite_address: Address, impatient: None, tmp_path: Path
+async def test_locked_file_is_said_and_ridden_out(
+    sqlite_address: Address, impatient: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     gate, log = tmp_path / "gate", tmp_path / "log"
     await publish(sqlite_address, [task("wait_for", "a", file=str(gate), log=str(log))])
-    async with connect(sqlite_address) as broker:
-        supervisor = Supervisor(broker, ChildSettings(APP), processes=1)
-        await supervisor.start()
-        running = asyncio.create_task(supervisor.run())
-        await until_written(log, 1)
-        with _locked(sqlite_address):
-            with pytest.raises(BrokerError, match="has been locked by another program"):
-                await publish(sqlite_address, [task("echo", "b")])
-            gate.touch()
-            with pytest.raises(BrokerError, match="has been locked by another program"):
-                await running
+    running = asyncio.create_task(drain(sqlite_address))
+    await until_written(log, 1)
+    with _locked(sqlite_address):
+        with pytest.raises(BrokerError, match="has been locked by another program"):
+            await publish(sqlite_address, [task("echo", "b")])
+        gate.touch()
+        await _is_warned(caplog, "has been locked by another program")
 
-    await publish(sqlite_address, [task("echo", "b")])
+    assert await running == Exit.DRAINED
+    assert [(row["task_id"], row["attempts"]) for row in await results(sqlite_address)] == [("a", 1)]
+
+
+async def test_locked_file_is_given_up_after_a_while(
+    sqlite_address: Address, impatient: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("warren.brokers.sqlite.RETRY_FOR", 0.2)
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(sqlite_address, [task("wait_for", "a", file=str(gate), log=str(log))])
+    running = asyncio.create_task(drain(sqlite_address))
+    await until_written(log, 1)
+    with _locked(sqlite_address):
+        gate.touch()
+        with pytest.raises(BrokerUnreachable, match="has been locked by another program"):
+            await running
+
     await drain(sqlite_address)
-    assert sorted(row["task_id"] for row in await results(sqlite_address)) == ["a", "b"]
+    assert [row["task_id"] for row in await results(sqlite_address)] == ["a"]
 
 
 def test_read_only_file_is_said(place: Place) -> None:
@@ -97,20 +103,30 @@ def test_full_disk_loses_nothing(place: Place) -> None:
         mount -t tmpfs -o size=4m none .warren
         warren publish tasks.jsonl
         head -c 3300000 /dev/zero > .warren/filler
-        warren work APP --drain
         warren publish more.jsonl
+        warren work APP --drain 2> said &
+        until grep -q 'the disk is full; .*; trying again' said; do sleep 0.1; done
         rm .warren/filler
-        warren work APP --drain
+        wait
+        cat said >&2
         warren results -o out.jsonl
         """,
     )
 
-    assert codes == [0, 75, 3, 0, 0], said
+    assert codes == [0, 3, 0, 0], said
     sentence = "work-queue.db cannot be written: the disk is full; free some room and go on, nothing is lost"
     assert said.count(sentence) == 2
+    assert "work-queue.db can be written again" in said
     assert "0 tasks are confirmed; go on with: warren publish more.jsonl --start-line 1\n" in said
     assert "50 tasks: 50 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in said
     assert "Traceback" not in said
+
+
+async def _is_warned(caplog: pytest.LogCaptureFixture, words: str) -> None:
+    async def is_warned() -> bool:
+        return words in caplog.text
+
+    await eventually(is_warned)
 
 
 @contextmanager

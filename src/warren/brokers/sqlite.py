@@ -2,19 +2,22 @@
 
 A claim is a lease: each consuming process has a row in `workers` that it renews, and whose end gives its tasks
 back. Everything is written in few, large transactions: outcomes and new claims share one (a turn), and while
-one is being written the next one gathers.
+one is being written the next one gathers. A turn that fails is tried again with all that it had.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from warren.brokers import clock
 from warren.brokers.protocol import (
     DELIVERY_LIMIT,
     Completed,
@@ -28,20 +31,26 @@ from warren.brokers.protocol import (
     Outcome,
     Verdict,
 )
-from warren.errors import BrokerError, QueueMissing
+from warren.errors import BrokerError, BrokerUnreachable, QueueMissing
 from warren.tasks import decode_record, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from pathlib import Path
 
     from warren.settings import Address
 
 T = TypeVar("T")
 
+_log = logging.getLogger("warren.sqlite")
+
 LEASE: Final = 10.0
 POLL: Final = 0.05
 PAGE: Final = 2000
 LOCK_TIMEOUT: Final = 10.0
+# So long a worker rides out a full disk or a locked file; as long as a lost RabbitMQ.
+RETRY_FOR: Final = 300.0
+RETRY_EVERY: Final = 1.0
 _APPLICATION_ID: Final = 0x57415252  # "WARR", SQLite's own way to mark a file's format
 _READY, _DELAYED, _PROCESSING = range(3)
 
@@ -64,6 +73,33 @@ COMMIT;
 # Another program may have written what it likes into a column, and SQLite lets it.
 _MESSAGE: Final = "seq, CAST(body AS BLOB), CAST(id AS TEXT), CAST(priority AS INTEGER), CAST(record AS BLOB)"
 _LOST: Final = f"min(max(CAST(lost AS INTEGER), 0), {DELIVERY_LIMIT + 1})"
+# By what SQLite or the system says; unreachable is what may pass by itself.
+_ERRORS: Final = (
+    (
+        "locked",
+        BrokerUnreachable,
+        f"has been locked by another program for {LOCK_TIMEOUT:.0f} s; end that program and try again",
+    ),
+    (
+        "full",
+        BrokerUnreachable,
+        "cannot be written: the disk is full; free some room and go on, nothing is lost",
+    ),
+    (
+        "disk I/O error",
+        BrokerUnreachable,
+        "cannot be read or written: disk I/O error; see whether the disk is well and has room, then go on",
+    ),
+    ("readonly", BrokerError, "cannot be written: it or its directory is read-only for this user"),
+    ("ermission denied", BrokerError, "cannot be written: it or its directory is read-only for this user"),
+    ("not a database", BrokerError, "is no SQLite database, or a damaged one; name another file or queue"),
+    ("malformed", BrokerError, "is no SQLite database, or a damaged one; name another file or queue"),
+    (
+        "unable to open",
+        BrokerError,
+        "cannot be opened: check that its directory exists and that this user may write there",
+    ),
+)
 _INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)"
 
 
@@ -85,7 +121,8 @@ class SqliteBroker:
         self._listener: Listener | None = None
         self._prefetch = 0
         self._worker = 0
-        self._renewed = 0.0
+        self._renewed = -LEASE
+        self._files: dict[Path, tuple[int, int, int]] = {}
         self._held: dict[int, Delivery] = {}
         self._outcomes: list[tuple[int, Outcome]] = []
         self._handed_back: list[int] = []
@@ -124,23 +161,22 @@ class SqliteBroker:
 
     def _open(self) -> None:
         path = self._address.path
-        self._connection = db = sqlite3.connect(
-            path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
-        )
-        # In this order, since another process may be creating them, all at once.
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        if application != _APPLICATION_ID and tables:
-            db.close()
-            self._connection = None
+        db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
+        try:
+            # In this order, since another process may be creating them, all at once.
+            (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (application,) = db.execute("PRAGMA application_id").fetchone()
+            if tables and application == _APPLICATION_ID:
+                # FULL: a confirmed task survives a power cut, too, not only the end of this process.
+                db.execute("PRAGMA synchronous = FULL")
+                db.text_factory = partial(str, encoding="utf-8", errors="replace")
+                self._files = {file: _look(file) for file in self._all_files() if file.exists()}
+                self._connection = db
+        finally:
+            if self._connection is None:
+                db.close()
+        if tables and self._connection is None:
             raise BrokerError(f"{path} is an SQLite database of another program; name another file or queue")
-        if not tables:
-            db.close()
-            self._connection = None
-            return
-        # FULL: a confirmed task survives a power cut, too, not only the end of this process.
-        db.execute("PRAGMA synchronous = FULL")
-        db.text_factory = partial(str, encoding="utf-8", errors="replace")
 
     def _create(self, rungs: Sequence[int]) -> None:
         self._address.path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,8 +202,8 @@ class SqliteBroker:
 
     def _remove(self) -> None:
         self._close()
-        for suffix in ("", "-wal", "-shm"):
-            self._address.path.with_name(self._address.path.name + suffix).unlink(missing_ok=True)
+        for file in self._all_files():
+            file.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._connection is None:
@@ -247,14 +283,18 @@ class SqliteBroker:
         await asyncio.shield(self._consumer)
 
     async def drained(self) -> bool:
-        found = await self._run(lambda: self._db.execute("SELECT EXISTS (SELECT 1 FROM tasks)").fetchone())
-        return not found[0]
+        try:
+            rows = await self._select("SELECT EXISTS (SELECT 1 FROM tasks)", ())
+        except BrokerUnreachable:  # which says nothing, and whoever works rides it out
+            return False
+        return rows == [(0,)]
 
     @property
     def _is_over(self) -> bool:
         return self._consumer is None or self._consumer.done()
 
     async def _take_turns(self) -> None:
+        give_up_at = None
         try:
             while True:
                 with suppress(TimeoutError):
@@ -264,7 +304,15 @@ class SqliteBroker:
                 outcomes, self._outcomes = self._outcomes, []
                 handed_back, self._handed_back = self._handed_back, []
                 room = max(0, self._prefetch - len(self._held))
-                was_lost, deliveries = await self._run(self._turn, outcomes, handed_back, room)
+                try:
+                    was_lost, deliveries = await self._run(self._turn, outcomes, handed_back, room)
+                except BrokerUnreachable as error:
+                    self._outcomes[:0], self._handed_back[:0] = outcomes, handed_back
+                    give_up_at = await self._hold_on(error, give_up_at)
+                    continue
+                if give_up_at is not None:
+                    _log.warning("%s can be written again", self._address.path)
+                    give_up_at = None
                 if was_lost and self._listener:
                     self._held.clear()
                     self._listener.on_lost()
@@ -285,23 +333,42 @@ class SqliteBroker:
             async with self._turned:
                 self._turned.notify_all()
 
+    async def _hold_on(self, error: BrokerUnreachable, give_up_at: float | None) -> float:
+        """Pause before the next try; until when to try, or raise the error when that has passed."""
+        if give_up_at is None:
+            _log.warning("%s; trying again for %.0f s", error, RETRY_FOR)
+            give_up_at = time.monotonic() + RETRY_FOR
+        elif time.monotonic() > give_up_at:
+            raise error
+        await asyncio.sleep(RETRY_EVERY)
+        return give_up_at
+
     def _turn(
         self, outcomes: list[tuple[int, Outcome]], handed_back: list[int], room: int
     ) -> tuple[bool, list[Delivery]]:
         """One transaction: settle, hand back, keep the lease, claim. Tells if the lease had ended before."""
-        now = time.time()
-        is_renewal = now - self._renewed > LEASE / 5 or now < self._renewed
-        if not (outcomes or handed_back or is_renewal or (room and self._is_work_due(now))):
+        is_due = self._is_renewal_due()
+        if not (outcomes or handed_back or is_due or (room and self._is_work_due(clock.now()))):
             return False, []
-        was_lost = False
         with self._transaction() as db:
-            if is_renewal:
-                was_lost = self._renew(db, now)
+            # Only now, when nobody else can write: this process may have been stopped for long before.
+            now, is_due = clock.now(), self._is_renewal_due()
+            worker, was_lost = self._worker, False
+            if is_due:
+                self._mind_the_boot(db)
+                worker, was_lost = self._renew(db, now)
                 self._bring_back_lost(db, now)
-            self._settle(db, outcomes, now)
-            self._return(db, handed_back)
-            claimed = self._claim(db, room, now) if room else []
+            self._settle(db, worker, outcomes, now)
+            self._return(db, worker, handed_back)
+            claimed = self._claim(db, worker, room, now) if room else []
+        # Only now, when it is written: a number that was rolled back may become somebody else's.
+        self._worker = worker
+        if is_due:
+            self._renewed = now
         return was_lost, claimed
+
+    def _is_renewal_due(self) -> bool:
+        return clock.now() - self._renewed > LEASE / 5
 
     def _is_work_due(self, now: float) -> bool:
         """A look without a write, so that an idle worker costs nothing."""
@@ -311,14 +378,20 @@ class SqliteBroker:
         )
         return bool(self._db.execute(query, (now,)).fetchone()[0])
 
-    def _renew(self, db: sqlite3.Connection, now: float) -> bool:
-        self._renewed = now
+    def _mind_the_boot(self, db: sqlite3.Connection) -> None:
+        """Times are of one start of the machine. After another one no lease holds, and what was delayed is due."""
+        if db.execute("PRAGMA user_version").fetchone() != (_boot(),):
+            db.execute("DELETE FROM workers")
+            db.execute("UPDATE tasks SET due = 0 WHERE state = 1")
+            db.execute(f"PRAGMA user_version = {_boot()}")
+
+    def _renew(self, db: sqlite3.Connection, now: float) -> tuple[int, bool]:
+        """This worker's number, and whether it is a new one because the lease of the former was lost."""
         row = (now + LEASE, self._worker)
         if self._worker and db.execute("UPDATE workers SET lease = ? WHERE id = ?", row).rowcount:
-            return False
-        was_lost = bool(self._worker)
-        self._worker = db.execute("INSERT INTO workers (lease) VALUES (?)", (now + LEASE,)).lastrowid or 0
-        return was_lost
+            return self._worker, False
+        worker = db.execute("INSERT INTO workers (lease) VALUES (?)", (now + LEASE,)).lastrowid or 0
+        return worker, bool(self._worker)
 
     def _bring_back_lost(self, db: sqlite3.Connection, now: float) -> None:
         returned = db.execute(
@@ -333,16 +406,18 @@ class SqliteBroker:
                 failed = decode_record(record).add_lost(lost).fail("crashed")
                 self._move_to_failures(db, seq, encode_record(failed))
 
-    def _return(self, db: sqlite3.Connection, tags: list[int]) -> None:
+    def _return(self, db: sqlite3.Connection, worker: int, tags: list[int]) -> None:
         db.executemany(
             "UPDATE tasks SET state = 0, owner = NULL WHERE seq = ? AND owner = ?",
-            [(tag, self._worker) for tag in tags],
+            [(tag, worker) for tag in tags],
         )
 
-    def _settle(self, db: sqlite3.Connection, outcomes: list[tuple[int, Outcome]], now: float) -> None:
+    def _settle(
+        self, db: sqlite3.Connection, worker: int, outcomes: list[tuple[int, Outcome]], now: float
+    ) -> None:
         for tag, outcome in outcomes:
             # A claim that was lost meanwhile is somebody else's now: an old copy must not settle it.
-            mine = (tag, self._worker)
+            mine = (tag, worker)
             if isinstance(outcome, Completed):
                 if db.execute("DELETE FROM tasks WHERE seq = ? AND owner = ?", mine).rowcount:
                     db.execute("INSERT INTO results (body) VALUES (?)", (outcome.body,))
@@ -363,13 +438,13 @@ class SqliteBroker:
         )
         db.execute("DELETE FROM tasks WHERE seq = ?", (seq,))
 
-    def _claim(self, db: sqlite3.Connection, room: int, now: float) -> list[Delivery]:
+    def _claim(self, db: sqlite3.Connection, worker: int, room: int, now: float) -> list[Delivery]:
         db.execute("UPDATE tasks SET state = 0, due = NULL WHERE state = 1 AND due <= ?", (now,))
         rows = db.execute(
             "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - likewise
             " (SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT ?)"
             f" RETURNING {_MESSAGE}, {_LOST}",
-            (self._worker, room),
+            (worker, room),
         ).fetchall()
         rows.sort(key=lambda row: (-row[3], row[0]))  # RETURNING keeps no order
         return [
@@ -429,8 +504,8 @@ class SqliteBroker:
         # Rows of results are only ever added, so the last one's number is their count.
         completed = self._db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
         failed = self._db.execute("SELECT count(*) FROM failures").fetchone()[0]
-        query = "SELECT count(*) FROM workers WHERE lease >= ?"
-        workers = self._db.execute(query, (time.time(),)).fetchone()[0]
+        query = "SELECT count(*) FROM workers, pragma_user_version WHERE lease >= ? AND user_version = ?"
+        workers = self._db.execute(query, (clock.now(), _boot())).fetchone()[0]
         return Counts(
             ready=ready,
             processing=processing,
@@ -468,12 +543,38 @@ class SqliteBroker:
     def _db(self) -> sqlite3.Connection:
         if self._connection is None and self._address.path.exists():
             self._open()
-        if self._connection is None:
+        if self._connection is not None:
+            self._check_files()
+        else:
             raise QueueMissing(
                 f"queue {self._address.queue!r} does not exist (there is no {self._address.path}); publish tasks, "
                 "or create it with `warren setup`"
             )
         return self._connection
+
+    def _all_files(self) -> list[Path]:
+        """The database with its write-ahead log and the index of that, as SQLite names them."""
+        path = self._address.path.resolve()
+        return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+
+    def _check_files(self) -> None:
+        """SQLite goes on in files that are deleted or moved, out of everybody's sight; we must not."""
+        for file, (device, inode, size) in self._files.items():
+            try:
+                seen = _look(file)
+            except FileNotFoundError:
+                seen = (0, 0, 0)
+            if seen[:2] != (device, inode):
+                raise BrokerError(
+                    f"{file} was moved, deleted or replaced while it was in use; put it back with its -wal and -shm, "
+                    "or begin anew with `warren publish`"
+                )
+            if seen[2] < size:
+                raise BrokerError(
+                    f"{file} was truncated while it was in use, and what it held is lost; put a copy back, or "
+                    "begin anew with `warren delete` and `warren publish`"
+                )
+            self._files[file] = seen
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -482,6 +583,7 @@ class SqliteBroker:
         try:
             yield db
             db.execute("COMMIT")
+            self._check_files()
         except BaseException:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
@@ -491,13 +593,13 @@ class SqliteBroker:
         return await self._run(lambda: self._db.execute(query, values).fetchall())
 
     def _run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, self._translated, function, *args)
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, function, *args)
 
-    def _translated(self, function: Callable[..., T], *args: Any) -> T:
+    def _guarded(self, function: Callable[..., T], *args: Any) -> T:
         try:
             return function(*args)
         except (sqlite3.Error, OSError) as error:
-            raise BrokerError(_sentence(str(self._address.path), error)) from error
+            raise _translated(str(self._address.path), error) from error
 
 
 def _row(message: Message) -> tuple[str, bytes, int, bytes | None]:
@@ -505,16 +607,19 @@ def _row(message: Message) -> tuple[str, bytes, int, bytes | None]:
     return message.id, message.body, message.priority, record
 
 
-def _sentence(path: str, error: Exception) -> str:
-    text = str(error)
-    if "locked" in text:
-        return f"{path} has been locked by another program for {LOCK_TIMEOUT:.0f} s; end that program and try again"
-    if "readonly" in text or isinstance(error, PermissionError):
-        return f"{path} cannot be written: it or its directory is read-only for this user"
-    if "full" in text:
-        return f"{path} cannot be written: the disk is full; free some room and go on, nothing is lost"
-    if "not a database" in text or "malformed" in text:
-        return f"{path} is no SQLite database, or a damaged one; name another file or queue"
-    if "unable to open" in text:
-        return f"{path} cannot be opened: check that its directory exists and that this user may write there"
-    return f"{path}: {text}"
+def _look(file: Path) -> tuple[int, int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size
+
+
+@cache
+def _boot() -> int:
+    """The start of the machine that this is, as a number that fits into `user_version`."""
+    return zlib.crc32(clock.boot().encode()) >> 1
+
+
+def _translated(path: str, error: Exception) -> BrokerError:
+    for part, kind, sentence in _ERRORS:
+        if part in str(error):
+            return kind(f"{path} {sentence}")
+    return BrokerError(f"{path}: {error}")

@@ -40,8 +40,8 @@ _FAST: Final = 0.02
 _SLOW: Final = 0.5
 _MOST_PREFETCH: Final = 1000
 _ANY_TYPE: Final = "*"
-# A broker that says nothing is waited for so long when all else is over, in seconds.
-_LAST_WORDS: Final = 3.0
+# What is on its way when a worker stops, and the broker's answer, get so long at least, in seconds.
+_LAST_WORDS: Final = 5.0
 
 
 class Exit(IntEnum):
@@ -270,10 +270,12 @@ class Supervisor:
         await self._pool.stop()
         self._hand_back([run for run in self._pool.unfinished if not run.is_stale])
         try:
-            async with asyncio.timeout(_LAST_WORDS):
+            async with asyncio.timeout(max(_LAST_WORDS, end - time.monotonic())):
                 await self._broker.flush()
         except TimeoutError:
-            _log.warning("%d outcomes were not confirmed; their tasks run again", self._broker.unsettled)
+            _log.warning(
+                "outcomes that the broker did not take: %d; those tasks run again", self._broker.unsettled
+            )
 
     # --- suspects: a task that may have killed its worker runs while nothing else is at risk
 

@@ -1,0 +1,84 @@
+"""Killed in the middle of a write: each task is counted once all the same."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sqlite.gated import APP, Gated
+
+if TYPE_CHECKING:
+    from tests.place import Place
+    from tests.sqlite.conftest import Disk
+
+WORK = ["work", APP, "--processes", "1"]
+
+
+@pytest.mark.parametrize("call", ["write", "sync"])
+async def test_worker_in_the_middle_of_a_turn(place: Place, disk: Disk, call: str) -> None:
+    gated = Gated(place)
+    gated.publish(gated.task("a"), *({"id": f"t{n}", "type": "echo"} for n in range(10)))
+    worker = place.begin(*WORK)
+    await gated.have_begun(1)
+    disk.kill(call, ".db-wal")
+    gated.open()
+    assert worker.end() == -signal.SIGKILL
+    disk.mend()
+
+    assert place.warren(*WORK, "--drain").returncode == 0
+
+    rows = gated.rows()
+    assert len(rows) == 11
+    # What it held is charged, unless it was written down after all; what it did not hold is not.
+    held = ["WorkerLost"] if len(gated.begun) == 2 else []
+    assert [attempt["error"] for attempt in rows["a"].get("history", ())] == held
+    assert rows["a"]["attempts"] == 1 + len(held)
+    assert {row["attempts"] for name, row in rows.items() if name != "a"} == {1}
+    if call == "write":
+        assert held
+
+
+async def test_publisher_in_the_middle_of_a_batch(place: Place, disk: Disk) -> None:
+    tasks = [{"id": f"t{n}", "type": "echo", "data": {"number": n}} for n in range(6000)]
+    lines = (place.path / place.tasks(tasks)).read_bytes().splitlines(keepends=True)
+    publisher = place.begin("publish", "-", stdin=subprocess.PIPE)
+    stdin = publisher.process.stdin
+    assert stdin is not None
+    stdin.write(b"".join(lines[:3000]))
+    stdin.flush()
+    await place.has_ready(1)
+    disk.kill("write", ".db-wal")
+    with suppress(BrokenPipeError):
+        stdin.write(b"".join(lines[3000:]))
+    with suppress(BrokenPipeError):
+        stdin.close()
+    assert publisher.end() == -signal.SIGKILL
+    disk.mend()
+
+    done = place.warren("run", APP, "tasks.jsonl", "-o", "out.jsonl")
+
+    assert done.returncode == 0, done.stderr
+    assert "6,000 tasks: 6,000 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
+    rows = place.rows("out.jsonl")
+    assert {row["task_id"]: row["value"] for row in rows} == {f"t{n}": n for n in range(6000)}
+    assert len(rows) == 6000
+
+
+@pytest.mark.parametrize("call", ["write", "sync"])
+def test_collector_in_the_middle_of_its_file(place: Place, disk: Disk, call: str) -> None:
+    file = place.tasks([{"type": "echo"}] * 300)
+    place.warren("run", APP, file, "-o", "first.jsonl")
+    disk.kill(call, ".out.jsonl")
+    assert place.warren("results", "-o", "out.jsonl").returncode == -signal.SIGKILL
+    assert not (place.path / "out.jsonl").exists()
+    disk.mend()
+
+    done = place.warren("results", "-o", "out.jsonl")
+
+    assert "300 tasks: 300 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
+    assert (place.path / "out.jsonl").read_text() == (place.path / "first.jsonl").read_text()
+    assert not list(place.path.glob(".out.jsonl*"))

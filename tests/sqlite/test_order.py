@@ -1,0 +1,56 @@
+"""Two workers on one file keep the order of priority, retries included."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from tests.batch import eventually
+from tests.sqlite.gated import APP, Gated, ask
+from warren.brokers.clock import now
+
+if TYPE_CHECKING:
+    from tests.place import Place
+
+WORK = ["work", APP, "--processes", "1"]
+
+
+async def test_retries_go_before_what_is_less_urgent(place: Place) -> None:
+    gated = Gated(place)
+    low = [gated.task(f"low{n}", gate="low", priority=1) for n in range(4)]
+    high = [gated.task(f"high{n}", "again", gate="high", priority=9, after=1.0) for n in range(2)]
+    gated.publish(*low, *high)
+    workers = [place.begin(*WORK), place.begin(*WORK)]
+    await gated.have_begun(
+        4
+    )  # both that are urgent, and, while these are delayed, one of the others for each worker
+    await _are_due(place, 2)
+
+    gated.open("low")
+    await gated.have_begun(6)
+    gated.open("high")
+
+    await _is_empty(place)
+    assert [worker.end(signal.SIGTERM) for worker in workers] == [75, 75]
+    assert [sorted(gated.begun[at : at + 2]) for at in (0, 2, 4, 6)] == [
+        ["high0", "high1"],
+        ["low0", "low1"],
+        ["high0", "high1"],
+        ["low2", "low3"],
+    ]
+    assert {name[:-1]: row["attempts"] for name, row in gated.rows().items()} == {"low": 1, "high": 2}
+
+
+async def _are_due(place: Place, count: int) -> None:
+    async def are() -> bool:
+        query = f"SELECT count(*) FROM tasks WHERE state = 1 AND due <= {now()}"  # noqa: S608 - our own number
+        return ask(place, query) == [(count,)]
+
+    await eventually(are)
+
+
+async def _is_empty(place: Place) -> None:
+    async def is_empty() -> bool:
+        return ask(place, "SELECT count(*) FROM tasks") == [(0,)]
+
+    await eventually(is_empty)
