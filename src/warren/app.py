@@ -15,7 +15,7 @@ import msgspec
 
 from warren.errors import AppError, InvalidTask, UsageError
 from warren.retries import RetryPolicy
-from warren.tasks import MAX_NAME_BYTES, Task
+from warren.tasks import MAX_NAME_BYTES, NO_JSON, Task
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -158,7 +158,7 @@ class Handler:
             if self._task_parameter:
                 members = msgspec.json.decode(data, type=dict[str, Any])
                 bound[self._task_parameter] = Task(task_id, task_type, members, priority)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NO_JSON as error:
             raise InvalidTask(f"data does not fit handler {self.name!r}: {error}") from error
         return bound
 

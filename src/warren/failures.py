@@ -9,7 +9,7 @@ import msgspec
 from warren.brokers import Message, Verdict
 from warren.errors import UsageError
 from warren.ids import IdSet
-from warren.tasks import Failure, encode, failure
+from warren.tasks import NO_JSON, Failure, encode, failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -111,6 +111,6 @@ def _patched(task: FailedTask, patch: dict[str, Any]) -> bytes:
     try:
         members = msgspec.json.decode(task.body, type=dict[str, Any])
         data = msgspec.convert(members.get("data", {}), dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise UsageError(f"this failure has no data that could be patched: {error}") from error
     return encode({**members, "data": {**data, **patch}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -14,6 +15,9 @@ from warren.errors import UsageError
 DEFAULT_QUEUE: Final = "work-queue"
 EMBEDDED: Final = "embedded"
 AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
+HEARTBEAT: Final = "heartbeat"
+_DEFAULT_HEARTBEAT: Final = "30"
+_LONGEST_HEARTBEAT: Final = 0xFFFF  # AMQP has 16 bits for it
 _CLUSTER: Final = "k8s:"
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
@@ -55,6 +59,10 @@ class Address(msgspec.Struct, frozen=True):
             msgspec.structs.force_setattr(self, "broker", _read(self.broker.removeprefix("file:")))
         if not self.is_embedded and self.place is None:
             _check_url(self.broker)
+        if self.management and "@" in self.management:
+            raise UsageError(
+                "the management API's address must hold no user and password; those of the broker's address are used"
+            )
 
     @property
     def is_embedded(self) -> bool:
@@ -109,7 +117,16 @@ class Address(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str | None:
         """The file with the certificates to trust; None for the system's own."""
-        return dict(parse_qsl(urlsplit(self.broker).query)).get(AUTHORITY)
+        return self._options.get(AUTHORITY)
+
+    @property
+    def heartbeat(self) -> int:
+        """Seconds between two signs of life; 0 for none."""
+        return int(self._options.get(HEARTBEAT, _DEFAULT_HEARTBEAT))
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.broker).query))
 
     def on(self, vhost: str) -> Address:
         """The same queue on another virtual host."""
@@ -121,7 +138,7 @@ class Address(msgspec.Struct, frozen=True):
         parts = []
         if self.broker != EMBEDDED:
             is_secret = not self.is_embedded and self.place is None
-            parts.append(f"--broker {'$WARREN_BROKER' if is_secret else self.broker}")
+            parts.append(f"--broker {'$WARREN_BROKER' if is_secret else shlex.quote(self.broker)}")
         if self.queue != DEFAULT_QUEUE:
             parts.append(f"--queue {quote(self.queue)}")
         return "".join(f" {part}" for part in parts)
@@ -137,13 +154,28 @@ def _read(path: str) -> str:
 
 def _check_url(broker: str) -> None:
     way_out = "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., k8s:NAMESPACE, sqlite:PATH, file:PATH or 'embedded'"
-    # The address may hold a password, so the sentence must not repeat it.
+    # The address may hold a password, so no sentence repeats any of it but the scheme and the names of options.
+    encoded = "write special characters of user, password and virtual host as %XX, so @ as %40"
     try:
         url = urlsplit(broker)
         port_is_right = url.port is None or url.port > 0
-    except ValueError as error:
-        raise UsageError(f"the broker's address cannot be read ({error}); {way_out}") from error
+    except ValueError:  # whose own words may be a part of the password
+        raise UsageError(f"the broker's address cannot be read: {encoded}; {way_out}") from None
     if url.scheme not in ("amqp", "amqps"):
         raise UsageError(f"the broker's address has the scheme {url.scheme!r}; {way_out}")
     if not url.hostname or not port_is_right:
         raise UsageError(f"the broker's address names no host or no port; {way_out}")
+    options = dict(parse_qsl(url.query, keep_blank_values=True))
+    unknown = ", ".join(sorted(repr(name) for name in options.keys() - {AUTHORITY, HEARTBEAT}))
+    if "@" in url.path or url.fragment or (unknown and "@" in url.query):
+        raise UsageError(f"the broker's address has a '@' or a '#' where none belongs: {encoded}")
+    if unknown:
+        raise UsageError(
+            f"the broker's address has the option {unknown}; it can have {AUTHORITY} and {HEARTBEAT}, and who answers at "
+            "amqps:// is always verified"
+        )
+    heartbeat = options.get(HEARTBEAT, "0")
+    if not heartbeat.isdecimal() or int(heartbeat) > _LONGEST_HEARTBEAT:
+        raise UsageError(
+            f"the broker's address has a heartbeat that is no number of seconds up to {_LONGEST_HEARTBEAT}"
+        )

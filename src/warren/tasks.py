@@ -7,6 +7,7 @@ beside the body in one `Record`, so that a task in any language, valid or not, c
 from __future__ import annotations
 
 import base64
+import json
 import time
 from typing import Annotated, Any, Final, Literal
 
@@ -21,6 +22,15 @@ KEPT_ATTEMPTS: Final = 10
 _WORKER_LOST: Final = "WorkerLost"
 MAX_TRACEBACK: Final = 4096
 MAX_MESSAGE: Final = 1024
+# What a decoder raises for what is no JSON, or nests deeper than Python can follow.
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# So many levels of nesting are left to those who read something later: for what is around it, and their own calls.
+_ROOM: Final = 200
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999, where calendars end
+
+# Records come with messages, which anybody may have written.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=_LAST_SECOND)]
 
 Reason = Literal["permanent", "exhausted", "timed-out", "crashed", "invalid", "unknown-type"]
 
@@ -54,12 +64,12 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
         traceback: The last 4 KiB of it.
     """
 
-    number: int
+    number: _Count
     error: str
     message: str = ""
     worker: str = ""
-    started_at: float | None = None
-    duration: float | None = None
+    started_at: _Seconds | None = None
+    duration: _Seconds | None = None
     traceback: str = ""
 
 
@@ -74,11 +84,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         failed_at: When it did, in seconds since the epoch.
     """
 
-    attempts: int = 0
-    lost: int = 0
+    attempts: _Count = 0
+    lost: _Count = 0
     history: tuple[Attempt, ...] = ()
     reason: Reason | None = None
-    failed_at: float | None = None
+    failed_at: _Seconds | None = None
 
     def add(self, attempt: Attempt) -> Record:
         """The record with one more failed attempt."""
@@ -177,12 +187,20 @@ _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
 _tasks = msgspec.json.Decoder(dict[str, Any])
+_anything = msgspec.json.Decoder(msgspec.Raw)
 _BEGIN_OBJECT = ord("{")
 
 
 def encode(value: Any) -> bytes:
     """Any of these records, or plain data, as one line of JSON."""
     return _encoder.encode(value)
+
+
+def shown_json(lines: bytes) -> bytes:
+    """The same JSON for a terminal: what would steer it is escaped, which readers of JSON take for the same text."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in lines.decode("utf-8", "replace")
+    ).encode()
 
 
 def check(task: Task) -> Task:
@@ -217,7 +235,7 @@ def decode_task(line: bytes | str, *, default_id: str = "", default_type: str = 
         members = _tasks.decode(line)
     except msgspec.ValidationError as error:
         raise InvalidTask("a task must be a JSON object") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise InvalidTask(f"this is no JSON ({error})") from error
     if unknown := members.keys() - {"id", "type", "data", "priority"}:
         names = ", ".join(sorted(repr(name) for name in unknown))
@@ -245,8 +263,10 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
     """
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise InvalidTask(str(error)) from error
+    if nests_too_deep(body):
+        raise InvalidTask("it nests too deep")
     if envelope.id and envelope.priority is not None and len(envelope.id) < MAX_NAME_BYTES // 4:
         task = envelope
     else:
@@ -270,19 +290,21 @@ def decode_record(header: bytes | str | None) -> Record:
     if not header:
         return Record()
     try:
-        return _records.decode(header)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        record = _records.decode(header)
+    except NO_JSON:
         return Record()
+    return record if record.lost <= record.attempts else Record()
 
 
 def failure(body: bytes, message_id: str, record: Record) -> Failure:
     """A failed message as people read it."""
     task, raw = _readable(body)
     members = task if isinstance(task, dict) else {}
+    task_type = members.get("type")
     last = record.history[-1] if record.history else Attempt(0, "")
     return Failure(
         task_id=_own_id(members) or message_id,
-        type=str(members.get("type", "")),
+        type=task_type if isinstance(task_type, str) else "",
         reason=record.reason or "permanent",
         error=last.error,
         message=last.message,
@@ -302,6 +324,17 @@ def _own_id(members: dict[str, Any]) -> str:
     return str(members["id"])
 
 
+def nests_too_deep(body: bytes) -> bool:
+    """Whether JSON nests so deep that a reader of it might not get to its bottom."""
+    if body.count(b"[") + body.count(b"{") <= _ROOM:
+        return False
+    try:
+        _anything.decode(b"[" * _ROOM + body + b"]" * _ROOM)
+    except RecursionError:
+        return True
+    return False
+
+
 def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     """Text fit for a message header: of bounded size, and without control characters.
 
@@ -318,9 +351,11 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
 
 def _readable(body: bytes) -> tuple[Any, str | None]:
     try:
-        return msgspec.json.decode(body), None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None, base64.b64encode(body).decode()
+        if not nests_too_deep(body):
+            return msgspec.json.decode(body), None
+    except NO_JSON:
+        pass
+    return None, base64.b64encode(body).decode()
 
 
 def _check_name(member: str, name: object) -> None:

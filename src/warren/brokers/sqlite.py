@@ -8,6 +8,7 @@ one is being written the next one gathers.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -138,8 +139,11 @@ class SqliteBroker:
         db.execute("PRAGMA synchronous = FULL")
 
     def _create(self, rungs: Sequence[int]) -> None:
-        self._address.path.parent.mkdir(parents=True, exist_ok=True)
+        # Tasks and results are for this user alone, unless the user lets others in.
+        self._address.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._connection is None:
+            with suppress(FileExistsError):  # its -wal and -shm will have the same mode
+                os.close(os.open(self._address.path, os.O_CREAT | os.O_EXCL, 0o600))
             db = sqlite3.connect(self._address.path, timeout=LOCK_TIMEOUT, isolation_level=None)
             try:
                 db.execute("PRAGMA journal_mode = WAL")

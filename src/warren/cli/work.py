@@ -21,7 +21,7 @@ from warren.cli.options import (
     QueueOption,
     ThreadsOption,
 )
-from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, failed, guarded, say
+from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, PlainFormatter, failed, guarded, say
 from warren.errors import (
     AccessRefused,
     AppError,
@@ -96,7 +96,9 @@ def work(
     from warren.worker.supervisor import Exit, Supervisor
 
     settings = _settings(app, command, threads, concurrency, timeout, retries)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[to_stderr], level=logging.INFO)
     with guarded():
         address = Address(broker, queue, management)
 

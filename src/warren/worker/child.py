@@ -28,7 +28,7 @@ import msgspec
 
 from warren.app import Handler, load
 from warren.errors import InvalidTask, PermanentError, TransientError, UsageError
-from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode
+from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode, nests_too_deep
 from warren.worker.command import command_handler
 from warren.worker.frames import (
     ChildSettings,
@@ -283,6 +283,8 @@ def _completed(order: Order, started_at: float, start: float, value: object) -> 
         raise PermanentError(
             f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
         ) from None
+    if nests_too_deep(body):
+        raise PermanentError("the handler returned a value that nests too deep for those who read results")
     return Report(order.key, "completed", started_at, duration, _peak_memory(), body)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from warren.app import Handler
 from warren.errors import AppError, PermanentError, TransientError
 from warren.retries import RetryPolicy
-from warren.tasks import MAX_TRACEBACK, Task, cut, encode
+from warren.tasks import MAX_TRACEBACK, NO_JSON, Task, cut, encode
 
 EX_DATAERR: Final = 65  # sysexits.h: the task itself is at fault
 EX_TEMPFAIL: Final = 75  # sysexits.h: try again later
@@ -59,7 +59,7 @@ def _value(output: bytes) -> Any:
         return None
     try:
         return msgspec.json.decode(output)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise PermanentError(
             f"the command's output is no JSON ({error}); write the result as one JSON value"
         ) from None

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from warren.brokers.protocol import Completed, Delayed, Delivery
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import Outbox, Refused, times_lost, travelled_record
+from warren.brokers.rabbitmq.outbox import Outbox, Refused, own_id, times_lost, travelled_record
 from warren.brokers.rabbitmq.topology import (
     FAILED_KEY,
     RESULTS_KEY,
@@ -179,7 +179,7 @@ class Consuming:
         lost = times_lost(headers) if method.redelivered else 0
         delivery = Delivery(
             body,
-            properties.message_id or "",
+            own_id(properties),
             properties.priority,
             travelled_record(headers),
             lost,

@@ -10,7 +10,7 @@ import struct
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pika
 from pika import exceptions as pika_errors
@@ -26,7 +26,6 @@ from warren.errors import (
     QueueMissing,
     UsageError,
 )
-from warren.settings import AUTHORITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +38,28 @@ if TYPE_CHECKING:
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0
-HEARTBEAT = 30
+_PORT, _TLS_PORT = 5672, 5671
 _FAREWELL = 1.0
+
+_FIXED = {b"T": 8, b"f": 4, b"d": 8}  # bytes of a time, and of what a float may be
+_LENGTH = struct.Struct(">I")
+_decode_value = pika.data.decode_value
+
+
+def _tolerant(encoded: bytes, offset: int) -> tuple[Any, int]:
+    """A value of a header as pika decodes it; None where Python cannot hold it: a time in no calendar, a table too deep.
+
+    pika would end the connection, and every further one that is sent this message.
+    """
+    try:
+        value, end = _decode_value(encoded, offset)
+    except (ValueError, OverflowError, OSError, RecursionError):
+        start, size = offset + 1, _FIXED.get(encoded[offset : offset + 1])
+        return None, start + (size or _LENGTH.size + _LENGTH.unpack_from(encoded, start)[0])
+    return value, end
+
+
+pika.data.decode_value = _tolerant
 
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
 _CONTENT = struct.Struct(">HHQ")  # class, weight and length of what follows
@@ -175,24 +194,22 @@ class Link:
     def _on_unblocked(self, *_: object) -> None:
         self.blocked = None
 
-    def _parameters(self) -> pika.URLParameters:
-        # The URL was checked before; what pika reads from its query (heartbeat, TLS files) is the user's choice.
-        url = urlsplit(self._address.broker)
-        query = dict(parse_qsl(url.query))
-        query.pop(AUTHORITY, None)  # which pika does not know
-        parameters = pika.URLParameters(url._replace(query=urlencode(query)).geturl())
-        parameters.credentials = pika.PlainCredentials(*self._address.credentials, erase_on_connect=False)
-        parameters.heartbeat = HEARTBEAT if parameters.heartbeat is None else parameters.heartbeat
-        parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
-        parameters.connection_attempts = 1
-        parameters.client_properties = {
-            "product": "warren",
-            "connection_name": f"warren {self._address.queue}",
-        }
-        if url.scheme == "amqps" and "ssl_options" not in query:
-            # pika's own context names no host to verify.
-            parameters.ssl_options = pika.SSLOptions(tls_context(self._address), parameters.host)
-        return parameters
+    def _parameters(self) -> pika.ConnectionParameters:
+        # Not pika's own reading of URLs, which has options that switch verification off.
+        address, url = self._address, urlsplit(self._address.broker)
+        host, is_secure = url.hostname, url.scheme == "amqps"
+        return pika.ConnectionParameters(
+            host=host,
+            port=url.port or (_TLS_PORT if is_secure else _PORT),
+            virtual_host=address.vhost,
+            credentials=pika.PlainCredentials(*address.credentials, erase_on_connect=False),
+            heartbeat=address.heartbeat,
+            socket_timeout=CONNECT_TIMEOUT,
+            stack_timeout=CONNECT_TIMEOUT,
+            connection_attempts=1,
+            client_properties={"product": "warren", "connection_name": f"warren {address.queue}"},
+            ssl_options=pika.SSLOptions(tls_context(address), host) if is_secure else None,
+        )
 
     def _translate(self, error: BaseException | str) -> BrokerError:
         return translate(error, self._address)

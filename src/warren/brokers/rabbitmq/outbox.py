@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pika
 from pika.spec import Basic
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 RECORD_HEADER: Final = "warren"
 _PERSISTENT: Final = 2
+_MAX_RECORD: Final = 120_000  # all properties of a message must fit into one frame of 128 KiB
 
 Then = "Callable[[BrokerError | None], None]"
 
@@ -26,6 +28,11 @@ def travelled_record(headers: dict[str, Any]) -> bytes | str | None:
     """The record as it came with a message; None where somebody else uses this header."""
     record = headers.get(RECORD_HEADER)
     return record if isinstance(record, bytes | str) else None
+
+
+def own_id(properties: pika.BasicProperties) -> str:
+    """A message's id; empty where it has none, or one that is no text."""
+    return properties.message_id if isinstance(properties.message_id, str) else ""
 
 
 def times_lost(headers: dict[str, Any]) -> int:
@@ -105,8 +112,17 @@ class Outbox:
 def _properties(message_id: str, priority: int | None, record: Record | None) -> pika.BasicProperties:
     return pika.BasicProperties(
         content_type="application/json",
-        headers={RECORD_HEADER: encode(record).decode()} if record else None,
+        headers={RECORD_HEADER: _fitting(record)} if record else None,
         delivery_mode=_PERSISTENT,
         priority=priority,
         message_id=message_id,
     )
+
+
+def _fitting(record: Record) -> str:
+    header = encode(record)
+    # Ours are smaller: this one began with a past that a stranger made up.
+    while len(header) > _MAX_RECORD and record.history:
+        record = msgspec.structs.replace(record, history=record.history[1:])
+        header = encode(record)
+    return header.decode()

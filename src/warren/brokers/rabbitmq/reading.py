@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warren.brokers.protocol import FailedTask
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import times_lost, travelled_record
+from warren.brokers.rabbitmq.outbox import own_id, times_lost, travelled_record
 from warren.errors import BrokerError
 from warren.tasks import DEFAULT_PRIORITY, Record, decode_record
 
@@ -178,7 +178,7 @@ def _failed_task(properties: Any, body: bytes) -> FailedTask:
     if record.reason is None:
         record = _given_up(record, headers)
     priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority
-    return FailedTask(body, properties.message_id or "", priority, record)
+    return FailedTask(body, own_id(properties), priority, record)
 
 
 def _given_up(record: Record, headers: dict[str, Any]) -> Record:
