@@ -19,7 +19,7 @@ from warren.errors import AccessRefused, BrokerError, BrokerUnreachable, UsageEr
 from warren.settings import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HOST: Final = "127.0.0.1"
@@ -79,7 +79,7 @@ def trusted(authority: trustme.CA, tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["right", "wrong name", "expired", "unknown authority", "self-signed", "plain"])
 def listener(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[tuple[str, Listener]]:
-    certificates = {
+    certificates: dict[str, Callable[[], trustme.LeafCert | None]] = {
         "right": lambda: authority.issue_cert(HOST),
         "wrong name": lambda: authority.issue_cert("elsewhere.example"),
         "expired": lambda: authority.issue_cert(HOST, not_before=LONG_AGO, not_after=YESTERDAY),
