@@ -12,7 +12,7 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 
@@ -21,7 +21,7 @@ from warren.ending import Ending
 from warren.errors import AccessRefused, BrokerUnreachable, UsageError
 from warren.ids import IdSet
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warren.tasks import NOT_JSON, failure
+from warren.tasks import NOT_JSON, failure, shown_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -42,7 +42,8 @@ _COLUMNS: Final = [
     "duration",
 ]
 _UNFINISHED: Final = ".unfinished"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# As OWASP lists them under "CSV Injection", full-width forms included.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class _Row(msgspec.Struct):
@@ -180,6 +181,10 @@ async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
 class Target:
     """An open file of results.
 
+    JSON is passed on as it is, one row on a line. CSV is safe to open in a spreadsheet: text that begins with `=`, `+`,
+    `-`, `@` (or their full-width forms), a tab or a line break gets a `'` before it, as OWASP advises, since a
+    spreadsheet would run it as a formula. Numbers stay numbers, -5 too; arrays and objects are written as JSON.
+
     Args:
         file: Where to write.
         form: How.
@@ -233,6 +238,16 @@ class Target:
             self._file.writelines(parts)
 
 
+class _Terminal:
+    """Stdout where people read it, who are not to be steered by what is in a row."""
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        sys.stdout.buffer.writelines(map(shown_json, parts))
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
+
+
 @contextmanager
 def opened(path: str, form: Format) -> Iterator[Target]:
     """A target at a path, `-` for stdout. The file appears when the block ends well, whole and safe on disk.
@@ -244,7 +259,8 @@ def opened(path: str, form: Format) -> Iterator[Target]:
     """
     final = Path(path).resolve()  # a link stays a link
     if path == STDOUT:
-        yield from _written(sys.stdout.buffer, form, "stdout")
+        stdout = cast("IO[bytes]", _Terminal()) if sys.stdout.isatty() else sys.stdout.buffer
+        yield from _written(stdout, form, "stdout")
     elif final.is_dir():
         raise UsageError(f"{path} cannot be written: it is a directory")
     elif final.exists() and not final.is_file():
@@ -341,7 +357,6 @@ def _csv_row(row: bytes) -> bytes:
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
-        # A spreadsheet would run it as a formula.
         return f"'{value}" if value.startswith(_FORMULA) else value
     return "" if value is None else msgspec.json.encode(value).decode()
 

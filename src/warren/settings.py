@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -14,6 +15,9 @@ from warren.errors import UsageError
 DEFAULT_QUEUE: Final = "work-queue"
 EMBEDDED: Final = "embedded"
 AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
+HEARTBEAT: Final = "heartbeat"
+_DEFAULT_HEARTBEAT: Final = "30"
+_LONGEST_HEARTBEAT: Final = 0xFFFF  # AMQP has 16 bits for it
 _CLUSTER: Final = "k8s:"
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
@@ -118,7 +122,16 @@ class Address(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str | None:
         """The file with the certificates to trust; None for the system's own."""
-        return dict(parse_qsl(urlsplit(self.broker).query)).get(AUTHORITY)
+        return self._options.get(AUTHORITY)
+
+    @property
+    def heartbeat(self) -> int:
+        """Seconds between two signs of life; 0 for none."""
+        return int(self._options.get(HEARTBEAT, _DEFAULT_HEARTBEAT))
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.broker).query))
 
     def on(self, vhost: str) -> Address:
         """The same queue on another virtual host."""
@@ -130,7 +143,7 @@ class Address(msgspec.Struct, frozen=True):
         parts = []
         if self.broker != EMBEDDED:
             is_secret = not self.is_embedded and self.place is None
-            parts.append(f"--broker {'$WARREN_BROKER' if is_secret else self.broker}")
+            parts.append(f"--broker {'$WARREN_BROKER' if is_secret else shlex.quote(self.broker)}")
         if self.queue != DEFAULT_QUEUE:
             parts.append(f"--queue {quote(self.queue)}")
         return "".join(f" {part}" for part in parts)
@@ -151,7 +164,7 @@ def _check_url(broker: str) -> None:
         url = urlsplit(broker)
         port_is_right = url.port is None or url.port > 0
         # An '@' after the host: that was no host, but the beginning of a password with one of '/?#' in it.
-        is_whole = broker.isprintable() and "@" not in f"{url.path}{url.query}{url.fragment}"
+        is_whole = broker.isprintable() and not url.fragment and "@" not in url.path + url.query
     except ValueError:
         is_whole = False
     if not is_whole:
@@ -163,3 +176,15 @@ def _check_url(broker: str) -> None:
         raise UsageError(f"the broker's address has the scheme {url.scheme!r}; {way_out}")
     if not url.hostname or not port_is_right:
         raise UsageError(f"the broker's address names no host or no port; {way_out}")
+    options = dict(parse_qsl(url.query, keep_blank_values=True))
+    unknown = ", ".join(sorted(repr(name) for name in options.keys() - {AUTHORITY, HEARTBEAT}))
+    if unknown:
+        raise UsageError(
+            f"the broker's address has the option {unknown}; it can have {AUTHORITY} and {HEARTBEAT}, and who answers at "
+            "amqps:// is always verified"
+        )
+    heartbeat = options.get(HEARTBEAT, "0")
+    if not heartbeat.isdecimal() or int(heartbeat) > _LONGEST_HEARTBEAT:
+        raise UsageError(
+            f"the broker's address has a heartbeat that is no number of seconds up to {_LONGEST_HEARTBEAT}"
+        )

@@ -7,6 +7,7 @@ beside the body in one `Record`, so that a task in any language, valid or not, c
 from __future__ import annotations
 
 import base64
+import json
 import time
 from typing import Annotated, Any, Final, Literal
 
@@ -30,6 +31,8 @@ NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 # Whatever a header says, it cannot be so many, nor so late that no calendar has it.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
+# So many levels of nesting are left to those who read something later: for what is around it, and their own calls.
+_ROOM: Final = 200
 
 Reason = Literal["permanent", "exhausted", "timed-out", "crashed", "invalid", "unknown-type"]
 
@@ -186,6 +189,7 @@ _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
 _anything = msgspec.json.Decoder()
+_raw = msgspec.json.Decoder(msgspec.Raw)
 _BEGIN_OBJECT = ord("{")
 
 
@@ -211,6 +215,13 @@ def encode_record(record: Record) -> bytes:
     while len(header := encode(record)) > _MAX_RECORD and record.history:
         record = msgspec.structs.replace(record, history=record.history[1:])
     return header
+
+
+def shown_json(lines: bytes) -> bytes:
+    """The same JSON for a terminal: what would steer it is escaped, which readers of JSON take for the same text."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in lines.decode("utf-8", "replace")
+    ).encode()
 
 
 def check(task: Task) -> Task:
@@ -277,6 +288,8 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
         raise InvalidTask(str(error)) from error
     if len(envelope.type) > MAX_NAME_BYTES // 4:
         _check_name("type", envelope.type)
+    if nests_too_deep(body):
+        raise InvalidTask("it nests too deep")
     if envelope.id and envelope.priority is not None and len(envelope.id) < MAX_NAME_BYTES // 4:
         task = envelope
     else:
@@ -345,6 +358,17 @@ def told(words: object) -> str:
     return cut(" ".join(str(words)[:_MAX_TOLD].split()), _MAX_TOLD)
 
 
+def nests_too_deep(body: bytes) -> bool:
+    """Whether JSON nests so deep that a reader of it might not get to its bottom."""
+    if body.count(b"[") + body.count(b"{") <= _ROOM:
+        return False
+    try:
+        _raw.decode(b"[" * _ROOM + body + b"]" * _ROOM)
+    except RecursionError:
+        return True
+    return False
+
+
 def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     """Text fit for a message header: of bounded size, and without control characters.
 
@@ -362,9 +386,11 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
 
 def _readable(body: bytes) -> tuple[Any, str | None]:
     try:
-        return msgspec.json.decode(body), None
+        if not nests_too_deep(body):
+            return msgspec.json.decode(body), None
     except NOT_JSON:
-        return None, base64.b64encode(body).decode()
+        pass
+    return None, base64.b64encode(body).decode()
 
 
 def _check_name(member: str, name: object) -> None:

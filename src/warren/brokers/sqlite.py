@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import time
 import zlib
@@ -179,8 +180,11 @@ class SqliteBroker:
             raise BrokerError(f"{path} is an SQLite database of another program; name another file or queue")
 
     def _create(self, rungs: Sequence[int]) -> None:
-        self._address.path.parent.mkdir(parents=True, exist_ok=True)
+        # Tasks and results are for this user alone, unless the user lets others in.
+        self._address.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._connection is None:
+            with suppress(FileExistsError):  # its -wal and -shm will have the same mode
+                os.close(os.open(self._address.path, os.O_CREAT | os.O_EXCL, 0o600))
             db = sqlite3.connect(self._address.path, timeout=LOCK_TIMEOUT, isolation_level=None)
             try:
                 db.execute("PRAGMA journal_mode = WAL")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Final
+from typing import IO, Final, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class _CommandLineError(Protocol):
+    """What typer raises when it cannot read the command line, wherever it has its classes from."""
+
+    exit_code: int
+
+    def show(self, file: IO[str] | None = None) -> None:
+        """Write the usage and the reason."""
+
 
 _STOPPED: Final = 75
 _INTERRUPTED: Final = 130
@@ -18,6 +29,28 @@ def main() -> None:
     try:
         from warren.cli.main import app
 
-        app()
+        sys.exit(app(standalone_mode=False))
     except KeyboardInterrupt:  # so early that no verb had begun
         sys.exit(_INTERRUPTED)
+    except Exception as error:
+        _end(error)
+        raise
+
+
+def _end(error: Exception) -> None:
+    """End as typer does when the command line is wrong, but repeat the words that are wrong as a terminal may have them."""
+    import io
+
+    import typer
+
+    from warren.cli.printing import say
+
+    if isinstance(error, typer.Abort):
+        say("Aborted!")
+        sys.exit(1)
+    if isinstance(error, _CommandLineError):
+        told = io.StringIO()
+        error.show(told)
+        for line in told.getvalue().removesuffix("\n").split("\n"):
+            say(line)
+        sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ import typer
 
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, finish
+from warren.cli.printing import EXIT_FAILED, finish, plain
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
@@ -24,7 +24,7 @@ def doctor(
         async with connected(Address(broker, queue, management)) as open_broker:
             findings = await open_broker.inspect()
         for finding in findings:
-            typer.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.text}")
+            typer.echo(plain(f"{'ok   ' if finding.ok else 'WRONG'} {finding.text}"))
         return all(finding.ok for finding in findings)
 
     raise typer.Exit(0 if finish(main()) else EXIT_FAILED)

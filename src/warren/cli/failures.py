@@ -9,7 +9,7 @@ import typer
 
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, say
+from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, print_json, say
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warren.tasks import NOT_JSON, Attempt, Failure, encode
 
@@ -54,7 +54,7 @@ def list_(
             groups = await grouped(open_broker, Choice(reason=reason, error=error))
         for group in groups:
             if as_json:
-                typer.echo(encode(group))
+                print_json(group)
             else:
                 last = f"{group.error}: {group.example_message}" if group.error else "no attempt is recorded"
                 about = f"{group.count:>8,}  {group.reason:<13} {last}"
@@ -82,7 +82,10 @@ def show(
 
         async with connected(Address(broker, queue, management)) as open_broker:
             async for found in read(open_broker, Choice(ids=frozenset([task_id]))):
-                typer.echo(encode(found) if as_json else plain(_described(found)))
+                if as_json:
+                    print_json(found)
+                else:
+                    typer.echo(_described(found))
                 return
         raise failed(f"no failure of task {task_id!r} here; see `warren failures list`", EXIT_FAILED)
 
@@ -202,7 +205,7 @@ def _described(found: Failure) -> str:
     ]
     for attempt in found.history:
         lines += _attempt(attempt)
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def _attempt(attempt: Attempt) -> list[str]:
@@ -212,7 +215,7 @@ def _attempt(attempt: Attempt) -> list[str]:
     lines = [
         "",
         f"attempt {attempt.number}: {began}{duration}{where}" if attempt.number else "no attempt:",
-        f"  {attempt.error}: {attempt.message}",
+        *(f"  {line}" for line in f"{attempt.error}: {attempt.message}".splitlines()),
     ]
     return lines + [f"  | {line}" for line in attempt.traceback.splitlines()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import sys
 import time
@@ -14,6 +15,7 @@ import typer
 
 from warren.errors import BrokerError, ClusterError, UsageError, WarrenError
 from warren.monitor import Status
+from warren.tasks import encode, shown_json
 
 if TYPE_CHECKING:
     from warren.collector import Tally
@@ -28,8 +30,14 @@ _LINE_EVERY: Final = 5.0
 
 
 def say(text: str) -> None:
-    """A line for people."""
-    typer.echo(text, err=True)
+    """A line for people, whatever is in it."""
+    typer.echo(plain(text), err=True)
+
+
+def print_json(value: object) -> None:
+    """A line for programs, exact; on a terminal its control characters are escaped."""
+    line = encode(value)
+    typer.echo(shown_json(line) if sys.stdout.isatty() else line)
 
 
 def finish(main: Coroutine[Any, Any, T]) -> T:
@@ -81,7 +89,7 @@ class Progress:
     """A live bar on a terminal, a plain line now and then elsewhere. Use it with `with`."""
 
     def __init__(self, title: str) -> None:
-        self._title = title
+        self._title = plain(title)
         self._shown_at = 0.0
         self._shown = self._said = ""
         self._held_up: str | None = None
@@ -97,7 +105,7 @@ class Progress:
 
             # Where the terminal is narrow the end of the text is cut, and nothing else.
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=16),
                 TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
                 console=Console(stderr=True),
@@ -117,7 +125,7 @@ class Progress:
         """Show how far things are, and what holds them up, if anything."""
         text += f" | {held_up}" if held_up else ""
         if self._bar:
-            self._bar.update(self._task, text=text, completed=done, total=total)
+            self._bar.update(self._task, text=plain(text), completed=done, total=total)
             return
         line = f"{self._title}: {text}"
         self._shown = line if line != self._said else ""
@@ -186,5 +194,17 @@ def counted(count: int, noun: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from tasks as a terminal may have it: control characters made visible."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+    """Text as one line that a terminal may have, whoever wrote it.
+
+    What would steer the terminal, break the line or turn the direction of reading is written as Python's `repr` does.
+    """
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
+
+
+class PlainFormatter(logging.Formatter):
+    """A log line likewise; the lines of a traceback stay lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record."""
+        text = super().format(record)
+        return "\n".join(map(plain, text.split("\n") if record.exc_info else [text]))

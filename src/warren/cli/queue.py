@@ -9,7 +9,7 @@ import typer
 
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import finish, say
+from warren.cli.printing import finish, plain, say
 from warren.errors import UsageError
 from warren.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
@@ -126,5 +126,5 @@ def _asked(broker: str, queue: str, management: str | None, question: str, yes: 
     with guarded():
         address = Address(broker, queue, management)
     if not yes:
-        typer.confirm(f"{question} ({address.queue!r} on {address.shown})?", abort=True, err=True)
+        typer.confirm(plain(f"{question} ({address.queue!r} on {address.shown})?"), abort=True, err=True)
     return address

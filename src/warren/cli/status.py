@@ -10,7 +10,18 @@ import typer
 
 from warren.cli.connection import connected
 from warren.cli.options import BrokerOption, ManagementOption, QueueOption
-from warren.cli.printing import EXIT_FAILED, Progress, eta, finish, guarded, percent, rate, say, status_line
+from warren.cli.printing import (
+    EXIT_FAILED,
+    Progress,
+    eta,
+    finish,
+    guarded,
+    percent,
+    plain,
+    rate,
+    say,
+    status_line,
+)
 from warren.ending import Ending
 from warren.errors import BrokerUnreachable
 from warren.monitor import Monitor, Status
@@ -101,7 +112,7 @@ def table(address: Address, seen: Status) -> str:
         ("ETA", eta(seen)),
         ("workers", counts.workers),
     ]
-    return "\n".join(f"{name:<11}{_cell(value)}" for name, value in rows)
+    return "\n".join(plain(f"{name:<11}{_cell(value)}") for name, value in rows)
 
 
 def _cell(value: object) -> str:

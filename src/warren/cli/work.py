@@ -22,7 +22,7 @@ from warren.cli.options import (
     QueueOption,
     ThreadsOption,
 )
-from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, failed, guarded, say
+from warren.cli.printing import EXIT_FAILED, EXIT_USAGE, PlainFormatter, failed, guarded, say
 from warren.errors import (
     AccessRefused,
     AppError,
@@ -97,7 +97,9 @@ def work(
     from warren.worker.supervisor import Exit, Supervisor
 
     settings = _settings(app, command, threads, concurrency, timeout, retries)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, handlers=[Log()])
+    log = Log()
+    log.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[log], level=logging.INFO)
     with guarded():
         address = Address(broker, queue, management)
 

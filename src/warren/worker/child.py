@@ -29,7 +29,7 @@ import msgspec
 
 from warren.app import Handler, load
 from warren.errors import InvalidTask, PermanentError, TransientError, UsageError
-from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode
+from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode, nests_too_deep
 from warren.worker.command import command_handler
 from warren.worker.frames import (
     Alive,
@@ -314,6 +314,10 @@ class _Child:
             raise PermanentError(
                 f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
             ) from None
+        if nests_too_deep(body):
+            raise PermanentError(
+                "the handler returned a value that nests too deep for those who read results"
+            )
         if len(body) > self._max_result:
             raise ResultTooLarge(
                 f"the result has {len(body)} bytes; the broker takes {self._max_result} at most"

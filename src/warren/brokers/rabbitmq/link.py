@@ -10,7 +10,7 @@ import struct
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pika
 from pika import exceptions as pika_errors
@@ -27,7 +27,6 @@ from warren.errors import (
     QueueMissing,
     UsageError,
 )
-from warren.settings import AUTHORITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +39,11 @@ if TYPE_CHECKING:
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0
-HEARTBEAT = 30
 # How long an answer or a confirm may take, in seconds; twice as long until it is seen. Nodes that lose each other give up
 # after 45 s at the earliest (net_ticktime). Once they meet again, a confirm that was due before may be false: the stream
 # has dropped the message as a duplicate of a later one on the same channel (seen on RabbitMQ 4.3).
 PATIENCE = 20.0
+_PORT, _TLS_PORT = 5672, 5671
 _FAREWELL = 1.0
 
 _FRAME = struct.Struct(">BHL")  # its type, channel and length
@@ -217,24 +216,22 @@ class Link:
         self.blocked = None
         self._has_changed()
 
-    def _parameters(self) -> pika.URLParameters:
-        # The URL was checked before; what pika reads from its query (heartbeat, TLS files) is the user's choice.
-        url = urlsplit(self._address.broker)
-        query = dict(parse_qsl(url.query))
-        query.pop(AUTHORITY, None)  # which pika does not know
-        parameters = pika.URLParameters(url._replace(query=urlencode(query)).geturl())
-        parameters.credentials = pika.PlainCredentials(*self._address.credentials, erase_on_connect=False)
-        parameters.heartbeat = HEARTBEAT if parameters.heartbeat is None else parameters.heartbeat
-        parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
-        parameters.connection_attempts = 1
-        parameters.client_properties = {
-            "product": "warren",
-            "connection_name": f"warren {self._address.queue}",
-        }
-        if url.scheme == "amqps" and "ssl_options" not in query:
-            # pika's own context names no host to verify.
-            parameters.ssl_options = pika.SSLOptions(tls_context(self._address), parameters.host)
-        return parameters
+    def _parameters(self) -> pika.ConnectionParameters:
+        # Not pika's own reading of URLs, which has options that switch verification off.
+        address, url = self._address, urlsplit(self._address.broker)
+        host, is_secure = url.hostname, url.scheme == "amqps"
+        return pika.ConnectionParameters(
+            host=host,
+            port=url.port or (_TLS_PORT if is_secure else _PORT),
+            virtual_host=address.vhost,
+            credentials=pika.PlainCredentials(*address.credentials, erase_on_connect=False),
+            heartbeat=address.heartbeat,
+            socket_timeout=CONNECT_TIMEOUT,
+            stack_timeout=CONNECT_TIMEOUT,
+            connection_attempts=1,
+            client_properties={"product": "warren", "connection_name": f"warren {address.queue}"},
+            ssl_options=pika.SSLOptions(tls_context(address), host) if is_secure else None,
+        )
 
     def _translate(self, error: BaseException | str) -> BrokerError:
         return translate(error, self._address)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import http.client
-import json
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
+
 from warren.brokers.rabbitmq.link import tls_context
 from warren.errors import AccessRefused, BrokerError, BrokerUnreachable
+from warren.tasks import NOT_JSON
 
 if TYPE_CHECKING:
     from warren.settings import Address
@@ -57,10 +59,15 @@ class Management:
         Raises:
             BrokerError: The API is not there, or refuses it.
         """
-        await asyncio.to_thread(self._ask, path, "PUT", json.dumps(content).encode())
+        await asyncio.to_thread(self._ask, path, "PUT", msgspec.json.encode(content))
 
     def _get(self, path: str) -> Any:
-        return json.loads(self._ask(path))
+        answer = self._ask(path)
+        try:
+            return msgspec.json.decode(answer)
+        except NOT_JSON as error:
+            where = self._address.management_url
+            raise BrokerError(f"what answers at {where} is no management API of RabbitMQ: {error}") from error
 
     def _ask(self, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
         where = self._address.management_url

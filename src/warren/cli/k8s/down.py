@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from warren.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
-from warren.cli.printing import finish, say
+from warren.cli.printing import finish, plain, say
 
 
 def down(
@@ -25,7 +25,7 @@ def down(
     """
     if purge and not yes:
         typer.confirm(
-            f"Remove all tasks, results and failures in namespace {namespace}, for ever?",
+            plain(f"Remove all tasks, results and failures in namespace {namespace}, for ever?"),
             abort=True,
             err=True,
         )

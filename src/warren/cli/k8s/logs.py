@@ -9,7 +9,7 @@ import typer
 
 from warren.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
 from warren.cli.options import QueueOption
-from warren.cli.printing import finish, plain
+from warren.cli.printing import finish, plain, say
 from warren.errors import ClusterError
 from warren.settings import DEFAULT_QUEUE
 
@@ -64,7 +64,7 @@ async def _write(cluster: Cluster, pod: str, *, follow: bool) -> None:
         async for line in cluster.logs(pod, "worker", follow=follow):
             typer.echo(plain(f"{pod}: {line}"))
     except ClusterError as error:  # it is gone, say; the other pods have logs, too
-        typer.echo(f"{pod}: {error}", err=True)
+        say(f"{pod}: {error}")
 
 
 def _is_wanted(pod: dict[str, object], *, only_failed: bool) -> bool:

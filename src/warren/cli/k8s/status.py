@@ -9,12 +9,11 @@ import typer
 
 from warren.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
 from warren.cli.options import QueueOption
-from warren.cli.printing import EXIT_FAILED, Progress, finish, say, status_line
+from warren.cli.printing import EXIT_FAILED, Progress, finish, print_json, say, status_line
 from warren.cli.status import members, table
 from warren.kubernetes.crew import Crew
 from warren.monitor import Status
 from warren.settings import DEFAULT_QUEUE, Address
-from warren.tasks import encode
 
 
 def status(
@@ -59,7 +58,7 @@ async def _status(
                     seen.append(status)
                     del seen[:-1]
                     if as_json:
-                        typer.echo(_json(status, crew))
+                        print_json({**members(status), "crew": crew})
                     else:
                         progress.show(
                             f"{status_line(status)} | {crew_line(crew)}", status.done, status.total or None
@@ -71,7 +70,7 @@ async def _status(
         await asyncio.sleep(1)  # a rate needs two looks
         status, crew = await monitor.look(), await crews.look(cluster, queue)
     if as_json:
-        typer.echo(_json(status, crew))
+        print_json({**members(status), "crew": crew})
         return 0
     typer.echo(table(Address(f"k8s:{namespace}", queue), status))
     pods = _pods(crew) if crew else "none: start workers with `warren k8s submit`"
@@ -100,7 +99,3 @@ def _pods(crew: Crew) -> str:
     text = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none yet"
     state = "" if crew.state == "running" else f", {crew.state}"
     return f"{text} of {pods.wanted}{state}"
-
-
-def _json(status: Status, crew: Crew | None) -> str:
-    return encode({**members(status), "crew": crew}).decode()

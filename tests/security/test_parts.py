@@ -1,0 +1,131 @@
+"""Each part's user can do exactly its part: every operation by every user, as real commands on a real broker.
+
+AMQP knows no reading that does not take: who may read failures may discard them, and who may read tasks may hold them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.batch import APP, drain, publish, task
+from tests.place import Place
+from warren.brokers import connect
+from warren.brokers.rabbitmq.access import PARTS, admit, permissions
+from warren.brokers.rabbitmq.management import Management
+from warren.settings import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+# Each operation, in an order that leaves the next ones something to do.
+OPERATIONS: Final[dict[str, list[str]]] = {
+    "setup": ["setup"],
+    "publish": ["publish", "tasks.jsonl"],
+    "work": ["work", APP, "--drain", "--processes", "1"],
+    "check": ["work", APP, "--check"],
+    "results": ["results"],
+    "list": ["failures", "list"],
+    "export": ["failures", "export"],
+    "retry": ["failures", "retry"],
+    "discard": ["failures", "discard", "--yes"],
+    "status": ["status", "--json"],
+    "run": ["run", APP, "tasks.jsonl"],
+    "purge": ["purge", "--yes"],
+    "delete": ["delete", "--yes"],
+}
+MAY: Final[dict[str, set[str]]] = {
+    "setup": set(OPERATIONS),
+    "producer": {"publish"},
+    "worker": {"work", "check"},
+    "collector": {"results", "list", "export", "discard"},
+    "watcher": {"check", "results", "list", "export", "discard", "status"},
+}
+EXIT_REFUSED: Final = {3, 78}
+
+
+def test_every_part_is_here() -> None:
+    assert set(MAY) == set(PARTS) == set(permissions("any"))
+
+
+class Parts:
+    """A queue with its users."""
+
+    def __init__(self, administrator: Address) -> None:
+        self.administrator = administrator
+        self.users = {part: (f"{administrator.queue}-{part}", f"pw-{part}") for part in PARTS}
+
+    def as_part(self, part: str) -> Address:
+        url = urlsplit(self.administrator.broker)
+        name, password = self.users[part]
+        broker = url._replace(netloc=f"{name}:{password}@{url.hostname}:{url.port}").geturl()
+        return Address(broker, self.administrator.queue, self.administrator.management)
+
+
+@pytest.fixture(scope="module")
+def parts(rabbitmq: tuple[str, str]) -> Iterator[Parts]:
+    url, management = rabbitmq
+    parts = Parts(Address(url, f"test.{uuid.uuid4().hex[:8]}", management or None))
+    asyncio.run(admit(parts.administrator, parts.users))
+    yield parts
+    api = Management(parts.administrator)
+    for name, _ in parts.users.values():
+        api._ask(f"users/{name}", "DELETE")
+    asyncio.run(_delete(parts.administrator))
+
+
+async def _delete(address: Address) -> None:
+    async with connect(address) as broker:
+        await broker.delete()
+
+
+async def _fill(address: Address) -> dict[str, int]:
+    """One result, one failure and one task, and nothing else; the counts of each."""
+    async with connect(address) as broker:
+        await broker.delete()
+    await publish(address, [task("echo", "completed"), task("permanent", "failed")])
+    await drain(address)
+    await publish(address, [task("echo", "waiting")])
+    return await _counts(address)
+
+
+async def _counts(address: Address) -> dict[str, int]:
+    async with connect(address) as broker:
+        counts = await broker.counts()
+    return {"waiting": counts.ready, "completed": counts.completed, "failed": counts.failed}
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_part_can_do_its_own(parts: Parts, part: str, tmp_path: Path) -> None:
+    await _fill(parts.administrator)
+    place = Place(tmp_path, parts.as_part(part))
+    place.tasks([{"type": "echo", "id": "new"}])
+    for operation in [operation for operation in OPERATIONS if operation in MAY[part]]:
+        done = place.warren(*OPERATIONS[operation])
+
+        # What is there may have failed, or is unfinished: exit code 1 says so.
+        assert done.returncode in (0, 1), f"{part} {operation}: {done.stderr}"
+        assert "refuses" not in done.stderr, f"{part} {operation}: {done.stderr}"
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if MAY[part] != set(OPERATIONS)])
+async def test_a_part_is_refused_all_else(parts: Parts, part: str, tmp_path: Path) -> None:
+    before = await _fill(parts.administrator)
+    place = Place(tmp_path, parts.as_part(part))
+    place.tasks([{"type": "echo", "id": "new"}])
+    user = parts.users[part][0]
+    for operation in [operation for operation in OPERATIONS if operation not in MAY[part]]:
+        done = place.warren(*OPERATIONS[operation])
+
+        assert done.returncode in EXIT_REFUSED, f"{part} {operation}: {done.returncode} {done.stderr}"
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("warren: "), f"{part} {operation}: {done.stderr}"
+        assert f"refuses this to user '{user}'" in last, f"{part} {operation}: {done.stderr}"
+        assert "Traceback" not in done.stderr
+    assert await _counts(parts.administrator) == before
