@@ -91,7 +91,10 @@ async def test_doctor_names_policies_that_lose_or_hold_up(
     with policy(server, name.replace(".", "[.]"), definition):
         await eventually(lambda: _is_told(place, f"WRONG queue '{name}': a policy sets {sentence}"))
 
-    assert place.warren("doctor").returncode == 0
+    async def is_well() -> bool:
+        return (await asyncio.to_thread(place.warren, "doctor")).returncode == 0
+
+    await eventually(is_well)
 
 
 async def _is_told(place: Place, words: str) -> bool:

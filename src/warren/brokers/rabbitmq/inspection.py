@@ -45,6 +45,8 @@ async def inspect(link: Link, management: Management, names: Names, shown: str) 
     rungs = [length for name in queues if (length := names.rung_length(name)) is not None]
     wanted = topology.queue_arguments(names, link.version, rungs)
     findings += _arguments(wanted, queues, names.queue)
+    if names.results in queues:
+        queues[names.results] = await management.queue(names.results)
     findings += [found for name in wanted for found in _policies(queues.get(name, {}))]
     if names.queue in queues:
         findings.append(_workers(await management.consumers(names.queue)))

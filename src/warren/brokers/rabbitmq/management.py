@@ -46,10 +46,15 @@ class Management:
         found: list[dict[str, Any]] = await asyncio.to_thread(self._get, "nodes")
         return found
 
+    async def queue(self, name: str) -> dict[str, Any]:
+        """All about one queue; of a stream `queues` tells no policy."""
+        path = f"queues/{quote(self._address.vhost, safe='')}/{quote(name, safe='')}"
+        found: dict[str, Any] = await asyncio.to_thread(self._get, path)
+        return found
+
     async def consumers(self, queue: str) -> list[dict[str, Any]]:
         """Who consumes from a queue."""
-        path = f"queues/{quote(self._address.vhost, safe='')}/{quote(queue, safe='')}"
-        found = await asyncio.to_thread(self._get, path)
+        found = await self.queue(queue)
         details: list[dict[str, Any]] = found.get("consumer_details", [])
         return details
 
