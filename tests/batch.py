@@ -78,9 +78,9 @@ async def failures(address: Address) -> dict[str, Failure]:
         return {found.task_id: found async for found in read(broker)}
 
 
-async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a fact."""
-    async with asyncio.timeout(PATIENCE):
+async def eventually(is_so: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
+    """Wait for a fact, for so many seconds at most."""
+    async with asyncio.timeout(patience):
         while not await is_so():
             await asyncio.sleep(0.02)
 

@@ -135,13 +135,14 @@ class Running:
         """What it has said so far."""
         return self._said.read_text()
 
-    async def says(self, words: str) -> None:
-        """Wait until it has said this."""
+    async def says(self, words: str, *, after: str = "") -> None:
+        """Wait until it has said this, after what it had said before."""
 
         async def has_said() -> bool:
             has_ended = self.process.poll() is not None
-            assert words in self.said or not has_ended, f"it ended without saying {words!r}: {self.said}"
-            return words in self.said
+            is_said = words in self.said[len(after) :]
+            assert is_said or not has_ended, f"it ended without saying {words!r}: {self.said}"
+            return is_said
 
         await eventually(has_said)
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tests.chaos.fault import EMBEDDED, RABBITMQ
+from tests.chaos.fault import CLUSTER, EMBEDDED, RABBITMQ
+from tests.chaos.nodes import Cluster
 from tests.chaos.proxy import Proxy
 from tests.chaos.trial import Arena
 from tests.rabbitmq_server import RabbitMQ
@@ -45,6 +46,25 @@ async def single() -> AsyncIterator[Arena]:
             yield arena
     finally:
         await asyncio.to_thread(server.__exit__)
+
+
+@asynccontextmanager
+async def three_nodes() -> AsyncIterator[Arena]:
+    """A cluster of our own."""
+    cluster = Cluster(3)
+    await asyncio.to_thread(cluster.__enter__)
+    try:
+        urls = [urlsplit(node.url) for node in cluster.nodes]
+        pages = [urlsplit(node.management_url) for node in cluster.nodes]
+        async with Proxy([(url.hostname or "", url.port or 0) for url in pages]) as management:
+            broker = Address(cluster.nodes[0].url, management=f"http://127.0.0.1:{management.port}")
+            async with theirs(broker) as arena:
+                arena.name, arena.cluster = CLUSTER, cluster
+                assert arena.proxy
+                arena.proxy.lead_to([(url.hostname or "", url.port or 0) for url in urls])
+                yield arena
+    finally:
+        await asyncio.to_thread(cluster.__exit__)
 
 
 @asynccontextmanager

@@ -32,16 +32,15 @@ if TYPE_CHECKING:
 
     from tests.rabbitmq_server import _Source
 
-# How long nodes may be silent before they hold each other for dead, in seconds; by default a minute.
-NET_TICKTIME: Final = 4
+# How long nodes may be silent before they hold each other for dead, in seconds, unless told otherwise.
+NET_TICKTIME: Final = 60
 
 # Kept for measurements between machines (RFC 2544), so nobody lives there.
 _SUBNETS: Final[list[ipaddress.IPv4Network]] = list(
     ipaddress.IPv4Network("198.18.0.0/15").subnets(new_prefix=24)
 )
 _NOBODY: Final = "02:00:00:00:00:01"
-_CONFIG: Final = f"""
-net_ticktime = {NET_TICKTIME}
+_CONFIG: Final = """
 cluster_formation.peer_discovery_backend = classic_config
 """
 
@@ -105,18 +104,20 @@ class Cluster:
 
     Args:
         count: How many nodes.
+        ticktime: Seconds that nodes may be silent before they hold each other for dead.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, ticktime: int = NET_TICKTIME) -> None:
         self.nodes: list[Node] = []
         self._count = count
+        self._ticktime = ticktime
         self._network: _Network | None = None
         self._directory = Path(tempfile.mkdtemp(prefix="warren-cluster-"))
 
     def __enter__(self) -> Self:
         try:
             self._network = _Network(self._count)
-            self.nodes = _nodes(self._directory, self._network)
+            self.nodes = _nodes(self._directory, self._network, self._ticktime)
             self.start()
         except BaseException:
             self.__exit__()
@@ -291,7 +292,7 @@ def _free_subnet() -> ipaddress.IPv4Network:
             return subnet
 
 
-def _nodes(directory: Path, network: _Network) -> list[Node]:
+def _nodes(directory: Path, network: _Network, ticktime: int) -> list[Node]:
     """Nodes with one cookie, user and password, and the usual ports, since each has an address of its own."""
     cookie, password = secrets.token_hex(16), secrets.token_hex(16)
     settings = _Settings("rabbit", "warren", password, 5672, 15672, 5671, 25672, 4369)
@@ -305,7 +306,9 @@ def _nodes(directory: Path, network: _Network) -> list[Node]:
         home.mkdir()
         _write(home / "node.json", json.dumps(dataclasses.asdict(settings)))
         _write(home / ".erlang.cookie", cookie, mode=0o400)
-        nodes.append(Node(home, host, space.enter, extra_config=_CONFIG + peers))
+        nodes.append(
+            Node(home, host, space.enter, extra_config=f"{_CONFIG}net_ticktime = {ticktime}\n{peers}")
+        )
     return nodes
 
 

@@ -9,8 +9,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.chaos import arenas, broker, connections, mixed, poison, processes
-from tests.chaos.fault import EMBEDDED, RABBITMQ
+from tests.chaos import arenas, broker, cluster, connections, machine, mixed, poison, processes
+from tests.chaos.fault import CLUSTER, EMBEDDED, RABBITMQ
 from warren.settings import Address
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.verdict import Row
 
 _ON_ANY_BROKER: Final = [*processes.FAULTS, *connections.FAULTS, *poison.FAULTS]
-FAULTS: Final = [*_ON_ANY_BROKER, *broker.FAULTS]
+FAULTS: Final = [*_ON_ANY_BROKER, *broker.FAULTS, *cluster.FAULTS, *machine.FAULTS]
 
 
 @dataclass(frozen=True)
@@ -90,4 +90,5 @@ class _Lane:
 _ARENAS: Final[dict[str, Callable[[], AbstractAsyncContextManager[Arena]]]] = {
     EMBEDDED: arenas.embedded,
     RABBITMQ: arenas.single,
+    CLUSTER: arenas.three_nodes,
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.batch import RUNGS, drain, eventually, results, task
-from tests.chaos.nodes import NET_TICKTIME, Cluster
+from tests.chaos.nodes import Cluster
 from warren.brokers import connect
 from warren.brokers.rabbitmq import link
 from warren.errors import BrokerError
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 ALL = [0, 1, 2]
+TICKTIME = 4
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with Cluster(3) as cluster:
+    with Cluster(3, ticktime=TICKTIME) as cluster:
         yield cluster
 
 
@@ -155,7 +156,7 @@ async def test_no_result_is_lost_when_the_leader_is_cut_off(
     cluster: Cluster, queue: str, distance: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the leader, confirms are forgotten. Elsewhere some are false if nodes meet again before a new leader is there."""
-    monkeypatch.setattr(link, "PATIENCE", NET_TICKTIME / 4)
+    monkeypatch.setattr(link, "PATIENCE", TICKTIME / 4)
     ids = {f"t{number}" for number in range(400)}
     await declare(cluster, queue)
     leader = cluster.leader(queue)

@@ -99,6 +99,12 @@ class Trial:
         return self.arena.server
 
     @property
+    def cluster(self) -> Cluster:
+        """The nodes."""
+        assert self.arena.cluster
+        return self.arena.cluster
+
+    @property
     def proxy(self) -> Proxy:
         """Through which everybody talks to it."""
         assert self.arena.proxy

@@ -12,8 +12,8 @@ from tests.sqlite.gated import APP, Gated, ask
 from warren.brokers import connect
 
 if TYPE_CHECKING:
+    from tests.machine import Clock
     from tests.place import Place
-    from tests.sqlite.conftest import Clock
 
 HOUR = 3600
 WORK = ["work", APP, "--processes", "1"]

@@ -15,8 +15,8 @@ from tests.batch import eventually
 from tests.sqlite.gated import APP, Gated, ask
 
 if TYPE_CHECKING:
+    from tests.machine import Disk
     from tests.place import Place
-    from tests.sqlite.conftest import Disk
 
 WORK = ["work", APP, "--processes", "1"]
 FULL = "the disk is full; free some room and go on, nothing is lost"

@@ -12,8 +12,8 @@ import pytest
 from tests.sqlite.gated import APP, Gated
 
 if TYPE_CHECKING:
+    from tests.machine import Disk
     from tests.place import Place
-    from tests.sqlite.conftest import Disk
 
 WORK = ["work", APP, "--processes", "1"]
 

@@ -1,0 +1,102 @@
+"""Nodes of a RabbitMQ cluster die, or lose each other."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from tests.batch import eventually
+from tests.chaos.fault import CLUSTER, Fault, batch, under_load
+from tests.chaos.nodes import NET_TICKTIME
+from tests.chaos.trial import HELD
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.chaos.trial import Trial
+
+_ON: Final = (CLUSTER,)
+_COSTS: Final = {"WorkerLost": 6 * HELD}
+
+
+async def _kill_leader(trial: Trial) -> None:
+    node = trial.cluster.nodes[await _leader(trial)]
+    await asyncio.to_thread(node.kill)
+    await _has_another_leader(trial)
+    await asyncio.to_thread(node.start)
+
+
+async def _kill_node_of_clients(trial: Trial) -> None:
+    node = trial.cluster.nodes[0]
+    await asyncio.to_thread(node.kill)
+    await asyncio.to_thread(node.start)
+
+
+async def _restart_in_turn(trial: Trial) -> None:
+    for node in trial.cluster.nodes:
+        await asyncio.to_thread(node.stop)
+        await asyncio.to_thread(node.start)
+
+
+async def _kill_all(trial: Trial) -> None:
+    await asyncio.to_thread(trial.cluster.kill)
+    await asyncio.to_thread(trial.cluster.start)
+
+
+async def _part(trial: Trial, *, is_leader: bool) -> None:
+    """Until the nodes hold each other for dead, which takes them over a minute."""
+    leader = await _leader(trial)
+    lone = leader if is_leader else (leader + 1) % len(trial.cluster.nodes)
+    seen_by = (lone + 1) % len(trial.cluster.nodes)
+    trial.cluster.partition(lone)
+    try:
+        await _sees(trial, seen_by, len(trial.cluster.nodes) - 1)
+    finally:
+        trial.cluster.heal()
+    await _sees(trial, seen_by, len(trial.cluster.nodes))
+
+
+async def _sees(trial: Trial, seen_by: int, count: int) -> None:
+    async def are_seen() -> bool:
+        with suppress(OSError, LookupError):
+            return len(await asyncio.to_thread(trial.cluster.running, seen_by=seen_by)) == count
+        return False
+
+    await eventually(are_seen, 3 * NET_TICKTIME)
+
+
+async def _leader(trial: Trial) -> int:
+    return await asyncio.to_thread(trial.cluster.leader, trial.address.queue)
+
+
+async def _has_another_leader(trial: Trial) -> None:
+    async def has_one() -> bool:
+        with suppress(OSError, LookupError):
+            return trial.cluster.nodes[await _leader(trial)].is_running
+        return False
+
+    await eventually(has_one)
+
+
+def _slow() -> list[dict[str, Any]]:
+    """Enough to do for as long as nodes take to miss each other."""
+    return [
+        task | {"data": task["data"] | {"seconds": 0.3}} if task["type"] == "square" else task
+        for task in batch(1200)
+    ]
+
+
+FAULTS: Final = [
+    Fault("leader's node killed and started", under_load(_kill_leader, 2), _ON, costs=_COSTS),
+    Fault("clients' node killed and started", under_load(_kill_node_of_clients, 2), _ON, costs=_COSTS),
+    Fault("nodes restarted in turn", under_load(_restart_in_turn, 1), _ON, costs=_COSTS),
+    Fault("all nodes killed and started", under_load(_kill_all, 1), _ON, costs=_COSTS),
+    Fault(
+        "leader's node cut off", under_load(partial(_part, is_leader=True), 1), _ON, costs=_COSTS, tasks=_slow
+    ),
+    Fault(
+        "another node cut off", under_load(partial(_part, is_leader=False), 1), _ON, costs=_COSTS, tasks=_slow
+    ),
+]
