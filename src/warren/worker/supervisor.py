@@ -102,7 +102,7 @@ class Supervisor:
         self._policies: dict[str, RetryPolicy] = {}
         self._is_paused = False
         self._has_stopped = False
-        self._has_seen_loss = False  # after which a task may have two rows, and their number proves nothing
+        self._has_seen_loss = False
         self._submitting: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
@@ -199,7 +199,7 @@ class Supervisor:
         while self._looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
             await self._stay_idle(self._broker.drain_pause if self._looks else 0)
             is_empty = not self.expects_more and self._is_idle and await self._broker.drained()
-            if is_empty and self._is_complete() and not self._has_seen_loss:
+            if is_empty and self._is_proven_complete:
                 return
             self._looks = self._looks + 1 if is_empty and self._is_idle else 0
             if not is_empty:
@@ -211,8 +211,13 @@ class Supervisor:
         while not self._is_idle:
             await asyncio.sleep(TICK)
             end = time.monotonic() + seconds
-        while self._is_idle and time.monotonic() < end and not self._is_complete():  # noqa: ASYNC110 - likewise
+        while self._is_idle and time.monotonic() < end and not self._is_proven_complete:  # noqa: ASYNC110 - likewise
             await asyncio.sleep(TICK)
+
+    @property
+    def _is_proven_complete(self) -> bool:
+        # Once something was lost on its way a task may have two rows, and their number proves nothing.
+        return self._is_complete() and not self._has_seen_loss
 
     @property
     def _is_idle(self) -> bool:
