@@ -40,9 +40,10 @@ OPERATIONS: Final[dict[str, list[str]]] = {
     "purge": ["purge", "--yes"],
     "delete": ["delete", "--yes"],
 }
+# `work --check` sees that the queue is there, as anybody may who has any right to it.
 MAY: Final[dict[str, set[str]]] = {
     "setup": set(OPERATIONS),
-    "producer": {"publish"},
+    "producer": {"publish", "check"},
     "worker": {"work", "check"},
     "collector": {"results", "list", "export", "discard"},
     "watcher": {"check", "results", "list", "export", "discard", "status"},
@@ -86,10 +87,10 @@ async def _delete(address: Address) -> None:
 
 
 async def _fill(address: Address) -> dict[str, int]:
-    """One result, one failure and one task, and nothing else; the counts of each."""
+    """One result, three failures and one task, and nothing else; the counts of each."""
     async with connect(address) as broker:
         await broker.delete()
-    await publish(address, [task("echo", "completed"), task("permanent", "failed")])
+    await publish(address, [task("echo", "completed"), *(task("permanent", f"failed {n}") for n in range(3))])
     await drain(address)
     await publish(address, [task("echo", "waiting")])
     return await _counts(address)

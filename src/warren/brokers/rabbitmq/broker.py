@@ -117,15 +117,16 @@ class RabbitBroker:
         link = await self._linked()
         dropped = await stream_end(link, self._names.results)
         async with _open(link) as lane:
+            # A stream cannot be purged. It is the first, since RabbitMQ lets whoever may read a queue purge it, but only
+            # who may set it up delete it: others are refused before anything is lost.
+            await lane.call("queue_delete", self._names.results)
+            await topology.declare(lane, self._names, link.version, [])
             for queue in (
                 self._names.queue,
                 *map(self._names.rung, await self._existing_rungs()),
                 self._names.failed,
             ):
                 dropped += (await lane.call("queue_purge", queue)).message_count
-            # A stream cannot be purged.
-            await lane.call("queue_delete", self._names.results)
-            await topology.declare(lane, self._names, link.version, [])
         return dropped
 
     async def delete(self) -> None:
@@ -310,7 +311,10 @@ class RabbitBroker:
 
         async with _open(link) as lane, reading_failures(link, self._names) as reader:
             outbox = await Outbox(lane).open()
+            lane.watch(lambda _: bell.ring())  # a user who may not publish has the channel closed
             async for tag, task in reader.tasks():
+                if lane.error:
+                    break
                 verdict = decide(task)
                 if lane.error:
                     break
