@@ -4,7 +4,7 @@ READY := .venv/.ready
 DEMO := .warren/codestats
 TASKS ?= 100000
 
-.PHONY: help demo test test-cluster lint bench clean
+.PHONY: help demo test test-long test-cluster chaos lint bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -30,6 +30,13 @@ ifdef WARREN_TEST_BROKER
 else
 	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest
 endif
+
+test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes
+	$(BIN)/pytest -m long tests/chaos
+
+chaos: $(READY) ## Break everything at random and count; SEED=, ONLY=, MINUTES=; on your own RabbitMQ with WARREN_TEST_BROKER
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 test-cluster: $(READY) ## On a real cluster: needs KUBECONFIG, and WARREN_TEST_IMAGE with this project's image
 	$(BIN)/pytest -x tests/cluster

@@ -37,7 +37,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="repeat a run's chances")
     parser.add_argument("--minutes", type=float, default=20, help="of the mixed load; 0 leaves it out")
     parser.add_argument("--only", default="", metavar="WORDS", help="faults and brokers with these words")
-    parser.add_argument("--broker", metavar="URL", help="your own RabbitMQ, amqp://, instead of ours")
     given = parser.parse_args()
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     console.print(f"seed {given.seed}")
@@ -50,7 +49,7 @@ def main() -> int:
             console.print(row.broken)
 
     with tempfile.TemporaryDirectory(prefix="warren-chaos-") as directory:
-        Suite(given.seed, Path(directory), given.only, given.minutes, given.broker).run(tell)
+        Suite(given.seed, Path(directory), given.only, given.minutes).run(tell)
     table = Table(*_COLUMNS, title=f"seed {given.seed}")
     for row in rows:
         table.add_row(*row.cells(), style="" if row.is_good else "bold red")

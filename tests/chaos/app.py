@@ -16,7 +16,7 @@ app = App(base=0.05)
 
 
 @app.task
-def square(task: Task, n: int, seconds: float = 0.002) -> int:
+def square(task: Task, n: int, seconds: float = 0.01) -> int:
     _tell("begin", task)
     time.sleep(seconds)
     _tell("end", task)

@@ -92,7 +92,7 @@ async def _kill_watcher(trial: Trial) -> None:
 def _many() -> list[dict[str, Any]]:
     """So many, and so fast, that publishing takes a while beside them."""
     return [
-        task if task["type"] != "square" else task | {"data": task["data"] | {"seconds": 0}}
+        task if task["type"] != "square" else task | {"data": task["data"] | {"seconds": 0.0005}}
         for task in batch(_MANY)
     ]
 

@@ -35,14 +35,12 @@ class Suite:
         directory: Where the batches are kept meanwhile.
         only: Only faults whose name, with their broker's, has these words.
         minutes: How long the mixed load lasts; 0 leaves it out.
-        url: Somebody's own RabbitMQ, to try what needs no power over it, and nothing else; `amqp://`.
     """
 
     seed: int
     directory: Path
     only: str = ""
     minutes: float = 20.0
-    url: str | None = None
 
     def run(self, tell: Callable[[Row], None]) -> None:
         """Run every lane to its end, and tell each row as it comes."""
@@ -53,8 +51,8 @@ class Suite:
             lane.join()
 
     def _lanes(self) -> list[_Lane]:
-        if self.url:
-            address = Address(self.url, management=os.environ.get("WARREN_MANAGEMENT"))
+        if url := os.environ.get("WARREN_TEST_BROKER"):
+            address = Address(url, management=os.environ.get("WARREN_TEST_MANAGEMENT"))
             lanes = [_Lane(RABBITMQ, lambda: arenas.theirs(address), self._wanted(_ON_ANY_BROKER, RABBITMQ))]
         else:
             mixture = [mixed.fault(self.minutes)] if self.minutes else []

@@ -63,7 +63,7 @@ async def judge(trial: Trial, row: Row, costs: Mapping[str, int], *, is_free: bo
         costs: What the faults may have added to histories: at most so many attempts of each error, in all.
         is_free: Whether tasks may have begun again at no cost, since they were handed back.
     """
-    row.times, row.tasks = len(trial.strikes), len(trial.tasks)
+    row.tasks = len(trial.tasks)
     try:
         await trial.warren("work", APP, "--drain", "--processes", str(PROCESSES))
     except subprocess.TimeoutExpired:
@@ -82,6 +82,9 @@ async def judge(trial: Trial, row: Row, costs: Mapping[str, int], *, is_free: bo
     row.recovered = [
         seconds for strike in trial.strikes if (seconds := recovery(events, *strike)) is not None
     ]
+    row.times = len(row.recovered)  # a strike after which nothing was left to do has broken nothing
+    if trial.strikes and not row.times:
+        row.broken += "all was done before anything was broken"
 
 
 def _lost_and_twice(
