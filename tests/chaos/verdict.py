@@ -166,11 +166,10 @@ def recovery(events: list[Event], begin: float, end: float) -> float | None:
         if event.time >= begin:
             break
         (under_way.add if event.word == "begin" else under_way.discard)(event.task_id)
-    last: float | None = None
-    for event in events:
-        if event.time >= begin and event.word == "end" and event.task_id in under_way:
-            under_way.discard(event.task_id)
-            last = event.time
+    # The last time that each has ended: a child whose worker was killed may come to an end that nobody hears of.
+    last = {
+        event.task_id: event.time for event in events if event.word == "end" and event.task_id in under_way
+    }
     new = next((event.time for event in events if event.time >= end and event.word == "begin"), None)
-    moments = [moment for moment in (last, new) if moment is not None]
+    moments = [*last.values(), *([] if new is None else [new])]
     return max(moments) - begin if moments else None
