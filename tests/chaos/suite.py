@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -72,7 +73,7 @@ class Suite:
     async def _try_all(self, lane: _Lane, tell: Callable[[Row], None]) -> None:
         async with lane.arena() as arena:
             for fault in lane.faults:
-                directory = self.directory / f"{lane.name} {fault.name}"
+                directory = self.directory / re.sub(r"\W+", "-", f"{lane.name} {fault.name}")
                 directory.mkdir()
                 chance = random.Random(f"{self.seed} {lane.name} {fault.name}")
                 tell(await fault.try_on(arena, directory, chance))

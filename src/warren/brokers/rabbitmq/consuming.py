@@ -88,7 +88,7 @@ class Consuming:
         self._outbox = await Outbox(lane).open()
         self._lane = lane
         if self._prefetch:
-            await self._begin()
+            await self._begin(lane)
 
     def detach(self) -> None:
         """The channel is gone, and every delivery with it; remember what the broker may not know yet."""
@@ -124,9 +124,9 @@ class Consuming:
         """Receive tasks with this prefetch."""
         former = self._consumers.copy()
         self._prefetch = prefetch
-        if self._lane:
-            await self._begin()
-            await self._end(self._lane, former)
+        if lane := self._lane:  # it may be gone before this ends
+            await self._begin(lane)
+            await self._end(lane, former)
 
     async def pause(self) -> None:
         """Receive nothing more."""
@@ -174,10 +174,7 @@ class Consuming:
             raise self._error
         return not self._settling and not self._confirmed
 
-    async def _begin(self) -> None:
-        lane = self._lane
-        if lane is None:
-            return
+    async def _begin(self, lane: Lane) -> None:
         await lane.call("basic_qos", prefetch_count=self._prefetch)
         await self._add_consumer(lane, self._on_message)
 
