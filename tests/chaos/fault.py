@@ -20,7 +20,7 @@ EMBEDDED: Final = "embedded"
 RABBITMQ: Final = "RabbitMQ"
 CLUSTER: Final = "three nodes"
 EVERYWHERE: Final = (EMBEDDED, RABBITMQ, CLUSTER)
-TASKS: Final = 3000
+TASKS: Final = 2000
 _SHOWN: Final = 2000
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     _Deed = Callable[[Trial, list[Running]], Awaitable[None]]
 
-_ROUND: Final = 2000
+_ROUND: Final = 1000
 _MOST_WORKERS: Final = 4
 # What an allocator may hold on to besides: no leak is so small after some hundred thousand tasks.
 _SLACK: Final = 8 * 1024 * 1024
@@ -64,7 +64,7 @@ async def _publish_more(trial: Trial) -> None:
         task
         | {
             "id": f"t{first + n}",
-            "data": {"n": first + n} | ({"seconds": 0.01} if task["type"] == "square" else {}),
+            "data": {"n": first + n} | ({"seconds": 0.04} if task["type"] == "square" else {}),
         }
         for n, task in enumerate(batch(_ROUND))
     ]
