@@ -33,14 +33,18 @@ async def _close_connections(trial: Trial) -> None:
 
 async def _alarm_memory(trial: Trial) -> None:
     await _ctl(trial, "set_vm_memory_high_watermark", "absolute", "1MB")
-    await _is_blocked(trial)
-    await _ctl(trial, "set_vm_memory_high_watermark", "absolute", "2GB")
+    try:
+        await _is_blocked(trial)
+    finally:
+        await _ctl(trial, "set_vm_memory_high_watermark", "absolute", "2GB")
 
 
 async def _alarm_disk(trial: Trial) -> None:
-    await _ctl(trial, "set_disk_free_limit", "1000TB")
-    await _is_blocked(trial)
-    await _ctl(trial, "set_disk_free_limit", "50MB")
+    await _ctl(trial, "set_disk_free_limit", "1000000GB")
+    try:
+        await _is_blocked(trial)
+    finally:
+        await _ctl(trial, "set_disk_free_limit", "50MB")
 
 
 async def _is_blocked(trial: Trial) -> None:
@@ -55,11 +59,21 @@ async def _is_blocked(trial: Trial) -> None:
 
 async def _refuse_connections(trial: Trial) -> None:
     """The virtual host may have no connection any more; then it may."""
+    before = _refusals(trial)
     await _ctl(trial, "set_vhost_limits", json.dumps({"max-connections": 0}))
-    await _close_connections(trial)
-    for worker in trial.workers:
-        await worker.says("trying again")
-    await _ctl(trial, "clear_vhost_limits")
+    try:
+        await _close_connections(trial)
+
+        async def are_refused() -> bool:
+            return _refusals(trial) >= before + len(trial.workers)
+
+        await eventually(are_refused)
+    finally:
+        await _ctl(trial, "clear_vhost_limits")
+
+
+def _refusals(trial: Trial) -> int:
+    return trial.server.log.read_text("utf-8", "replace").count("connection limit (0) is reached")
 
 
 async def _revoke(trial: Trial) -> None:
@@ -70,12 +84,14 @@ async def _revoke(trial: Trial) -> None:
     await trial.has_done(len(trial.tasks) // 2)
     async with trial.strike():
         await _ctl(trial, "change_password", user, "another")
-        await _close_connections(trial)
-        for worker in trial.workers:
-            assert await asyncio.to_thread(worker.end) == 78, worker.said
-            assert password not in worker.said
+        try:
+            await _close_connections(trial)
+            for worker in trial.workers:
+                assert await asyncio.to_thread(worker.end) == 78, worker.said
+                assert password not in worker.said
+        finally:
+            await _ctl(trial, "change_password", user, password)
         trial.workers.clear()
-        await _ctl(trial, "change_password", user, password)
     await trial.begin_workers()
     await trial.end_workers()
 

@@ -1,7 +1,10 @@
-"""What goes over the wire is what pika would have written."""
+"""What goes over the wire is what pika would have written, and what pika does not tell is told."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
 from typing import Any
 
 import pika
@@ -9,7 +12,9 @@ import pytest
 from pika.connection import Connection
 from pika.spec import Basic
 
-from warren.brokers.rabbitmq.link import _CorkedConnection
+from warren.brokers.rabbitmq.link import Link, _CorkedConnection
+from warren.errors import BrokerUnreachable
+from warren.settings import Address
 
 FRAME_MAX = 100
 
@@ -38,3 +43,19 @@ def test_messages_are_written_as_pika_writes_them(size: int, more: dict[str, Any
         Connection._send_message(theirs, 7, publish, (properties, b"x" * size))
 
     assert ours.written == theirs.written
+
+
+async def test_connection_that_is_reset_at_once_is_an_error_at_once() -> None:
+    def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        own = writer.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    unhandled: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as balancer:
+        port = balancer.sockets[0].getsockname()[1]
+        for _ in range(30):
+            with pytest.raises(BrokerUnreachable, match=r"reset|was lost"):
+                await Link(Address(f"amqp://u:p@127.0.0.1:{port}"), lambda _: None, lambda: None).open()
+    assert unhandled == []

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pika
 from pika import exceptions as pika_errors
-from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServicesAdapter
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, Basic
 
 from warren.brokers.rabbitmq.headers import UNREADABLE, readable
@@ -51,6 +51,19 @@ _CONTENT = struct.Struct(">HHQ")  # class, weight and length of what follows
 _FRAME_END = bytes([FRAME_END])
 # A limit on connections or channels, as an operator sets it: there is room again when others have left.
 _LIMIT = re.compile(r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)")
+
+
+class _Services(_AsyncioIOServicesAdapter):
+    """What pika does its input and output with."""
+
+    def create_streaming_connection(
+        self, protocol_factory: Any, sock: Any, on_done: Callable[[Any], None], **more: Any
+    ) -> Any:
+        """As pika has it, but that a connection that was accepted and reset at once is an error like others."""
+        try:
+            return super().create_streaming_connection(protocol_factory, sock, on_done, **more)
+        except ValueError as error:  # raised in a callback, it would go to the log, and nobody would go on
+            return self._loop.call_soon(on_done, ConnectionResetError(str(error)))
 
 
 class _CorkedConnection(AsyncioConnection):
@@ -141,7 +154,12 @@ class Link:
                 opened.set_exception(self._translate(error))
 
         connection = _CorkedConnection(
-            self._parameters(), on_open, on_open_error, self._on_close, internal_connection_workflow=True
+            self._parameters(),
+            on_open,
+            on_open_error,
+            self._on_close,
+            custom_ioloop=_Services(asyncio.get_running_loop()),
+            internal_connection_workflow=True,
         )
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT * 1.5):
