@@ -1,0 +1,5 @@
+"""The embedded broker."""
+
+from warren.brokers.sqlite.broker import SqliteBroker
+
+__all__ = ["SqliteBroker"]
