@@ -41,6 +41,12 @@ _log = logging.getLogger("warren.broker")
 RECONNECT_FOR: Final = 300.0
 READ_AGAIN_FOR: Final = 30.0
 _LONGEST_PAUSE: Final = 5.0
+# What was on its way out of a delay when RabbitMQ was killed is sent again after three minutes
+# (dead_letter_worker_publisher_confirm_timeout); in seconds, with some to spare.
+_HIDDEN_FOR: Final = 190.0
+_TOLD_EVERY: Final = (
+    1.0  # seconds between two questions to the management API, whose numbers are as old anyway
+)
 _MAX_BODY: Final = 16 * 1024 * 1024
 _MAX_BODY_BEFORE_4: Final = 128 * 1024 * 1024
 # Errors that no new connection mends.
@@ -79,6 +85,7 @@ class RabbitBroker:
         self._known_rungs = ladder([RetryPolicy()])
         self._mending: set[asyncio.Task[None]] = set()
         self._lost: BrokerError | None = None
+        self._hidden_until = 0.0
         self._bell = Bell()
 
     async def __aenter__(self) -> Self:
@@ -228,8 +235,26 @@ class RabbitBroker:
             # A queue without a leader counts 0, too (seen for as long as its node was cut off).
             queues = [self._names.queue, *(name for name, count in ready.items() if count is not None)]
             async with _open(await self._linked()) as lane:
-                return all([await lane.is_empty(queue) for queue in queues])
+                if not all([await lane.is_empty(queue) for queue in queues]):
+                    return False
+            return await self._has_nothing_hidden()
         return False
+
+    async def _has_nothing_hidden(self) -> bool:
+        """Whether no task is where AMQP shows none: on its way from a delay to the work queue.
+
+        A broker that is killed meanwhile leaves it there for three minutes after its start. Only the management API counts
+        it; who may not ask that waits for so long after the broker was away.
+        """
+        hidden: list[int | None] = [None]
+        with suppress(BrokerError):
+            queues = await self._management.queues()
+            hidden = [queues[name].get("messages") for name in queues if self._names.rung_length(name)]
+        if any(hidden):
+            await asyncio.sleep(_TOLD_EVERY)
+            return False
+        is_told = None not in hidden  # a queue that is new, or whose broker is, is not counted yet
+        return is_told or asyncio.get_running_loop().time() > self._hidden_until
 
     # --- reading
 
@@ -395,7 +420,8 @@ class RabbitBroker:
 
     async def _mend_role(self, role: _Role) -> None:
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + RECONNECT_FOR
+        began_at = loop.time()
+        give_up_at = began_at + RECONNECT_FOR
         pause = 0.1
         while True:
             try:
@@ -411,6 +437,8 @@ class RabbitBroker:
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 _log.warning("connected to %s again", self._address.shown)
+                if loop.time() > began_at + 1:  # it was away, and not only the connection
+                    self._hidden_until = loop.time() + _HIDDEN_FOR
                 return
 
     def _give_up(self, error: BrokerError) -> None:
