@@ -247,8 +247,10 @@ vm_memory_high_watermark.absolute = 2GB
 {self.extra_config}
 """
         _write(self.directory / "rabbitmq.conf", settings)
-        # Quorum queues report their lengths at each tick, by default only every five seconds.
-        _write(self.directory / "advanced.config", "[{rabbit, [{quorum_tick_interval, 1000}]}].\n")
+        # Quorum queues report their lengths at each tick, by default only every five seconds; and what was on its way out
+        # of a delay when the node was killed is sent again after ten seconds, by default after three minutes.
+        settings = "{quorum_tick_interval, 1000}, {dead_letter_worker_publisher_confirm_timeout, 10000}"
+        _write(self.directory / "advanced.config", f"[{{rabbit, [{settings}]}}].\n")
         _write(self.directory / "enabled_plugins", "[rabbitmq_management].\n")
         _write(self.directory / "rabbitmq-env.conf", "")
         if not (cookie := self.directory / ".erlang.cookie").exists():
