@@ -34,7 +34,7 @@ def crash(task: Task, log: str, times: int) -> int:
     return number
 
 
-@app.task(timeout=0.3)
+@app.task(timeout=2)
 def hang(task: Task, log: str, times: int) -> int:
     number = _start(task, log)
     if number <= times:

@@ -26,7 +26,7 @@ async def crash(task: Task, log: str, times: int) -> int:
     return number
 
 
-@app.task(timeout=0.3)
+@app.task(timeout=2)
 async def hang(task: Task, log: str, times: int) -> int:
     number = _start(task, log)
     if number <= times:

@@ -144,7 +144,7 @@ def return_twice(task: Task) -> str:
 def flood() -> None:
     line = "x" * 1023 + "\n"
     for _ in range(8 * 1024):
-        sys.stdout.write(line)
+        print(line, file=sys.__stdout__)  # which no other task has replaced
         os.write(1, line.encode())
         os.write(2, line.encode())
 

@@ -104,7 +104,7 @@ async def test_time_limit_is_charged_to_the_task_that_passed_it(
 
     await drain(address, settings=settings)
 
-    late = ("TimedOut", "killed at its time limit of 0.3 s")
+    late = ("TimedOut", "killed at its time limit of 2 s")
     assert await _histories(address) == {f"t{n}": [] for n in range(60)} | {
         message.id: [late] for message in hanging
     }
@@ -122,7 +122,7 @@ async def test_killing_the_process_children_come_from_costs_no_attempt(address: 
         running = asyncio.create_task(supervisor.run())
 
         async def have_begun() -> bool:
-            return len(_starts(log)) == 2
+            return log.exists() and [bool(file.read_text()) for file in log.iterdir()] == [True, True]
 
         await eventually(have_begun)
         nursery = supervisor._pool._nursery

@@ -54,7 +54,7 @@ async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
 
 @pytest.mark.usefixtures("nothing_asked")
 async def test_task_taken_back_may_go_to_another_worker_and_is_one_row(breakable: Address) -> None:
-    slow = [task("sleep_async", f"slow{n}", seconds=3 * TIMEOUT) for n in range(4)]
+    slow = [task("sleep_async", f"slow{n}", seconds=1.5 * TIMEOUT) for n in range(4)]
     await publish(breakable, [*slow, *(task("echo", f"t{n}") for n in range(200))])
     async with AsyncExitStack() as stack:
         workers = []

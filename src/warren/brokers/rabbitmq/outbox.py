@@ -38,13 +38,8 @@ def times_lost(headers: dict[str, Any]) -> int:
 
 
 def travelled_id(properties: pika.BasicProperties) -> str:
-    """A message's own id, empty where it has none; bytes that are no text are not kept."""
-    found = properties.message_id or ""
-    return (
-        found
-        if isinstance(found, str)
-        else found.decode("ascii", "replace").replace("\N{REPLACEMENT CHARACTER}", "?")
-    )
+    """A message's own id; empty where it has none, or one that is no text."""
+    return properties.message_id if isinstance(properties.message_id, str) else ""
 
 
 class Refused(BrokerError):  # noqa: N818 - reads as what it is
