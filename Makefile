@@ -24,11 +24,12 @@ lint: $(READY) ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Tests wait more than they work, so there is room for several at a time.
 test: lint ## Everything, on a RabbitMQ of its own
 ifdef WARREN_TEST_BROKER
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
 else
-	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest
+	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 3 --dist worksteal
 endif
 
 test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes
