@@ -31,7 +31,14 @@ def prepared() -> Path:
         print("installing the peers from PyPI: about a minute", file=sys.stderr)
         shutil.rmtree(directory, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
-        pip = [str(directory / "bin" / "pip"), "install", "--quiet", "--quiet", "-r", str(_SOURCES / "requirements.txt")]
+        pip = [
+            str(directory / "bin" / "pip"),
+            "install",
+            "--quiet",
+            "--quiet",
+            "-r",
+            str(_SOURCES / "requirements.txt"),
+        ]
         subprocess.run(pip, check=True)
         made.write_text(wanted)
     _build_ceiling(directory / "bin" / "ceiling")
@@ -44,13 +51,25 @@ def _build_ceiling(binary: Path) -> None:
     if binary.exists() and binary.stat().st_mtime > source.stat().st_mtime:
         return
     if not (_HEADER.exists() and shutil.which("cc")) and os.geteuid() == 0 and shutil.which("apt-get"):
-        install = ["apt-get", "install", "-y", "--no-install-recommends", "gcc", "libc6-dev", "librabbitmq-dev"]
-        quietly = {"check": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        if subprocess.run(install, **quietly).returncode:  # type: ignore[call-overload]
-            subprocess.run(["apt-get", "update"], **quietly)  # type: ignore[call-overload]
-            subprocess.run(install, **quietly)  # type: ignore[call-overload]
+        install = [
+            "apt-get",
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "gcc",
+            "libc6-dev",
+            "librabbitmq-dev",
+        ]
+        if not _is_done(install):  # the lists of packages may be old, or missing
+            _is_done(["apt-get", "update"])
+            _is_done(install)
     if not (_HEADER.exists() and shutil.which("cc")):
         print("no C client: install gcc and librabbitmq-dev for the ceiling", file=sys.stderr)
         return
     flags = ["-O2", "-Wall", "-Wno-deprecated-declarations", "-Wno-format-truncation"]
     subprocess.run(["cc", *flags, "-o", str(binary), str(source), "-lrabbitmq"], check=True)
+
+
+def _is_done(command: list[str]) -> bool:
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return done.returncode == 0

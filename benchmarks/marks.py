@@ -24,7 +24,7 @@ class Seen(NamedTuple):
 
     first: float
     last: float
-    count: int
+    tasks: int
 
     @property
     def seconds(self) -> float:
@@ -46,7 +46,9 @@ def mark() -> None:
 
 def seen(directory: Path) -> Seen:
     """The marks in a directory, put together."""
-    found = [_LAYOUT.unpack(data) for path in directory.iterdir() if len(data := path.read_bytes()) == _LAYOUT.size]
+    found = [
+        _LAYOUT.unpack(data) for path in directory.iterdir() if len(data := path.read_bytes()) == _LAYOUT.size
+    ]
     found = [entry for entry in found if entry[2]]
     if not found:
         return Seen(0, 0, 0)

@@ -14,6 +14,7 @@ import sys
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -25,6 +26,8 @@ from benchmarks.stage import Broken, Place, Server
 from benchmarks.table import table, verdicts
 from tests.rabbitmq_server import RabbitMQ
 
+_PAPER: Final = 150  # columns of what is no terminal
+
 
 def main() -> int:
     options = parsed()
@@ -32,10 +35,12 @@ def main() -> int:
     if unknown := set(chosen) - set(SCENARIOS):
         sys.exit(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     peers = prepared() if any(SCENARIOS[name].has_peers for name in chosen) else Path()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PAPER)
     with ExitStack() as stack:
         server = broker(stack)
-        report = Report(shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]), machine(), versions(server))
+        report = Report(
+            shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]), machine(), versions(server)
+        )
         console.print(f"{report.machine}\n{', '.join(f'{k} {v}' for k, v in report.versions.items())}\n")
         for name in chosen:
             measured = measure(name, SCENARIOS[name], server, peers, options)
@@ -49,7 +54,9 @@ def main() -> int:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--only", metavar="NAME,...", help=f"some of: {', '.join(SCENARIOS)}")
-    parser.add_argument("--contestant", metavar="TEXT", default="", help="only those whose name has this in it")
+    parser.add_argument(
+        "--contestant", metavar="TEXT", default="", help="only those whose name has this in it"
+    )
     parser.add_argument("--tasks", type=int, help="instead of each scenario's own number")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the raw figures go")

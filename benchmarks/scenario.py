@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from benchmarks.stage import Place
+if TYPE_CHECKING:
+    from benchmarks.stage import Place
 
 Values = Mapping[str, Mapping[str, list[float]]]
 """Raw figures: contestant, figure, one value per round."""
@@ -61,7 +62,7 @@ class Scenario(msgspec.Struct, frozen=True):
     Args:
         title: What it is about.
         figures: What is measured.
-        contestants: By name, what runs one and gives its figures; `{tasks}` in a name is how many tasks there are.
+        contestants: By name, what runs one and gives its figures.
         tasks: How many tasks, unless asked otherwise.
         yardstick: The contestant that the others are compared with.
         targets: What is wanted.

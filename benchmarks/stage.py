@@ -218,13 +218,15 @@ class Place:
     def await_marks(self, count: int) -> marks.Seen:
         """Wait until so many tasks have run."""
         before, deadline = 0, time.monotonic() + _PATIENCE
-        while (seen := marks.seen(self.marks)).count < count:
-            if seen.count > before:
-                before, deadline = seen.count, time.monotonic() + _PATIENCE
+        while (seen := marks.seen(self.marks)).tasks < count:
+            if seen.tasks > before:
+                before, deadline = seen.tasks, time.monotonic() + _PATIENCE
             if all(process.poll() is not None for process in self._running):
-                raise Broken(f"all workers have ended after {seen.count:,} tasks:\n{self._said(self._running[-1])}")
+                raise Broken(
+                    f"all workers have ended after {seen.tasks:,} tasks:\n{self._said(self._running[-1])}"
+                )
             if time.monotonic() > deadline:
-                raise Broken(f"only {seen.count:,} of {count:,} tasks ran:\n{self._said(self._running[-1])}")
+                raise Broken(f"only {seen.tasks:,} of {count:,} tasks ran:\n{self._said(self._running[-1])}")
             time.sleep(0.05)
         return seen
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def table(measured: Measured) -> Table:
     """For the terminal."""
-    shown = Table(title=title(measured), title_justify="left", caption=caption(measured), caption_justify="left")
+    shown = Table(
+        title=title(measured), title_justify="left", caption=caption(measured), caption_justify="left"
+    )
     head, *rows = cells(measured)
     for column in head:
         shown.add_column(column, justify="left" if column is head[0] else "right")
@@ -50,7 +52,9 @@ def verdicts(measured: Measured) -> list[tuple[bool, str]]:
             held, value = judged
             per = f" of {target.per!r}" if target.per else ""
             wanted = f"{'at most' if target.at_most else 'at least'} {target.bound:g}"
-            told.append((held, f"{target.figure} of {target.contestant!r} is {value:.2f}{per}, wanted {wanted}"))
+            told.append(
+                (held, f"{target.figure} of {target.contestant!r} is {value:.2f}{per}, wanted {wanted}")
+            )
     return told
 
 

@@ -11,8 +11,9 @@ app = App()
 
 
 @app.task
-def compute(n: str) -> None:
+def compute(n: str) -> str:
     end = thread_time() + SECONDS
     while thread_time() < end:
         pass
     mark()
+    return n

@@ -13,7 +13,7 @@ dramatiq.set_broker(broker)
 
 
 @dramatiq.actor
-def noop(n: str) -> None:
+def noop(n: str) -> None:  # noqa: ARG001 - a value without a place for results would be logged each time
     mark()
 
 

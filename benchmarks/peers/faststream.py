@@ -17,8 +17,9 @@ app = FastStream(broker)
 
 
 @broker.subscriber(queue, ack_policy=AckPolicy.NACK_ON_ERROR)
-async def noop(n: str) -> None:
+async def noop(n: str) -> str:
     mark()
+    return n
 
 
 async def enqueue() -> None:

@@ -14,8 +14,9 @@ broker = AioPikaBroker(url(), qos=200)
 
 
 @broker.task
-async def noop(n: str) -> None:
+async def noop(n: str) -> str:
     mark()
+    return n
 
 
 async def enqueue() -> None:

@@ -8,6 +8,7 @@ from warren import Publisher, Task
 
 QUEUE = "bench"
 
+
 async def enqueue() -> None:
     async with Publisher(url(), QUEUE) as publisher:
         start = time.perf_counter()

@@ -21,7 +21,7 @@ def workers(count: int, processes: str) -> Callable[[Place], dict[str, float]]:
         seen = place.await_marks(place.tasks)
         for worker in running:
             place.stop(worker)
-        return {"drain": seen.count / seen.seconds}
+        return {"drain": seen.tasks / seen.seconds}
 
     return run
 

@@ -22,7 +22,7 @@ def warren(place: Place) -> dict[str, float]:
     place.warren("results", "-o", "results.jsonl")
     for _ in place.rows():
         pass  # as many as there are tasks, or it raises
-    return {"enqueue": place.tasks / seconds, "drain": seen.count / seen.seconds}
+    return {"enqueue": place.tasks / seconds, "drain": seen.tasks / seen.seconds}
 
 
 def huey(fsync: str) -> Callable[[Place], dict[str, float]]:
@@ -33,7 +33,7 @@ def huey(fsync: str) -> Callable[[Place], dict[str, float]]:
         worker = place.begin(*consumer, "--workers", "2", "--worker-type", "process", "--quiet")
         seen = place.await_marks(place.tasks)
         place.stop(worker, signal.SIGINT)
-        return {"enqueue": place.tasks / seconds, "drain": seen.count / seen.seconds}
+        return {"enqueue": place.tasks / seconds, "drain": seen.tasks / seen.seconds}
 
     return run
 

@@ -39,7 +39,15 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 _DRAMATIQ = ("dramatiq", "benchmarks.peers.dramatiq", "--processes", "2")
-_FASTSTREAM = ("faststream", "run", "benchmarks.peers.faststream:app", "--workers", "2", "--log-level", "warning")
+_FASTSTREAM = (
+    "faststream",
+    "run",
+    "benchmarks.peers.faststream:app",
+    "--workers",
+    "2",
+    "--log-level",
+    "warning",
+)
 _CELERY = (
     *("celery", "-A", "benchmarks.peers.celery", "worker", "--pool", "prefork", "--concurrency", "2"),
     *("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
@@ -90,7 +98,7 @@ def drained(
         place.stop(worker)
     if left := ready(place.url, queue):
         raise Broken(f"{left:,} tasks were not acknowledged")
-    return {"enqueue": place.tasks / enqueue_seconds, "drain": seen.count / seen.seconds}
+    return {"enqueue": place.tasks / enqueue_seconds, "drain": seen.tasks / seen.seconds}
 
 
 def ready(url: str, queue: str) -> int:

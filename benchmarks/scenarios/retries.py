@@ -22,7 +22,7 @@ def storm(*, fails: bool) -> Callable[[Place], dict[str, float]]:
         place.module("warren")
         place.begin_worker("flaky", "--processes", "2")
         seen = place.await_marks(place.tasks * (1 + fails))
-        return {"attempts": seen.count / seen.seconds, "tasks": place.tasks / seen.seconds}
+        return {"attempts": seen.tasks / seen.seconds, "tasks": place.tasks / seen.seconds}
 
     return run
 

@@ -35,7 +35,7 @@ def commands(part: int, *, is_embedded: bool) -> Callable[[Place], dict[str, flo
             "publish MiB": published.memory,
             "status": waiting.seconds,
             "status MiB": waiting.memory,
-            "drain": seen.count / seen.seconds,
+            "drain": seen.tasks / seen.seconds,
             "work MiB": worked.memory,
             "results": place.tasks / collected.seconds,
             "results MiB": collected.memory,
@@ -45,7 +45,7 @@ def commands(part: int, *, is_embedded: bool) -> Callable[[Place], dict[str, flo
 
 
 SCENARIO = Scenario(
-    title="Up to {tasks} tasks that do nothing",
+    title="Commands as a user runs them, by how many tasks there are",
     figures=(
         *(Figure("publish", is_compared=False), Figure("publish MiB", "MiB", is_compared=False)),
         *(Figure("status", "s", is_compared=False), Figure("status MiB", "MiB", is_compared=False)),

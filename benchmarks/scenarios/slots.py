@@ -33,7 +33,7 @@ def ideal(
         place.warren("publish", place.write_tasks(tasks(place)))
         place.begin_worker(app, *words)
         seen = place.await_marks(place.tasks)
-        rate = seen.count / (seen.seconds + seconds)  # the first mark is the first task's end
+        rate = seen.tasks / (seen.seconds + seconds)  # the first mark is the first task's end
         return {"drain": rate, "of the ideal": 100 * rate * seconds / slots}
 
     return run

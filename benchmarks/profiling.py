@@ -1,0 +1,52 @@
+"""Where the time goes: `make profile`, or `make profile TASKS=50000 BROKER=embedded`.
+
+Publishes, works off and collects tasks that do nothing, each command under cProfile, and prints the functions that cost
+most by themselves. It is the publisher's, the supervisor's and the collector's process that is seen, not the children;
+cProfile makes many small calls look dearer than they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pstats
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import marks
+from benchmarks.run import broker
+from benchmarks.stage import Place, Ran
+
+COMMANDS = {
+    "publish": ("tasks.jsonl",),
+    "work": ("--drain", "--processes", "2"),
+    "results": ("-o", "results.jsonl"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profiling", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=50_000)
+    parser.add_argument("--broker", choices=("rabbitmq", "embedded"), default="rabbitmq")
+    parser.add_argument("--top", type=int, default=25, help="how many functions")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        place = stack.enter_context(Place(broker(stack), Path(), options.tasks))
+        if options.broker == "embedded":
+            place.use_embedded()
+        place.write_tasks()
+        for verb, words in COMMANDS.items():
+            apps = [place.app("noop")] if verb == "work" else []
+            ran = profiled(place, verb, *apps, *words)
+            seconds = marks.seen(place.marks).seconds if verb == "work" else ran.seconds
+            print(f"\n=== {verb}: {options.tasks / seconds:,.0f} tasks/s under the profiler\n")
+            pstats.Stats(str(place.directory / verb)).strip_dirs().sort_stats("tottime").print_stats(
+                options.top
+            )
+
+
+def profiled(place: Place, verb: str, *words: str) -> Ran:
+    return place.run(place.python, "-m", "cProfile", "-o", verb, "-m", "warren", verb, *words)
+
+
+if __name__ == "__main__":
+    main()
