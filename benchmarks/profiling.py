@@ -1,7 +1,7 @@
 """Where the time goes: `make profile`, or `make profile TASKS=50000 BROKER=embedded`.
 
-Publishes, works off and collects tasks that do nothing, each command under cProfile, and prints the functions that cost
-most by themselves. It is the publisher's, the supervisor's and the collector's process that is seen, not the children;
+Publishes, works off and collects tasks that do nothing: first plainly, for rates and CPU time, then each command under
+cProfile, for the functions that cost most by themselves. It is the publisher's, the supervisor's and the collector's process that is seen, not the children;
 cProfile makes many small calls look dearer than they are.
 """
 
@@ -34,18 +34,26 @@ def main() -> None:
         if options.broker == "embedded":
             place.use_embedded()
         place.write_tasks()
-        for verb, words in COMMANDS.items():
-            apps = [place.app("noop")] if verb == "work" else []
-            ran = profiled(place, verb, *apps, *words)
-            seconds = marks.seen(place.marks).seconds if verb == "work" else ran.seconds
-            print(f"\n=== {verb}: {options.tasks / seconds:,.0f} tasks/s under the profiler\n")
+        commands = {
+            verb: (place.app("noop"), *words) if verb == "work" else words for verb, words in COMMANDS.items()
+        }
+        for verb, words in commands.items():
+            told(place, verb, place.warren(verb, *words))
+        place.warren("delete", "--yes")
+        for verb, words in commands.items():
+            place.new_marks()
+            ran = place.run(place.python, "-m", "cProfile", "-o", verb, "-m", "warren", verb, *words)
+            print("\nunder the profiler, ", end="")
+            told(place, verb, ran)
             pstats.Stats(str(place.directory / verb)).strip_dirs().sort_stats("tottime").print_stats(
                 options.top
             )
 
 
-def profiled(place: Place, verb: str, *words: str) -> Ran:
-    return place.run(place.python, "-m", "cProfile", "-o", verb, "-m", "warren", verb, *words)
+def told(place: Place, verb: str, ran: Ran) -> None:
+    seconds = marks.seen(place.marks).seconds if verb == "work" else ran.seconds
+    rate, cpu = place.tasks / seconds, ran.cpu / place.tasks * 1e6
+    print(f"{verb}: {rate:,.0f} tasks/s; {cpu:.0f} us of CPU for each, start and children included")
 
 
 if __name__ == "__main__":

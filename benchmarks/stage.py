@@ -35,9 +35,10 @@ class Broken(Exception):  # noqa: N818 - reads as what is the case
 
 
 class Ran(NamedTuple):
-    """A command that has ended: its seconds, its peak memory in MiB, what it printed."""
+    """A command that has ended: its seconds, the CPU's with all it started, its peak memory in MiB, its words."""
 
     seconds: float
+    cpu: float
     memory: float
     output: str
 
@@ -165,7 +166,7 @@ class Place:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise Broken(f"{' '.join(command)} ended with {process.returncode}:\n{self._said(process)}")
-        return Ran(seconds, usage.ru_maxrss / 1024, self._said(process))
+        return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, self._said(process))
 
     def warren(self, *words: str) -> Ran:
         """Run a Warren command to its end."""
