@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shlex
 import sys
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -38,9 +37,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else _PAPER)
     with ExitStack() as stack:
         server = broker(stack)
-        report = Report(
-            shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]), machine(), versions(server)
-        )
+        report = Report(command(options), machine(), versions(server))
         console.print(f"{report.machine}\n{', '.join(f'{k} {v}' for k, v in report.versions.items())}\n")
         for name in chosen:
             measured = measure(name, SCENARIOS[name], server, peers, options)
@@ -61,6 +58,17 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the raw figures go")
     return parser.parse_args()
+
+
+def command(options: argparse.Namespace) -> str:
+    """How somebody else gets these figures."""
+    given = {
+        "ONLY": options.only,
+        "CONTESTANT": options.contestant,
+        "TASKS": options.tasks,
+        "ROUNDS": options.rounds,
+    }
+    return " ".join(["make bench", *(f"{name}={value}" for name, value in given.items() if value)])
 
 
 def measure(

@@ -174,7 +174,10 @@ class Place:
 
     def module(self, name: str, *words: str, python: str | Path = sys.executable) -> float:
         """Run a contestant's enqueuing to its end; the seconds that it tells."""
-        return seconds_told(self.run(str(python), *_main(name), *words).output)
+        seconds = seconds_told(self.run(str(python), *_main(name), *words).output)
+        if done := marks.seen(self.marks).tasks:
+            raise Broken(f"{name} has run {done:,} tasks while it enqueued")
+        return seconds
 
     def begin(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a command; what still runs at the end is killed with what it has started."""

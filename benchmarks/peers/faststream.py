@@ -23,7 +23,8 @@ async def noop(n: str) -> str:
 
 
 async def enqueue() -> None:
-    await broker.start()
+    await broker.connect()  # not start(), which would work, too
+    await broker.declare_queue(queue)
 
     tell(await concurrently(lambda n: broker.publish(n, queue, persist=True)))
     await broker.stop()
