@@ -1,102 +1,139 @@
-"""Measures Warren on both brokers: `make bench`, or `make bench TASKS=1000000` for the memory at a million tasks.
+"""Measures Warren beside its peers and against its targets: `make bench`, or `make bench ONLY=race,tail TASKS=5000`.
 
-Prints, for each broker, tasks per second and peak memory of the commands as a user runs them: publish, work with two
-processes, results. On RabbitMQ the same is done by hand on pika in the same run, and the ratio is given: the rates
-depend on the machine, the ratios much less.
+One RabbitMQ for all; every contestant has it for itself while it runs; rounds are interleaved, so that what else the
+machine does meets all of them. Rates depend on the machine, ratios much less.
 """
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from contextlib import nullcontext
-from pathlib import Path
-from typing import NamedTuple
+from __future__ import annotations
 
+import argparse
+import os
+import platform
+import sys
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from benchmarks.environment import prepared, requirements
+from benchmarks.scenario import Measured, Report, Scenario
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.stage import Broken, Place, Server
+from benchmarks.table import table, verdicts
 from tests.rabbitmq_server import RabbitMQ
 
-HERE = Path(__file__).parent
-WARREN = [sys.executable, "-m", "warren"]
-BY_HAND_TASKS = 5000
+_PAPER: Final = 150  # columns of what is no terminal
 
 
-class Ran(NamedTuple):
-    """A command that has ended: seconds, and its peak memory in MiB."""
-
-    seconds: float
-    memory: float
-
-
-def main() -> None:
-    tasks = int(sys.argv[1])
-    given = os.environ.get("WARREN_TEST_BROKER")
-    with tempfile.TemporaryDirectory() as directory, nullcontext() if given else RabbitMQ() as server:
-        os.chdir(directory)
-        url = given or server.url  # type: ignore[union-attr]
-        write_tasks(Path("tasks.jsonl"), tasks)
-        print(f"{tasks:,} tasks of 80 bytes that do nothing; {os.cpu_count()} CPUs shared with the broker\n")
-        embedded = measure("embedded", tasks)
-        rabbitmq = measure(url, tasks)
-        published, worked = by_hand("publish", url), by_hand("work", url)
-    row("", "publish", "drain", "results", "publish MiB", "work MiB", "results MiB")
-    row("embedded", *embedded)
-    row("RabbitMQ", *rabbitmq)
-    row("by hand on pika", published, worked)
-    row("RabbitMQ / by hand", f"{rabbitmq[0] / published:.1f}", f"{rabbitmq[1] / worked:.1f}")
+def main() -> int:
+    options = parsed()
+    chosen = options.only.split(",") if options.only else list(SCENARIOS)
+    if unknown := set(chosen) - set(SCENARIOS):
+        sys.exit(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    peers = prepared() if any(SCENARIOS[name].has_peers for name in chosen) else Path()
+    console = Console(width=None if sys.stdout.isatty() else _PAPER)
+    with ExitStack() as stack:
+        server = broker(stack)
+        report = Report(command(options), machine(), versions(server))
+        console.print(f"{report.machine}\n{', '.join(f'{k} {v}' for k, v in report.versions.items())}\n")
+        for name in chosen:
+            measured = measure(name, SCENARIOS[name], server, peers, options)
+            report.scenarios.append(measured)
+            show(console, measured)
+            if options.json:
+                options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    return 1 if any(measured.broken for measured in report.scenarios) else 0
 
 
-def measure(broker: str, tasks: int) -> list[float]:
-    os.environ["WARREN_BROKER"] = broker
-    os.environ["WARREN_QUEUE"] = "bench"
-    warren("delete", "--yes")
-    published = warren("publish", "tasks.jsonl")
-    worked = warren("work", str(HERE / "noop.py"), "--drain", "--processes", "2")
-    collected = warren("results", "-o", "results.jsonl")
-    seconds = working_seconds(Path("results.jsonl"), tasks)
-    warren("delete", "--yes")
-    rates = [tasks / published.seconds, tasks / seconds, tasks / collected.seconds]
-    return [*rates, published.memory, worked.memory, collected.memory]
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--only", metavar="NAME,...", help=f"some of: {', '.join(SCENARIOS)}")
+    parser.add_argument(
+        "--contestant", metavar="TEXT", default="", help="only those whose name has this in it"
+    )
+    parser.add_argument("--tasks", type=int, help="instead of each scenario's own number")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the raw figures go")
+    return parser.parse_args()
 
 
-def warren(*words: str) -> Ran:
-    start = time.monotonic()
-    process = subprocess.Popen([*WARREN, *words], stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"warren {' '.join(words)} ended with {process.returncode}")
-    return Ran(time.monotonic() - start, usage.ru_maxrss / 1024)
+def command(options: argparse.Namespace) -> str:
+    """How somebody else gets these figures."""
+    given = {
+        "ONLY": options.only,
+        "CONTESTANT": options.contestant,
+        "TASKS": options.tasks,
+        "ROUNDS": options.rounds,
+    }
+    return " ".join(["make bench", *(f"{name}={value}" for name, value in given.items() if value)])
 
 
-def working_seconds(results: Path, tasks: int) -> float:
-    """From the first task's start to the last one's end: without the start of Python and the proof of emptiness."""
-    first, last, rows = float("inf"), 0.0, 0
-    with results.open() as lines:
-        for line in lines:
-            row = json.loads(line)
-            first, last, rows = min(first, row["started_at"]), max(last, row["processed_at"]), rows + 1
-    if rows != tasks:
-        sys.exit(f"{rows} rows for {tasks} tasks")
-    return last - first
+def measure(
+    name: str, scenario: Scenario, server: Server, peers: Path, options: argparse.Namespace
+) -> Measured:
+    tasks = options.tasks or scenario.tasks
+    contestants = {n: run for n, run in scenario.contestants.items() if options.contestant in n}
+    values: dict[str, dict[str, list[float]]] = {n: {} for n in contestants}
+    broken: dict[str, str] = {}
+    before = os.getloadavg()[0]
+    for number in range(1, 1 + min(options.rounds, scenario.rounds)):
+        for contestant, run in contestants.items():
+            if contestant in broken:
+                continue
+            print(f"{name}, round {number}: {contestant}", file=sys.stderr)
+            try:
+                with Place(server, peers, tasks) as place:
+                    for figure, value in run(place).items():
+                        values[contestant].setdefault(figure, []).append(value)
+            except Broken as error:
+                broken[contestant] = str(error)
+    for contestant in broken:
+        del values[contestant]
+    return Measured(
+        name,
+        scenario.title,
+        tasks,
+        (before, os.getloadavg()[0]),
+        scenario.figures,
+        scenario.yardstick,
+        scenario.targets,
+        values,
+        broken,
+    )
 
 
-def by_hand(verb: str, url: str) -> float:
-    words = [sys.executable, str(HERE / "by_hand.py"), verb, url, str(BY_HAND_TASKS)]
-    return float(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+def show(console: Console, measured: Measured) -> None:
+    console.print(table(measured))
+    for held, text in verdicts(measured):
+        console.print(f"{'[green]held  ' if held else '[red]missed'}[/] {text}")
+    for contestant, why in measured.broken.items():
+        console.print(f"[red]failed[/] {contestant}: ", end="")
+        console.print(why, markup=False)
+    console.print()
 
 
-def write_tasks(path: Path, tasks: int) -> None:
-    with path.open("w") as lines:
-        for n in range(tasks):
-            task = {"id": f"task-{n:07}", "type": "noop", "data": {"n": n}, "priority": 5}
-            lines.write(json.dumps(task) + "\n")
+def broker(stack: ExitStack) -> Server:
+    """The RabbitMQ that the environment names, or one of our own."""
+    if url := os.environ.get("WARREN_TEST_BROKER"):
+        return Server(url, os.environ["WARREN_TEST_MANAGEMENT"])
+    node = stack.enter_context(RabbitMQ())
+    return Server(node.url, node.management_url)
 
 
-def row(*cells: object) -> None:
-    print("  ".join(f"{cell if isinstance(cell, str) else f'{cell:,.0f}':>18}" for cell in cells))
+def machine() -> str:
+    found = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = found[0].partition(":")[2].strip() if found else platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} CPUs ({model}), {memory:.0f} GiB, {platform.system()} {platform.release()}"
+
+
+def versions(server: Server) -> dict[str, str]:
+    own = {name: version(name) for name in ("warren", "pika", "msgspec")}
+    return {"Python": platform.python_version(), "RabbitMQ": server.version, **own, **requirements()}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""Tasks that compute for a millisecond of the processor's time."""
+
+from time import thread_time
+
+from benchmarks.marks import mark
+from warren import App
+
+SECONDS = 0.001
+
+app = App()
+
+
+@app.task
+def compute(n: str) -> str:
+    end = thread_time() + SECONDS
+    while thread_time() < end:
+        pass
+    mark()
+    return n

@@ -1,0 +1,17 @@
+"""Tasks that do nothing; `urgent` is the same under another name."""
+
+from benchmarks.marks import mark
+from warren import App
+
+app = App()
+
+
+@app.task
+def noop(n: str) -> str:
+    mark()
+    return n
+
+
+@app.task
+def urgent(n: str) -> str:
+    return n

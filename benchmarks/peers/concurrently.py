@@ -1,0 +1,22 @@
+"""How peers with asyncio enqueue: a hundred at a time, each awaiting its own confirm."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from benchmarks.work import argument, count
+
+AT_A_TIME = 100
+
+
+async def concurrently(one: Callable[[str], Awaitable[object]]) -> float:
+    """Enqueue all tasks; the seconds it took."""
+    numbers = iter(range(count()))
+
+    async def some() -> None:
+        for n in numbers:
+            await one(argument(n))
+
+    start = time.perf_counter()
+    await asyncio.gather(*(some() for _ in range(AT_A_TIME)))
+    return time.perf_counter() - start

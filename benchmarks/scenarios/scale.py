@@ -1,0 +1,62 @@
+"""Ten thousand, a hundred thousand, a million tasks: rates stay, and memory does."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from benchmarks import marks
+from benchmarks.scenario import Figure, Scenario
+from benchmarks.stage import WARREN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.stage import Place
+
+
+def commands(part: int, *, is_embedded: bool) -> Callable[[Place], dict[str, float]]:
+    """The commands as a user runs them, Python's start included, but for drain, which is from task to task."""
+
+    def run(place: Place) -> dict[str, float]:
+        place.tasks = math.ceil(place.tasks / part)
+        if is_embedded:
+            place.use_embedded()
+        published = place.warren("publish", place.write_tasks())
+        waiting = place.warren("status", "--json")
+        words = [*WARREN, "work", place.app("noop"), "--drain", "--processes", "2"]
+        worked = place.run(*words)
+        seen = marks.seen(place.marks)
+        collected = place.warren("results", "-o", "results.jsonl")
+        for _ in place.rows():
+            pass  # as many as there are tasks, or it raises
+        return {
+            "publish": place.tasks / published.seconds,
+            "publish MiB": published.memory,
+            "status": waiting.seconds,
+            "status MiB": waiting.memory,
+            "drain": seen.tasks / seen.seconds,
+            "work MiB": worked.memory,
+            "results": place.tasks / collected.seconds,
+            "results MiB": collected.memory,
+        }
+
+    return run
+
+
+SCENARIO = Scenario(
+    title="Commands as a user runs them, by how many tasks there are",
+    figures=(
+        *(Figure("publish", is_compared=False), Figure("publish MiB", "MiB", is_compared=False)),
+        *(Figure("status", "s", is_compared=False), Figure("status MiB", "MiB", is_compared=False)),
+        *(Figure("drain", is_compared=False), Figure("work MiB", "MiB", is_compared=False)),
+        *(Figure("results", is_compared=False), Figure("results MiB", "MiB", is_compared=False)),
+    ),
+    contestants={
+        f"{where}, {share}": commands(part, is_embedded=where == "embedded")
+        for where in ("RabbitMQ", "embedded")
+        for part, share in ((100, "1 %"), (10, "10 %"), (1, "all"))
+    },
+    tasks=1_000_000,
+    rounds=1,
+)

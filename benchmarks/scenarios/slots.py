@@ -1,0 +1,55 @@
+"""How much of its slots' time a worker gets used: tasks that wait for 10 ms, and such that compute for 1 ms."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from benchmarks import work
+from benchmarks.scenario import Figure, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.stage import Place
+
+WAIT, COMPUTE = 0.010, 0.001
+CONCURRENCY, PROCESSES = 32, 2
+
+
+def waiting(place: Place) -> Iterator[bytes]:
+    for n in range(place.tasks):
+        yield json.dumps({"id": f"task-{n:07}", "type": "sleep", "data": {"seconds": WAIT}}).encode()
+
+
+def computing(place: Place) -> Iterator[bytes]:
+    return work.tasks(place.tasks, "compute")
+
+
+def ideal(
+    tasks: Callable[[Place], Iterator[bytes]], seconds: float, slots: int, app: str, *words: str
+) -> Callable[[Place], dict[str, float]]:
+    def run(place: Place) -> dict[str, float]:
+        place.warren("publish", place.write_tasks(tasks(place)))
+        place.begin_worker(app, *words)
+        seen = place.await_marks(place.tasks)
+        rate = seen.tasks / (seen.seconds + seconds)  # the first mark is the first task's end
+        return {"drain": rate, "of the ideal": 100 * rate * seconds / slots}
+
+    return run
+
+
+_WAITING = f"10 ms async, {CONCURRENCY} at a time"
+_COMPUTING = f"1 ms of CPU, {PROCESSES} processes"
+
+SCENARIO = Scenario(
+    title="Slots in use, on RabbitMQ",
+    figures=(Figure("drain", is_compared=False), Figure("of the ideal", "%", is_compared=False)),
+    contestants={
+        _WAITING: ideal(
+            waiting, WAIT, CONCURRENCY, "sleeping", "--processes", "1", "--concurrency", str(CONCURRENCY)
+        ),
+        _COMPUTING: ideal(computing, COMPUTE, PROCESSES, "computing", "--processes", str(PROCESSES)),
+    },
+    tasks=20_000,
+)
