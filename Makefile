@@ -2,9 +2,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .warren/codestats
-TASKS ?= 100000
 
-.PHONY: help demo test test-long test-cluster chaos lint bench clean
+.PHONY: help demo test test-long test-cluster chaos lint bench profile clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,8 +41,12 @@ chaos: $(READY) ## Break everything at random and count; SEED=, ONLY=, MINUTES=;
 test-cluster: $(READY) ## On a real cluster: needs KUBECONFIG, and WARREN_TEST_IMAGE with this project's image
 	$(BIN)/pytest -x tests/cluster
 
-bench: $(READY) ## Speed and memory on both brokers; TASKS=1000000 for the memory of a million tasks
-	$(BIN)/python -m benchmarks.run $(TASKS)
+bench: $(READY) ## Warren beside its peers and targets; ONLY=race,tail TASKS= ROUNDS= CONTESTANT= JSON=
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only '$(ONLY)') $(if $(CONTESTANT),--contestant '$(CONTESTANT)') \
+		$(if $(TASKS),--tasks $(TASKS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json '$(JSON)')
+
+profile: $(READY) ## Where the time goes; TASKS=, BROKER=embedded
+	$(BIN)/python -m benchmarks.profiling $(if $(TASKS),--tasks $(TASKS)) $(if $(BROKER),--broker $(BROKER))
 
 clean: ## Remove what was installed and made
 	rm -rf .venv .warren .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,8 +1,8 @@
 """Where the time goes: `make profile`, or `make profile TASKS=50000 BROKER=embedded`.
 
 Publishes, works off and collects tasks that do nothing: first plainly, for rates and CPU time, then each command under
-cProfile, for the functions that cost most by themselves. It is the publisher's, the supervisor's and the collector's process that is seen, not the children;
-cProfile makes many small calls look dearer than they are.
+cProfile, for the functions that cost most by themselves. It sees the publisher's, the supervisor's and the collector's
+process, not the children, and makes many small calls look dearer than they are.
 """
 
 from __future__ import annotations
