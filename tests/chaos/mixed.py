@@ -54,7 +54,8 @@ async def _rage(trial: Trial, *, minutes: float) -> None:
         memory.append(_memory(steady))
     _is_flat(memory)
     await _has_no_strays(trial)
-    assert await _queues(trial) == queues
+    left = await _queues(trial)
+    assert left == queues, f"there were {queues}, and there are {left}"
     await trial.end_workers()
 
 
