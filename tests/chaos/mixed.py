@@ -52,9 +52,11 @@ async def _rage(trial: Trial, *, minutes: float) -> None:
         async with trial.strike():
             await trial.chance.choice(_deeds(trial))(trial, [w for w in trial.workers if w is not steady])
         memory.append(_memory(steady))
+    await trial.has_done(int(len(trial.tasks) * 0.97))
     _is_flat(memory)
     await _has_no_strays(trial)
-    assert await _queues(trial) == queues
+    left = await _queues(trial)
+    assert left == queues, f"there were {queues}, and there are {left}"
     await trial.end_workers()
 
 

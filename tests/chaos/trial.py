@@ -30,6 +30,7 @@ WORKERS: Final = 2
 PROCESSES: Final = 2
 # As many tasks as a worker may hold when it is killed: fast ones are fetched ahead.
 HELD: Final = 250
+_PATIENCE: Final = 300.0
 
 
 class Event(NamedTuple):
@@ -177,7 +178,7 @@ class Trial:
                 self._ended += whole.count(b"end ")
             return self._ended >= count
 
-        await eventually(have_ended)
+        await eventually(have_ended, _PATIENCE)
 
     @asynccontextmanager
     async def strike(self) -> AsyncIterator[None]:

@@ -64,8 +64,10 @@ async def judge(trial: Trial, row: Row, costs: Mapping[str, int], *, is_free: bo
         is_free: Whether tasks may have begun again at no cost, since they were handed back.
     """
     row.tasks = len(trial.tasks)
+    last = trial.place.begin("work", APP, "--drain", "--processes", str(PROCESSES))
     try:
-        await trial.warren("work", APP, "--drain", "--processes", str(PROCESSES))
+        code = await asyncio.to_thread(last.process.wait, _STUCK_AFTER)
+        assert code == 0, f"the last worker ended with {code}: {last.said}"
     except subprocess.TimeoutExpired:
         row.stuck = await trial.left()
     said = await asyncio.to_thread(trial.place.warren, "results", "-o", "out.jsonl")
@@ -103,6 +105,7 @@ def _lost_and_twice(
 
 
 _SHOWN = 5
+_STUCK_AFTER = 600.0  # seconds; what is left then goes on no more
 MUST_FAIL = {"hopeless": "permanent", "kills_child": "crashed", "kills_worker": "crashed"}
 _OWN_ERRORS = {
     "flaky": "ValueError",

@@ -187,9 +187,10 @@ class Consuming:
 
     async def _end(self, lane: Lane, consumers: Sequence[str]) -> None:
         for tag in consumers:
-            await lane.call("basic_cancel", tag)
+            # Once: to end one again has no answer, and whoever waits for the first one may be cancelled.
             if tag in self._consumers:
                 self._consumers.remove(tag)
+                await lane.call("basic_cancel", tag)
 
     async def _make_certain(self, lane: Lane) -> None:
         """Wait until the queue has seen all that was acknowledged and handed back.

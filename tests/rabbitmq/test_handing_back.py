@@ -1,0 +1,56 @@
+"""A worker that stops ends its consumer, hands back, and waits until the queue has it all."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tests.batch import PATIENCE, eventually, publish, task
+from warren.brokers import connect
+from warren.brokers.rabbitmq import link
+
+if TYPE_CHECKING:
+    import pytest
+
+    from warren.brokers import Delivery
+    from warren.settings import Address
+
+
+class Hands:
+    """A listener that holds what it gets."""
+
+    def __init__(self) -> None:
+        self.held: list[Delivery] = []
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        self.held.append(delivery)
+
+    def on_lost(self) -> None: ...
+
+
+async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
+    rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PATIENCE", 10 * PATIENCE)
+    await publish(rabbit_address, [task("echo", f"t{n}") for n in range(20)])
+    hands = Hands()
+    async with connect(rabbit_address) as broker:
+        await broker.consume(hands, 20)
+
+        async def are_held() -> bool:
+            return len(hands.held) == 20
+
+        await eventually(are_held)
+        pausing = asyncio.create_task(broker.pause())
+        await asyncio.sleep(0)  # it has asked, and is not answered yet
+        pausing.cancel()
+        with suppress(asyncio.CancelledError):
+            await pausing
+
+        broker.hand_back(hands.held)
+        async with asyncio.timeout(PATIENCE):
+            await broker.flush()
+
+    async with connect(rabbit_address) as broker:
+        assert (await broker.counts()).ready == 20
