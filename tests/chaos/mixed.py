@@ -43,6 +43,7 @@ async def _rage(trial: Trial, *, minutes: float) -> None:
     await trial.warren("setup", APP)
     await trial.begin_workers(2)
     steady = trial.workers[0]
+    await _publish_more(trial)  # which adds the delays that apps have by default
     queues = await _queues(trial)
     memory: list[int] = []
     end = time.monotonic() + minutes * 60

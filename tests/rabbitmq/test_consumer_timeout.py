@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import APP, drain, failures, publish, results, task
-from warren.brokers import connect
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit, Supervisor
+from tests.batch import drain, failures, publish, results, task
 
 if TYPE_CHECKING:
     from warren.settings import Address
@@ -49,21 +44,4 @@ async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
         [f"slow{n}" for n in range(3)] + [f"t{n}" for n in range(400)]
     )
     assert {row["attempts"] for row in rows} == {1}
-    assert await failures(breakable) == {}
-
-
-@pytest.mark.usefixtures("nothing_asked")
-async def test_task_taken_back_may_go_to_another_worker_and_is_one_row(breakable: Address) -> None:
-    slow = [task("sleep_async", f"slow{n}", seconds=1.5 * TIMEOUT) for n in range(4)]
-    await publish(breakable, [*slow, *(task("echo", f"t{n}") for n in range(200))])
-    async with AsyncExitStack() as stack:
-        workers = []
-        for _ in range(2):
-            broker = await stack.enter_async_context(connect(breakable))
-            workers.append(Supervisor(broker, ChildSettings(APP), processes=1, drain=True))
-            await workers[-1].start()
-        assert set(await asyncio.gather(*(worker.run() for worker in workers))) == {Exit.DRAINED}
-
-    rows = await results(breakable)
-    assert {row["task_id"] for row in rows} == {f"slow{n}" for n in range(4)} | {f"t{n}" for n in range(200)}
     assert await failures(breakable) == {}

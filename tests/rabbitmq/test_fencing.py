@@ -151,8 +151,11 @@ async def test_stopped_worker_that_goes_on_adds_nothing_for_the_tasks_it_lost(
         zombie.process.send_signal(signal.SIGSTOP)
         gate.touch()  # its children end meanwhile, and tell nobody
 
-        await drain(rabbit_address, is_patient=True)
-        assert len(await results(rabbit_address)) == 52
+        async def are_done() -> bool:  # the zombie's too, once its silence is noticed
+            await drain(rabbit_address, is_patient=True)
+            return len(await results(rabbit_address)) == 52
+
+        await eventually(are_done)
         os.kill(nursery, 0)
         zombie.process.send_signal(signal.SIGCONT)
         await zombie.says("connected to")
