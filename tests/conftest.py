@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
 from warren.brokers import connect
 from warren.settings import Address
@@ -51,6 +52,13 @@ def address(request: pytest.FixtureRequest) -> Address:
         "sqlite_address" if request.param == "sqlite" else "rabbit_address"
     )
     return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A directory, on the embedded broker."""
+    with Place(tmp_path) as place:
+        yield place
 
 
 async def _delete(address: Address) -> None:

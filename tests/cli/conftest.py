@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    """A directory, on the embedded broker."""
-    with Place(tmp_path) as place:
-        yield place
-
-
-@pytest.fixture
 def each_place(tmp_path: Path, address: Address) -> Iterator[Place]:
     """A directory, on each broker in turn."""
     with Place(tmp_path, address) as place:

@@ -27,13 +27,6 @@ def channel(rabbit_address: Address) -> Iterator[BlockingChannel]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    """A directory, on the embedded broker."""
-    with Place(tmp_path) as place:
-        yield place
-
-
-@pytest.fixture
 def rabbit_place(tmp_path: Path, rabbit_address: Address) -> Iterator[Place]:
     """A directory, on RabbitMQ."""
     with Place(tmp_path, rabbit_address) as place:

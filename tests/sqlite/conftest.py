@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.machine import COMPILER, Clock, Disk, build
-from tests.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    """A directory, on the embedded broker."""
-    with Place(tmp_path) as place:
-        yield place
+    from tests.place import Place
 
 
 @pytest.fixture(scope="session")

@@ -44,9 +44,8 @@ _LONGEST_PAUSE: Final = 5.0
 # What was on its way out of a delay when RabbitMQ was killed is sent again after three minutes
 # (dead_letter_worker_publisher_confirm_timeout); in seconds, with some to spare.
 _HIDDEN_FOR: Final = 190.0
-_TOLD_EVERY: Final = (
-    1.0  # seconds between two questions to the management API, whose numbers are as old anyway
-)
+# Seconds between two questions to the management API, whose numbers are as old anyway.
+_TOLD_EVERY: Final = 1.0
 _MAX_BODY: Final = 16 * 1024 * 1024
 _MAX_BODY_BEFORE_4: Final = 128 * 1024 * 1024
 # Errors that no new connection mends.
@@ -248,8 +247,7 @@ class RabbitBroker:
         """
         hidden: list[int | None] = [None]
         with suppress(BrokerError):
-            queues = await self._management.queues()
-            hidden = [queues[name].get("messages") for name in queues if self._names.rung_length(name)]
+            hidden = [rung.get("messages") for rung in self._rungs_among(await self._management.queues())]
         if any(hidden):
             await asyncio.sleep(_TOLD_EVERY)
             return False
@@ -278,12 +276,11 @@ class RabbitBroker:
                 notes=(f"tasks in processing cannot be counted: {error}",),
             )
         processing, hidden = _held(queues.get(self._names.queue, {}))
-        rungs = [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
         failed_held, _ = _held(queues.get(self._names.failed, {}))
         return Counts(
             ready=work.message_count,
             processing=processing,
-            delayed=sum(rung.get("messages", 0) for rung in rungs) + hidden,
+            delayed=sum(rung.get("messages", 0) for rung in self._rungs_among(queues)) + hidden,
             completed=completed,
             # What somebody is looking at just now is not ready, but still there.
             failed=failed.message_count + (failed_held if failed.consumer_count else 0),
@@ -455,6 +452,9 @@ class RabbitBroker:
                 return found
         except QueueMissing:
             return None
+
+    def _rungs_among(self, queues: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        return [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
 
     async def _existing_rungs(self) -> list[int]:
         """All rungs the management API shows; without it, those that Warren makes by itself."""
