@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+import subprocess
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.batch import until_written
 
 if TYPE_CHECKING:
-    from tests.place import Place
+    from collections.abc import Sequence
+
+    from tests.place import Place, Running
 
 APP = str(Path(__file__).with_name("app.py"))
 
@@ -63,3 +66,25 @@ def ask(place: Place, query: str) -> list[Any]:
     """What the queue's file itself says."""
     with closing(sqlite3.connect(place.address.path)) as file, file:
         return file.execute(query).fetchall()
+
+
+async def publish_half(place: Place, tasks: Sequence[object]) -> tuple[Running, bytes]:
+    """A publisher that has had the first half from a pipe and has published some of it; and the other half."""
+    lines = (place.path / place.tasks(tasks)).read_bytes().splitlines(keepends=True)
+    publisher = place.begin("publish", "-", stdin=subprocess.PIPE)
+    stdin = publisher.process.stdin
+    assert stdin is not None
+    stdin.write(b"".join(lines[: len(lines) // 2]))
+    stdin.flush()
+    await place.has_ready(1)
+    return publisher, b"".join(lines[len(lines) // 2 :])
+
+
+def publish_rest(publisher: Running, rest: bytes) -> None:
+    """Give it the other half, of which it may read nothing any more."""
+    stdin = publisher.process.stdin
+    assert stdin is not None
+    with suppress(BrokenPipeError):
+        stdin.write(rest)
+    with suppress(BrokenPipeError):
+        stdin.close()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import re
 import signal
-import subprocess
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.batch import eventually
-from tests.sqlite.gated import APP, Gated, ask
+from tests.sqlite.gated import APP, Gated, ask, publish_half, publish_rest
 
 if TYPE_CHECKING:
     from tests.machine import Disk
@@ -91,18 +89,9 @@ async def test_worker_that_is_stopped_meanwhile_ends_and_its_task_comes_back(
 async def test_publish_ends_and_goes_on_from_the_line_it_says(place: Place, disk: Disk) -> None:
     gated = Gated(place)
     tasks = [{"id": f"t{n}", "type": "echo", "data": {"number": n}} for n in range(6000)]
-    lines = (place.path / place.tasks(tasks)).read_bytes().splitlines(keepends=True)
-    publisher = place.begin("publish", "-", stdin=subprocess.PIPE)
-    stdin = publisher.process.stdin
-    assert stdin is not None
-    stdin.write(b"".join(lines[:3000]))
-    stdin.flush()
-    await place.has_ready(1)
+    publisher, rest = await publish_half(place, tasks)
     disk.fail("write", errno.ENOSPC)
-    with suppress(BrokenPipeError):
-        stdin.write(b"".join(lines[3000:]))
-    with suppress(BrokenPipeError):
-        stdin.close()
+    publish_rest(publisher, rest)
 
     assert publisher.end() == 3
 

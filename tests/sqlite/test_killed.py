@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sqlite.gated import APP, Gated
+from tests.sqlite.gated import APP, Gated, publish_half, publish_rest
 
 if TYPE_CHECKING:
     from tests.machine import Disk
@@ -44,18 +42,9 @@ async def test_worker_in_the_middle_of_a_turn(place: Place, disk: Disk, call: st
 
 async def test_publisher_in_the_middle_of_a_batch(place: Place, disk: Disk) -> None:
     tasks = [{"id": f"t{n}", "type": "echo", "data": {"number": n}} for n in range(6000)]
-    lines = (place.path / place.tasks(tasks)).read_bytes().splitlines(keepends=True)
-    publisher = place.begin("publish", "-", stdin=subprocess.PIPE)
-    stdin = publisher.process.stdin
-    assert stdin is not None
-    stdin.write(b"".join(lines[:3000]))
-    stdin.flush()
-    await place.has_ready(1)
+    publisher, rest = await publish_half(place, tasks)
     disk.kill("write", ".db-wal")
-    with suppress(BrokenPipeError):
-        stdin.write(b"".join(lines[3000:]))
-    with suppress(BrokenPipeError):
-        stdin.close()
+    publish_rest(publisher, rest)
     assert publisher.end() == -signal.SIGKILL
     disk.mend()
 
