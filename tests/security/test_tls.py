@@ -127,12 +127,12 @@ async def test_a_management_api_that_cannot_prove_who_it_is_gets_no_password(
     management = Management(Address(f"amqps://user:secret@{HOST}/?cacertfile={trusted}", management=where))
     if kind == "right":
         with pytest.raises(BrokerUnreachable):
-            await management.nodes()
+            await management.alarms()
         assert b"Authorization: Basic" in somebody.heard
         return
 
     with pytest.raises(BrokerError, match=SENTENCES[kind]) as caught:
-        await management.nodes()
+        await management.alarms()
 
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -145,7 +145,7 @@ async def test_without_a_file_the_systems_authorities_are_trusted_alone(authorit
             await _open(Address(f"amqps://{HOST}:{somebody.port}/?cacertfile="))
         where = f"https://{HOST}:{somebody.port}"
         with pytest.raises(BrokerError, match="unable to get local issuer"):
-            await Management(Address(f"amqp://{HOST}/", management=where)).nodes()
+            await Management(Address(f"amqp://{HOST}/", management=where)).alarms()
     assert somebody.heard == b""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warren.brokers.protocol import Finding
 from warren.brokers.rabbitmq import topology
-from warren.errors import AccessRefused, BrokerError
+from warren.errors import BrokerError
 
 if TYPE_CHECKING:
     from warren.brokers.names import Names
@@ -33,15 +33,12 @@ async def inspect(link: Link, management: Management, names: Names, shown: str) 
     ]
     try:
         queues = await management.queues()
+        findings += _alarms(await management.alarms())
     except BrokerError as error:
         return [
             *findings,
             Finding(ok=False, text=f"arguments, alarms and consumers cannot be checked: {error}"),
         ]
-    try:
-        findings += _alarms(await management.nodes())
-    except AccessRefused:  # which is right for all but an administrator
-        findings.append(Finding(ok=True, text="alarms are not for this user to see (tag 'monitoring')"))
     rungs = [length for name in queues if (length := names.rung_length(name)) is not None]
     wanted = topology.queue_arguments(names, link.version, rungs)
     findings += _arguments(wanted, queues, names.queue)
@@ -53,12 +50,10 @@ async def inspect(link: Link, management: Management, names: Names, shown: str) 
     return findings
 
 
-def _alarms(nodes: list[dict[str, Any]]) -> list[Finding]:
+def _alarms(alarms: list[dict[str, Any]]) -> list[Finding]:
     raised = [
-        f"{node['name']}: {kind} alarm; publishing waits until it is lifted"
-        for node in nodes
-        for kind in ("mem", "disk_free")
-        if node.get(f"{kind}_alarm")
+        f"{alarm.get('node', '?')}: {alarm.get('resource', '?')} alarm; publishing waits until it is lifted"
+        for alarm in alarms
     ]
     return [Finding(ok=False, text=text) for text in raised] or [
         Finding(ok=True, text="no memory or disk alarm")
