@@ -13,6 +13,7 @@ from tests.chaos.nodes import NET_TICKTIME
 from tests.chaos.trial import HELD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tests.chaos.trial import Trial
@@ -80,23 +81,41 @@ async def _has_another_leader(trial: Trial) -> None:
     await eventually(has_one)
 
 
-def _slow() -> list[dict[str, Any]]:
-    """Enough to do for as long as nodes take to miss each other."""
-    return [
-        task | {"data": task["data"] | {"seconds": 0.3}} if task["type"] == "square" else task
-        for task in batch(1200)
+def _lasting(seconds: float, count: int) -> Callable[[], list[dict[str, Any]]]:
+    """The usual batch, of tasks that take so long: enough to do for as long as it takes to break something."""
+    return lambda: [
+        task | {"data": task["data"] | {"seconds": seconds}} if task["type"] == "square" else task
+        for task in batch(count)
     ]
 
 
+_KILLED: Final = _lasting(0.05, 2000)
+_CUT_OFF: Final = _lasting(0.3, 1200)  # nodes take a minute to miss each other
+
+
 FAULTS: Final = [
-    Fault("leader's node killed and started", under_load(_kill_leader, 2), _ON, costs=_COSTS),
-    Fault("clients' node killed and started", under_load(_kill_node_of_clients, 2), _ON, costs=_COSTS),
-    Fault("nodes restarted in turn", under_load(_restart_in_turn, 1), _ON, costs=_COSTS),
-    Fault("all nodes killed and started", under_load(_kill_all, 1), _ON, costs=_COSTS),
+    Fault("leader's node killed and started", under_load(_kill_leader, 2), _ON, costs=_COSTS, tasks=_KILLED),
     Fault(
-        "leader's node cut off", under_load(partial(_part, is_leader=True), 1), _ON, costs=_COSTS, tasks=_slow
+        "clients' node killed and started",
+        under_load(_kill_node_of_clients, 2),
+        _ON,
+        costs=_COSTS,
+        tasks=_KILLED,
+    ),
+    Fault("nodes restarted in turn", under_load(_restart_in_turn, 1), _ON, costs=_COSTS, tasks=_KILLED),
+    Fault("all nodes killed and started", under_load(_kill_all, 1), _ON, costs=_COSTS, tasks=_KILLED),
+    Fault(
+        "leader's node cut off",
+        under_load(partial(_part, is_leader=True), 1),
+        _ON,
+        costs=_COSTS,
+        tasks=_CUT_OFF,
     ),
     Fault(
-        "another node cut off", under_load(partial(_part, is_leader=False), 1), _ON, costs=_COSTS, tasks=_slow
+        "another node cut off",
+        under_load(partial(_part, is_leader=False), 1),
+        _ON,
+        costs=_COSTS,
+        tasks=_CUT_OFF,
     ),
 ]

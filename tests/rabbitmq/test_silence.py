@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
-from tests.batch import PATIENCE, RUNGS, eventually, publish, task
+from tests.batch import APP, PATIENCE, RUNGS, eventually, publish, task
 from tests.chaos.proxy import Proxy
+from tests.place import Place
 from warren.brokers import connect
 from warren.brokers.rabbitmq import link
 from warren.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from warren.settings import Address
 
@@ -82,3 +85,21 @@ async def test_looking_whether_it_is_drained_takes_nothing(rabbit_address: Addre
         await lane.close()
         assert not await broker.drained()
         assert (await broker.counts()).ready == 1
+
+
+async def test_worker_told_to_stop_while_it_connects_does_not_begin(
+    far: Address, proxy: Proxy, tmp_path: Path
+) -> None:
+    proxy.freeze()
+    with Place(tmp_path, far) as place:
+        worker = place.begin("work", APP)
+
+        async def is_connecting() -> bool:
+            return proxy.connections > 0
+
+        await eventually(is_connecting)
+        worker.process.send_signal(signal.SIGTERM)
+        proxy.thaw()
+
+        assert worker.end() == 75, worker.said
+    assert worker.said == ""

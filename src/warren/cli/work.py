@@ -123,6 +123,8 @@ def work(
         while not stopped:
             try:
                 async with connect(address) as open_broker:
+                    if stopped:  # while it connected
+                        break
                     supervisor = Supervisor(
                         open_broker,
                         settings,
