@@ -11,12 +11,12 @@ import logging
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from warren.brokers.protocol import Completed, Delayed, Delivery
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import Outbox, Refused, times_lost, travelled_id, travelled_record
+from warren.brokers.rabbitmq.outbox import Outbox, Refused
 from warren.brokers.rabbitmq.topology import (
     FAILED_KEY,
     RESULTS_KEY,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from warren.brokers.names import Names
     from warren.brokers.protocol import Listener, Outcome
     from warren.brokers.rabbitmq.link import Lane
+    from warren.brokers.rabbitmq.properties import Properties
+    from warren.brokers.rabbitmq.wire import Delivered
     from warren.errors import MessageTooLarge
 
 _log = logging.getLogger("warren.worker")
@@ -201,7 +203,7 @@ class Consuming:
         there is room for what was kept back, the second one when that is done.
         """
 
-        def return_at_once(_: object, method: Any, *__: object) -> None:
+        def return_at_once(_: object, method: Delivered, *__: object) -> None:
             lane.channel.basic_nack(method.delivery_tag, requeue=True)
 
         with suppress(BrokerError):  # then the channel is gone, and what it had
@@ -209,15 +211,14 @@ class Consuming:
             await self._add_consumer(lane, return_at_once)
             await self._end(lane, self._consumers.copy())
 
-    def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
-        headers = properties.headers or {}
+    def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         # Of a first delivery the headers are whatever its producer wrote.
-        lost = times_lost(headers) if method.redelivered else 0
+        lost = properties.lost if method.redelivered else 0
         delivery = Delivery(
             body,
-            travelled_id(properties),
+            properties.id,
             properties.priority,
-            travelled_record(headers),
+            properties.record,
             lost,
             method.delivery_tag,
         )

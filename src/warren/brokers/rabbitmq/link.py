@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 import ssl
-import struct
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,10 @@ from urllib.parse import urlsplit
 
 import pika
 from pika import exceptions as pika_errors
-from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServicesAdapter
-from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, Basic
+from pika.adapters.asyncio_connection import _AsyncioIOServicesAdapter
+from pika.spec import Basic
 
-from warren.brokers.rabbitmq.headers import UNREADABLE, readable
+from warren.brokers.rabbitmq.wire import Wire
 from warren.errors import (
     AccessRefused,
     BrokerError,
@@ -46,9 +45,6 @@ PATIENCE = 20.0
 _PORT, _TLS_PORT = 5672, 5671
 _FAREWELL = 1.0
 
-_FRAME = struct.Struct(">BHL")  # its type, channel and length
-_CONTENT = struct.Struct(">HHQ")  # class, weight and length of what follows
-_FRAME_END = bytes([FRAME_END])
 # A limit on connections or channels, as an operator sets it: there is room again when others have left.
 _LIMIT = re.compile(r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)")
 
@@ -66,54 +62,6 @@ class _Services(_AsyncioIOServicesAdapter):
             return self._loop.call_soon(on_done, ConnectionResetError(str(error)))
 
 
-class _CorkedConnection(AsyncioConnection):
-    """pika's connection, writing once per turn of the loop instead of three times per message."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._corked: list[bytes] = []
-        self._publishes: dict[tuple[int, str, str], bytes] = {}
-        super().__init__(*args, **kwargs)
-
-    def _send_message(self, channel: int, publish: Any, content: tuple[Any, bytes]) -> None:
-        """The same bytes as pika makes of a message, in a third of the time: that is most of what a publisher does."""
-        properties, body = content
-        key = (channel, publish.exchange, publish.routing_key)
-        method = self._publishes.get(key)
-        if method is None:
-            method = self._publishes[key] = pika.frame.Method(channel, publish).marshal()
-        header = _CONTENT.pack(publish.INDEX >> 16, 0, len(body)) + b"".join(properties.encode())
-        parts = [method, _FRAME.pack(FRAME_HEADER, channel, len(header)), header, _FRAME_END]
-        for start in range(0, len(body), self._body_max_length):
-            chunk = body[start : start + self._body_max_length]
-            parts += (_FRAME.pack(FRAME_BODY, channel, len(chunk)), chunk, _FRAME_END)
-        self._output_marshaled_frames([b"".join(parts)])
-
-    def _read_frame(self) -> Any:
-        """The next frame as pika has it, without the headers that it cannot read."""
-        try:
-            return super()._read_frame()
-        except UNREADABLE:
-            kind, channel, size = _FRAME.unpack_from(self._frame_buffer)
-            if kind != FRAME_HEADER:
-                raise
-            end = _FRAME.size + size
-            content = self._frame_buffer[_FRAME.size : end]
-            header = content[: _CONTENT.size] + readable(content[_CONTENT.size :])
-            frame = b"".join([_FRAME.pack(kind, channel, len(header)), header, _FRAME_END])
-            return end + len(_FRAME_END), pika.frame.decode_frame(frame)[1]
-
-    def _adapter_emit_data(self, data: bytes) -> None:
-        if not self._corked:
-            asyncio.get_running_loop().call_soon(self._uncork)
-        self._corked.append(data)
-
-    def _uncork(self) -> None:
-        data = b"".join(self._corked)
-        self._corked.clear()
-        if data and self._transport is not None:
-            super()._adapter_emit_data(data)
-
-
 class Link:
     """An open connection.
 
@@ -129,7 +77,7 @@ class Link:
         self._address = address
         self._on_lost = on_lost
         self._has_changed = on_blocked
-        self._connection: AsyncioConnection | None = None
+        self._connection: Wire | None = None
         self._is_closing = False
         self._closed: asyncio.Future[None] | None = None
         self.blocked: str | None = None
@@ -153,7 +101,7 @@ class Link:
             if not opened.done():
                 opened.set_exception(self._translate(error))
 
-        connection = _CorkedConnection(
+        connection = Wire(
             self._parameters(),
             on_open,
             on_open_error,
@@ -266,6 +214,8 @@ class Lane:
         on_close: Callable[[BrokerError], None] | None,
     ) -> None:
         self.channel = channel
+        self._wire: Wire = channel.connection
+        self._number = channel.channel_number
         self.drop = drop
         self.waiting: set[asyncio.Future[Any]] = set()
         self.error: BrokerError | None = None
@@ -291,6 +241,15 @@ class Lane:
         finally:
             self.waiting.discard(answer)
         return frame.method
+
+    def publish(self, exchange: str, key: str, properties: bytes, body: bytes) -> None:
+        """Publish a message, unless the channel is closed; then nobody would know what became of it."""
+        if self.channel.is_open:
+            self._wire.publish(self._number, exchange, key, properties, body)
+
+    def on_confirm(self, told: Callable[[int, bool], None]) -> None:
+        """Have confirms told: a tag, and whether all up to it are meant."""
+        self._wire.on_confirm[self._number] = told
 
     async def is_empty(self, queue: str) -> bool:
         """Whether a queue has nothing to give, as only its leader knows: without one, its count says 0 as well."""

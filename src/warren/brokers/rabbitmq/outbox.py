@@ -5,41 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-import pika
-from pika.spec import Basic
-
-from warren.brokers.protocol import DELIVERY_LIMIT
 from warren.brokers.rabbitmq import link
+from warren.brokers.rabbitmq.properties import pack
 from warren.errors import BrokerError, QueueMissing
-from warren.tasks import Record, encode_record
+from warren.tasks import encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warren.brokers.rabbitmq.link import Lane
+    from warren.tasks import Record
 
-RECORD_HEADER: Final = "warren"
-_PERSISTENT: Final = 2
 _REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
 
 Then = "Callable[[BrokerError | None], None]"
-
-
-def travelled_record(headers: dict[str, Any]) -> bytes | str | None:
-    """The record as it came with a message; None where somebody else uses this header."""
-    record = headers.get(RECORD_HEADER)
-    return record if isinstance(record, bytes | str) else None
-
-
-def times_lost(headers: dict[str, Any]) -> int:
-    """How often the broker had a message back, as it counts, which is never more than once beyond the limit."""
-    count = headers.get("x-delivery-count")
-    return min(max(count, 0), DELIVERY_LIMIT + 1) if isinstance(count, int) else 0
-
-
-def travelled_id(properties: pika.BasicProperties) -> str:
-    """A message's own id; empty where it has none, or one that is no text."""
-    return properties.message_id if isinstance(properties.message_id, str) else ""
 
 
 class Refused(BrokerError):  # noqa: N818 - reads as what it is
@@ -58,7 +37,8 @@ class Outbox:
 
     async def open(self) -> Outbox:
         """Ask the broker for confirms."""
-        await self._lane.call("confirm_delivery", ack_nack_callback=self._on_confirm)
+        self._lane.on_confirm(self._on_ack)
+        await self._lane.call("confirm_delivery", ack_nack_callback=self._on_nack)
         self._lane.channel.add_on_return_callback(self._on_return)
         return self
 
@@ -79,9 +59,8 @@ class Outbox:
         """
         self._number += 1
         self._pending[self._number] = (message_id, then)
-        self._lane.channel.basic_publish(
-            exchange, key, body, _properties(message_id, priority, record), mandatory=True
-        )
+        header = encode_record(record) if record else None
+        self._lane.publish(exchange, key, pack(message_id, priority, header), body)
         if self._timer is None:
             self._wait()
 
@@ -98,15 +77,19 @@ class Outbox:
                 self._lane.drop()
             self._wait()
 
-    def _on_confirm(self, frame: Any) -> None:
-        method = frame.method
-        error = None if isinstance(method, Basic.Ack) else Refused(_REFUSED)
-        if not method.multiple:
-            self._end(method.delivery_tag, error)
+    def _on_ack(self, tag: int, is_multiple: bool) -> None:
+        self._confirm(tag, None, is_multiple=is_multiple)
+
+    def _on_nack(self, frame: Any) -> None:
+        self._confirm(frame.method.delivery_tag, Refused(_REFUSED), is_multiple=frame.method.multiple)
+
+    def _confirm(self, tag: int, error: BrokerError | None, *, is_multiple: bool) -> None:
+        if not is_multiple:
+            self._end(tag, error)
             return
         numbers = []
         for number in self._pending:  # in order
-            if number > method.delivery_tag:
+            if number > tag:
                 break
             numbers.append(number)
         for number in numbers:
@@ -120,17 +103,7 @@ class Outbox:
 
     def _on_return(self, _: object, method: Any, properties: Any, __: bytes) -> None:
         # It comes before the message's own confirm.
-        self._returned[properties.message_id] = QueueMissing(
+        self._returned[properties.id] = QueueMissing(
             f"exchange {method.exchange!r} leads nowhere for key {method.routing_key!r}: the queue was deleted, or "
             "never wholly set up; create it with `warren setup`"
         )
-
-
-def _properties(message_id: str, priority: int | None, record: Record | None) -> pika.BasicProperties:
-    return pika.BasicProperties(
-        content_type="application/json",
-        headers={RECORD_HEADER: encode_record(record).decode()} if record else None,
-        delivery_mode=_PERSISTENT,
-        priority=priority,
-        message_id=message_id,
-    )

@@ -6,11 +6,10 @@ import asyncio
 import random
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from warren.brokers.protocol import FailedTask
 from warren.brokers.rabbitmq.bell import Bell
-from warren.brokers.rabbitmq.outbox import times_lost, travelled_id, travelled_record
 from warren.errors import BrokerError
 from warren.tasks import DEFAULT_PRIORITY, Record, decode_record
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
     from warren.brokers.names import Names
     from warren.brokers.rabbitmq.link import Lane, Link
+    from warren.brokers.rabbitmq.properties import Properties
+    from warren.brokers.rabbitmq.wire import Delivered
 
 _PREFETCH: Final = 2000
 # More than a chunk of a stream ever holds, so that a whole one is delivered at once.
@@ -42,9 +43,9 @@ async def stream_end(link: Link, stream: str) -> int:
     bell = Bell()
     end = 0
 
-    def on_message(_: object, __: object, properties: Any, ___: bytes) -> None:
+    def on_message(_: object, __: object, properties: Properties, ___: bytes) -> None:
         nonlocal end
-        end = properties.headers["x-stream-offset"] + 1
+        end = properties.header("x-stream-offset") + 1
         bell.ring()
 
     await lane.call("basic_qos", prefetch_count=_CHUNK)
@@ -72,10 +73,10 @@ async def read_stream(
     tag, seen = 0, first
     lost: BrokerError | None = None
 
-    def on_message(_: object, method: Any, properties: Any, body: bytes) -> None:
+    def on_message(_: object, method: Delivered, properties: Properties, body: bytes) -> None:
         nonlocal tag, seen
         rows.append(body)
-        tag, seen = method.delivery_tag, properties.headers["x-stream-offset"] + 1
+        tag, seen = method.delivery_tag, properties.header("x-stream-offset") + 1
         bell.ring()
 
     def on_close(error: BrokerError) -> None:
@@ -139,7 +140,7 @@ class FailedReader:
                 return
             await self.open_page()
 
-    def _on_message(self, _: object, method: Any, properties: Any, body: bytes) -> None:
+    def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         self._arrived.put_nowait((method.delivery_tag, _failed_task(properties, body)))
 
 
@@ -172,18 +173,17 @@ async def reading_failures(link: Link, names: Names) -> AsyncIterator[FailedRead
         await looks.close()
 
 
-def _failed_task(properties: Any, body: bytes) -> FailedTask:
-    headers = properties.headers or {}
-    record = decode_record(travelled_record(headers))
+def _failed_task(properties: Properties, body: bytes) -> FailedTask:
+    record = decode_record(properties.record)
     if record.reason is None:
-        record = _given_up(record, headers)
+        record = _given_up(record, properties)
     priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority
-    return FailedTask(body, travelled_id(properties), priority, record)
+    return FailedTask(body, properties.id, priority, record)
 
 
-def _given_up(record: Record, headers: dict[str, Any]) -> Record:
+def _given_up(record: Record, properties: Properties) -> Record:
     """The record of a task that the broker itself dead-lettered, because it came back too often."""
     died_at = None
     with suppress(LookupError, TypeError, AttributeError):  # somebody else may have put it here
-        died_at = headers["x-death"][0]["time"].replace(tzinfo=UTC).timestamp()
-    return record.add_lost(times_lost(headers) or 1).fail("crashed", died_at)
+        died_at = properties.header("x-death")[0]["time"].replace(tzinfo=UTC).timestamp()
+    return record.add_lost(properties.lost or 1).fail("crashed", died_at)

@@ -1,0 +1,177 @@
+"""What goes over a connection is what pika would have written, and what comes is what pika would have read."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Self
+
+import pika
+import pytest
+from pika.connection import Connection
+from pika.exceptions import InvalidFrameError
+from pika.frame import Body, Header, Heartbeat, Method
+from pika.spec import Basic
+
+from warren.brokers.rabbitmq.properties import Properties, pack
+from warren.brokers.rabbitmq.wire import Wire
+
+FRAME_MAX = 100
+
+
+class Bare(Wire):
+    """A connection without a socket: it keeps what is written, and what it tells pika."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.told: list[Any] = []
+        self.messages: list[tuple[int, bool, str, bytes]] = []
+        self.on_confirm = {}
+        self.bytes_received = 0
+        self._frame_buffer = b""
+        self._methods = {}
+        self._body_max_length = FRAME_MAX
+        self._channels = {7: self}
+        self._consumers = {"mine": self._on_message}
+
+    def _output_marshaled_frames(self, frames: list[bytes]) -> None:
+        self.written += b"".join(frames)
+
+    def _process_frame(self, frame: Any) -> None:
+        self.told.append(frame)
+
+    def _on_message(self, channel: Self, method: Any, properties: Properties, body: bytes) -> None:
+        assert channel is self
+        self.messages.append((method.delivery_tag, method.redelivered, properties.id, body))
+
+
+def delivery(body: bytes, *, tag: int = 1, consumer: str = "mine", channel: int = 7) -> list[bytes]:
+    """The frames of a message that comes."""
+    method = Basic.Deliver(consumer, tag, redelivered=tag % 2 == 0, exchange="q", routing_key="work")
+    properties = pika.BasicProperties(headers={"x": "y"}, message_id=f"t{tag}", priority=3)
+    return [
+        Method(channel, method).marshal(),
+        Header(channel, len(body), properties).marshal(),
+        *(Body(channel, body[at : at + FRAME_MAX]).marshal() for at in range(0, len(body), FRAME_MAX)),
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 1, FRAME_MAX, FRAME_MAX + 1, 3 * FRAME_MAX])
+@pytest.mark.parametrize(
+    ("priority", "record"), [(None, None), (9, None), (None, "{}"), (0, '{"attempts":1}')]
+)
+def test_messages_are_written_as_pika_writes_them(
+    size: int, priority: int | None, record: str | None
+) -> None:
+    properties = pika.BasicProperties(
+        content_type="application/json",
+        headers={"warren": record} if record else None,
+        delivery_mode=2,
+        priority=priority,
+        message_id="t",
+    )
+    publish = Basic.Publish(exchange="q", routing_key="work", mandatory=True)
+    ours, theirs = Bare(), Bare()
+
+    for _ in range(2):
+        ours.publish(7, "q", "work", pack("t", priority, record.encode() if record else None), b"x" * size)
+        Connection._send_message(theirs, 7, publish, (properties, b"x" * size))
+
+    assert ours.written == theirs.written
+
+
+@pytest.mark.parametrize("step", [1, 7, 64, 10_000])
+def test_messages_and_confirms_come_however_the_bytes_are_cut(step: int) -> None:
+    wire = Bare()
+    confirms: list[tuple[int, bool]] = []
+    wire.on_confirm[7] = lambda tag, is_multiple: confirms.append((tag, is_multiple))
+    frames = [
+        *(Method(7, Basic.Ack(5)).marshal(), *delivery(b"one", tag=1), *delivery(b"two", tag=2)),
+        *(
+            Heartbeat().marshal(),
+            Method(7, Basic.Ack(6, multiple=True)).marshal(),
+            *delivery(b"three", tag=3),
+        ),
+    ]
+    data = b"".join(frames)
+
+    for at in range(0, len(data), step):
+        wire._on_data_available(data[at : at + step])
+
+    assert confirms == [(5, False), (6, True)]
+    assert wire.bytes_received == len(data)
+    assert wire._frame_buffer == b""
+    # What does not come at once is for pika to put together.
+    methods = [frame.method for frame in wire.told if isinstance(frame, Method)]
+    headers = [frame.properties for frame in wire.told if isinstance(frame, Header)]
+    bodies = [frame.fragment for frame in wire.told if isinstance(frame, Body)]
+    pieces = zip(methods, headers, bodies, strict=True)
+    wire.messages += [(m.delivery_tag, m.redelivered, p.id, body) for m, p, body in pieces]
+    assert bool(methods) == (step < len(data))
+    assert sorted(wire.messages) == [
+        (1, False, "t1", b"one"),
+        (2, True, "t2", b"two"),
+        (3, False, "t3", b"three"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        delivery(b""),
+        delivery(b"x" * (FRAME_MAX + 1)),
+        delivery(b"x", consumer="another"),
+        delivery(b"x", channel=8),
+        [delivery(b"x")[0], Heartbeat().marshal(), *delivery(b"x")[1:]],
+        [*delivery(b"x")[:2], Method(9, Basic.Ack(1)).marshal(), delivery(b"x")[2]],
+        [Method(7, Basic.Nack(1)).marshal(), Method(9, Basic.Ack(1)).marshal()],
+    ],
+    ids=[
+        "empty",
+        "many frames",
+        "no consumer",
+        "no channel",
+        "heartbeat inside",
+        "other channel",
+        "no confirm",
+    ],
+)
+def test_all_that_is_out_of_the_ordinary_is_told_pika_frame_by_frame(frames: list[bytes]) -> None:
+    wire = Bare()
+
+    wire._on_data_available(b"".join(frames))
+
+    assert wire.messages == []
+    assert [type(frame) for frame in wire.told] == [type(pika.frame.decode_frame(data)[1]) for data in frames]
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_frames_without_their_end_are_refused(which: int) -> None:
+    frames = delivery(b"one")
+    frames[which] = frames[which][:-1] + b"\0"
+
+    with pytest.raises(InvalidFrameError):
+        Bare()._on_data_available(b"".join(frames))
+
+
+def test_broker_that_wants_another_protocol_is_no_frame() -> None:
+    wire = Bare()
+    wire._on_data_available(b"AMQP\0\1\0\0")
+    assert [frame.frame_type for frame in wire.told] == [-1]
+
+
+def test_properties_are_read_wherever_they_are() -> None:
+    everything = pika.BasicProperties(
+        *("text/plain", "gzip", {"x": 1, "warren": "{}"}, 2, 7, "correlation", "reply", "1000", "me"),
+        *(1, "type", "user", "app", "cluster"),
+    )
+    found = Properties(b"".join(everything.encode()))
+    assert (found.id, found.priority, found.record, found.header("x"), found.lost) == ("me", 7, "{}", 1, 0)
+
+    nothing = Properties(struct.pack(">H", 0))
+    assert (nothing.id, nothing.priority, nothing.record, nothing.header("x"), nothing.lost) == (
+        "",
+        None,
+        None,
+        None,
+        0,
+    )
