@@ -10,7 +10,7 @@ from warren.cli.main import app
 
 def reference() -> str:
     """Every command's help, one section each."""
-    command: Any = typer.main.get_command(app)
+    command: Any = app
     parts = [
         "# Command line",
         "",

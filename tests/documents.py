@@ -8,8 +8,6 @@ import textwrap
 from pathlib import Path
 from typing import Any, Final
 
-from typer.main import get_command
-
 from warren.cli.main import app
 
 ROOT: Final = Path(__file__).parents[1]
@@ -41,7 +39,7 @@ class Document:
 
 def parse(words: list[str]) -> None:
     """Have the command line look at a command without running it; what it cannot read is an error."""
-    command: Any = get_command(app)
+    command: Any = app
     words = words.copy()
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from warren.app import App
-from warren.errors import PermanentError, TransientError, WarrenError
-from warren.tasks import Task
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from warren.app import App
     from warren.collector import results
+    from warren.errors import PermanentError, TransientError, WarrenError
     from warren.publisher import Publisher, publish
+    from warren.tasks import Task
 
 __all__ = [
     "App",
@@ -23,15 +23,20 @@ __all__ = [
     "results",
 ]
 
+_HOMES: Final = {
+    "App": "app",
+    "PermanentError": "errors",
+    "Publisher": "publisher",
+    "Task": "tasks",
+    "TransientError": "errors",
+    "WarrenError": "errors",
+    "publish": "publisher",
+    "results": "collector",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # What talks to brokers is loaded when it is first used: a worker's children never need it.
-    if name in ("Publisher", "publish"):
-        from warren import publisher
-
-        return getattr(publisher, name)
-    if name == "results":
-        from warren import collector
-
-        return collector.results
+    # Loaded when it is first used: a worker's children need nothing that talks to brokers, `--help` nothing at all.
+    if home := _HOMES.get(name):
+        return getattr(import_module(f"warren.{home}"), name)
     raise AttributeError(f"module 'warren' has no attribute {name!r}")
