@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -52,7 +53,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--only", metavar="NAME,...", help=f"some of: {', '.join(SCENARIOS)}")
     parser.add_argument(
-        "--contestant", metavar="TEXT", default="", help="only those whose name has this in it"
+        "--contestant", metavar="REGEX", default="", help="only those whose name has this in it"
     )
     parser.add_argument("--tasks", type=int, help="instead of each scenario's own number")
     parser.add_argument("--rounds", type=int, default=3)
@@ -75,7 +76,7 @@ def measure(
     name: str, scenario: Scenario, server: Server, peers: Path, options: argparse.Namespace
 ) -> Measured:
     tasks = options.tasks or scenario.tasks
-    contestants = {n: run for n, run in scenario.contestants.items() if options.contestant in n}
+    contestants = {n: run for n, run in scenario.contestants.items() if re.search(options.contestant, n)}
     values: dict[str, dict[str, list[float]]] = {n: {} for n in contestants}
     broken: dict[str, str] = {}
     before = os.getloadavg()[0]

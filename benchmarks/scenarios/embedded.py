@@ -45,8 +45,8 @@ SCENARIO = Scenario(
     tasks=20_000,
     yardstick="Warren",
     targets=tuple(
-        Target("Warren", figure, 1, per=f"Huey, {how} fsync")
-        for how in ("with", "without")
+        Target("Warren", figure, bound, per=f"Huey, {how} fsync")
+        for how, bound in (("with", 3), ("without", 1))
         for figure in ("enqueue", "drain")
     ),
     has_peers=True,

@@ -128,6 +128,11 @@ SCENARIO = Scenario(
     },
     tasks=20_000,
     yardstick="Warren",
-    targets=tuple(Target("Warren", figure, 1, per=peer) for peer in PEERS for figure in ("enqueue", "drain")),
+    targets=(
+        *(Target("Warren", "enqueue", 5, per=peer) for peer in PEERS),
+        Target("Warren", "enqueue", 0.6, per="C client"),
+        *(Target("Warren", "drain", 2, per=peer) for peer in PEERS),
+        Target("Warren", "drain", 0.8, per="bare pika loop, 2 processes"),
+    ),
     has_peers=True,
 )

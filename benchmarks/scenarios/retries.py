@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.scenario import Figure, Scenario
+from benchmarks.scenario import Figure, Scenario, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ SCENARIO = Scenario(
     title="Retries, on RabbitMQ",
     figures=(Figure("attempts"), Figure("tasks")),
     contestants={PLAIN: storm(fails=False), STORM: storm(fails=True)},
-    tasks=20_000,
+    tasks=100_000,
     yardstick=PLAIN,
+    targets=(Target(STORM, "tasks", 0.5, per=PLAIN),),
 )

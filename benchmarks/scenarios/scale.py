@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from benchmarks import marks
-from benchmarks.scenario import Figure, Scenario
+from benchmarks.scenario import Figure, Scenario, Target
 from benchmarks.stage import WARREN
 
 if TYPE_CHECKING:
@@ -58,5 +58,20 @@ SCENARIO = Scenario(
         for part, share in ((100, "1 %"), (10, "10 %"), (1, "all"))
     },
     tasks=1_000_000,
+    targets=tuple(
+        target
+        for where in ("RabbitMQ", "embedded")
+        for target in (
+            *(
+                Target(f"{where}, all", f"{verb} MiB", 100, at_most=True)
+                for verb in ("publish", "status", "results")
+            ),
+            Target(f"{where}, all", "results", 30_000),
+            *(
+                Target(f"{where}, all", verb, 0.9, per=f"{where}, 1 %")
+                for verb in ("publish", "drain", "results")
+            ),
+        )
+    ),
     rounds=1,
 )

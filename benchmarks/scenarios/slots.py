@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from benchmarks import work
-from benchmarks.scenario import Figure, Scenario
+from benchmarks.scenario import Figure, Scenario, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,4 +52,5 @@ SCENARIO = Scenario(
         _COMPUTING: ideal(computing, COMPUTE, PROCESSES, "computing", "--processes", str(PROCESSES)),
     },
     tasks=20_000,
+    targets=tuple(Target(name, "of the ideal", 97) for name in (_WAITING, _COMPUTING)),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.scenario import Figure, Scenario
+from benchmarks.scenario import Figure, Scenario, Target
 
 if TYPE_CHECKING:
     from benchmarks.stage import Place
@@ -42,4 +42,8 @@ SCENARIO = Scenario(
     },
     tasks=1,
     yardstick="python -c pass",
+    targets=(
+        Target("warren --help", "wait", 0.15, at_most=True),
+        *(Target(f"warren work, {on}", "wait", 0.5, at_most=True) for on in ("RabbitMQ", "embedded")),
+    ),
 )
