@@ -1,4 +1,4 @@
-"""How peers with asyncio enqueue: a hundred at a time, each awaiting its own confirm."""
+"""How peers with asyncio enqueue: a thousand at a time, each awaiting its own confirm."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from benchmarks.work import argument, count
 
-AT_A_TIME = 100
+AT_A_TIME = 1000
 
 
 async def concurrently(one: Callable[[str], Awaitable[object]]) -> float:

@@ -1,7 +1,6 @@
-"""FastStream: quorum queue, persistent, confirms of 100 messages awaited at a time, acked after success; two processes."""
+"""FastStream: quorum queue, persistent, confirms of 1,000 messages awaited at a time, acked after success; two processes."""
 
-import asyncio
-
+import uvloop
 from faststream import AckPolicy, FastStream
 from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitQueue
 
@@ -31,4 +30,4 @@ async def enqueue() -> None:
 
 
 def main() -> None:
-    asyncio.run(enqueue())
+    uvloop.run(enqueue())

@@ -1,7 +1,6 @@
-"""TaskIQ on aio-pika: quorum queue, confirms of 100 messages awaited at a time, no results; two processes."""
+"""TaskIQ on aio-pika: quorum queue, confirms of 1,000 messages awaited at a time, no results; two processes."""
 
-import asyncio
-
+import uvloop
 from taskiq_aio_pika import AioPikaBroker
 
 from benchmarks.marks import mark
@@ -26,4 +25,4 @@ async def enqueue() -> None:
 
 
 def main() -> None:
-    asyncio.run(enqueue())
+    uvloop.run(enqueue())
