@@ -23,6 +23,7 @@ class Bare(Wire):
 
     def __init__(self) -> None:
         self.written = b""
+        self.bytes_sent = self.frames_sent = 0
         self.told: list[Any] = []
         self.messages: list[tuple[int, bool, str, bytes]] = []
         self.on_confirm = {}
@@ -33,8 +34,8 @@ class Bare(Wire):
         self._channels = {7: self}
         self._consumers = {"mine": self._on_message}
 
-    def _output_marshaled_frames(self, frames: list[bytes]) -> None:
-        self.written += b"".join(frames)
+    def _adapter_emit_data(self, data: bytes) -> None:
+        self.written += data
 
     def _process_frame(self, frame: Any) -> None:
         self.told.append(frame)

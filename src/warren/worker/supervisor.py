@@ -39,6 +39,7 @@ _log = logging.getLogger("warren.worker")
 _FAST: Final = 0.02
 _SLOW: Final = 0.5
 _MOST_PREFETCH: Final = 1000
+_ENOUGH: Final = 250
 _ANY_TYPE: Final = "*"
 # What is on its way when a worker stops, and the broker's answer, get so long at least, in seconds.
 _LAST_WORDS: Final = 5.0
@@ -236,10 +237,13 @@ class Supervisor:
                 # Only when the suspect's outcome is safe: until then the next one might take it down.
                 await self._broker.flush()
                 await self._take_more(1)
-            else:
-                wanted = self._wanted_prefetch()
-                if wanted >= self._prefetch * 2 or wanted <= self._prefetch // 2:
-                    await self._take_more(wanted)
+            elif self._is_prefetch_unfit:
+                await self._take_more(self._wanted_prefetch())
+
+    @property
+    def _is_prefetch_unfit(self) -> bool:
+        wanted = self._wanted_prefetch()
+        return wanted >= self._prefetch * 2 or wanted <= self._prefetch // 2
 
     def _wanted_prefetch(self) -> int:
         slots, mean = self._pool.slots, self._pool.mean_duration
@@ -413,6 +417,8 @@ class Supervisor:
             self._fail(run, attempt, reason, after=report.after)
         if self._backlog:
             self._submit_soon()
+        if self._prefetch < _ENOUGH and self._is_prefetch_unfit:
+            self._attention.set()  # at the start each look makes it a few times faster
 
     def on_returned(self, runs: Sequence[Run]) -> None:
         """These did not run: they go first when there is room."""

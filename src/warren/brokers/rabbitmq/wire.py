@@ -60,12 +60,13 @@ class Wire(AsyncioConnection):
         if method is None:
             publish = Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
             method = self._methods[where] = pika.frame.Method(channel, publish).marshal()
-        header = _CONTENT.pack(Basic.INDEX, 0, len(body)) + properties
-        parts = [method, _FRAME.pack(FRAME_HEADER, channel, len(header)), header, _FRAME_END]
+        size = _CONTENT.size + len(properties)
+        head = (method, _FRAME.pack(FRAME_HEADER, channel, size), _CONTENT.pack(Basic.INDEX, 0, len(body)))
+        parts = [*head, properties, _FRAME_END]
         for start in range(0, len(body), self._body_max_length):
             chunk = body[start : start + self._body_max_length]
             parts += (_FRAME.pack(FRAME_BODY, channel, len(chunk)), chunk, _FRAME_END)
-        self._output_marshaled_frames([b"".join(parts)])
+        self._adapter_emit_data(b"".join(parts))
 
     def _adapter_emit_data(self, data: bytes) -> None:
         if not self._corked:
