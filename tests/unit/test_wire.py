@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from typing import Any, Self
 
@@ -22,8 +23,13 @@ class Bare(Wire):
     """A connection without a socket: it keeps what is written, and what it tells pika."""
 
     def __init__(self) -> None:
-        self.written = b""
+        self.sent = b""
         self.bytes_sent = self.frames_sent = 0
+        self.linger = 0.0
+        self._corked = []
+        self._uncorking = None
+        self._uncorked_at = 0.0
+        self._transport = self
         self.told: list[Any] = []
         self.messages: list[tuple[int, bool, str, bytes]] = []
         self.on_confirm = {}
@@ -34,8 +40,14 @@ class Bare(Wire):
         self._channels = {7: self}
         self._consumers = {"mine": self._on_message}
 
-    def _adapter_emit_data(self, data: bytes) -> None:
-        self.written += data
+    @property
+    def written(self) -> bytes:
+        """What was sent, and what is about to be."""
+        return self.sent + b"".join(self._corked)
+
+    def write(self, data: bytes) -> None:
+        """As the transport does it."""
+        self.sent += data
 
     def _process_frame(self, frame: Any) -> None:
         self.told.append(frame)
@@ -60,7 +72,7 @@ def delivery(body: bytes, *, tag: int = 1, consumer: str = "mine", channel: int 
 @pytest.mark.parametrize(
     ("priority", "record"), [(None, None), (9, None), (None, "{}"), (0, '{"attempts":1}')]
 )
-def test_messages_are_written_as_pika_writes_them(
+async def test_messages_are_written_as_pika_writes_them(
     size: int, priority: int | None, record: str | None
 ) -> None:
     properties = pika.BasicProperties(
@@ -78,6 +90,30 @@ def test_messages_are_written_as_pika_writes_them(
         Connection._send_message(theirs, 7, publish, (properties, b"x" * size))
 
     assert ours.written == theirs.written
+
+
+@pytest.mark.parametrize("multiple", [True, False])
+async def test_acknowledgements_are_written_as_pika_writes_them(multiple: bool) -> None:
+    wire = Bare()
+    wire.ack(7, 2**40, multiple=multiple)
+    assert wire.written == Method(7, Basic.Ack(2**40, multiple)).marshal()
+
+
+async def test_what_waits_for_company_goes_out_with_it_and_before_any_question() -> None:
+    wire = Bare()
+    wire.linger = 3600.0
+    wire._uncork()
+    wire.ack(7, 1, multiple=False)
+    wire.publish(7, "q", "work", pack("t", None, None), b"{}")
+    await asyncio.sleep(0)
+    assert wire.sent == b""
+
+    wire._adapter_emit_data(b"question")
+    await asyncio.sleep(0)
+
+    assert wire.sent == wire.written
+    assert wire.sent.startswith(Method(7, Basic.Ack(1)).marshal())
+    assert wire.sent.endswith(b"question")
 
 
 @pytest.mark.parametrize("step", [1, 7, 64, 10_000])

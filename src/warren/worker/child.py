@@ -32,6 +32,7 @@ from warren.errors import InvalidTask, PermanentError, TransientError, UsageErro
 from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode, nests_too_deep
 from warren.worker.command import command_handler
 from warren.worker.frames import (
+    READ,
     Alive,
     ChildSettings,
     HandlerRules,
@@ -245,7 +246,7 @@ class _Child:
     def _read_orders(self) -> None:
         unpacker = Unpacker(msgspec.msgpack.Decoder(Orders))
         with suppress(OSError, NoFrame):
-            while data := self._connection.recv(1 << 18):
+            while data := self._connection.recv(READ):
                 for message in unpacker.feed(data):
                     self._take(message)
         os._exit(0)  # the supervisor is gone, or wants this child no more

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+READ: Final = 1 << 16
+"""Bytes to read at a time: for buffers twice as large the C library asks the system each time, which costs more than
+the reading."""
 _MARK: Final = b"\xc1wrn"  # a byte that neither text nor MessagePack begins with
 _HEADER: Final = struct.Struct(">4sI")
 

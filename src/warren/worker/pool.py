@@ -20,6 +20,7 @@ import msgspec
 from warren.errors import AppError, WarrenError
 from warren.tasks import encode
 from warren.worker.frames import (
+    READ,
     Alive,
     ChildSettings,
     Hello,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 TICK: Final = 0.05
 # Enough tasks lie ready in a child to keep it busy for about so long, so that fast tasks do not wait for the
 # supervisor's turn; slow ones lie where every child can have them.
-READY_SECONDS: Final = 0.02
+READY_SECONDS: Final = 0.05
 MOST_READY: Final = 64
 # A nursery that is killed while it imports the app is tried so often.
 _IMPORTS: Final = 3
@@ -256,7 +257,7 @@ class Pool:
     @property
     def depth(self) -> int:
         """How many tasks per slot are worth holding in a child, the running one included."""
-        return max(1, min(MOST_READY, int(READY_SECONDS / max(self._mean, 1e-6))))
+        return min(MOST_READY, 1 + int(READY_SECONDS / max(self._mean, 1e-6)))
 
     @property
     def mean_duration(self) -> float:
@@ -390,7 +391,7 @@ class Pool:
 
     def _read(self, child: _Child) -> None:
         try:
-            data = child.connection.recv(1 << 18)
+            data = child.connection.recv(READ)
         except BlockingIOError:
             return
         except OSError:

@@ -89,6 +89,7 @@ class Consuming:
         """Go on over a new channel."""
         self._outbox = await Outbox(lane).open()
         self._lane = lane
+        lane.gather()
         if self._prefetch:
             await self._begin(lane)
 
@@ -292,9 +293,9 @@ class Consuming:
                 tags.discard(tag)
                 up_to = tag
         if up_to:
-            lane.channel.basic_ack(up_to, multiple=True)
+            lane.ack(up_to, multiple=True)
         for tag in tags:
-            lane.channel.basic_ack(tag)
+            lane.ack(tag)
         self._bell.ring()
 
 

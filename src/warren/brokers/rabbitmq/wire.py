@@ -27,6 +27,8 @@ _CONTENT: Final = struct.Struct(">HHQ")  # class, weight and length of what foll
 _METHOD: Final = struct.Struct(">L")
 _TAG: Final = struct.Struct(">QB")  # and a bit
 _DELIVER: Final = _METHOD.pack(Basic.Deliver.INDEX)
+_ACK_FRAME: Final = struct.Struct(">BHLLQ?B")
+_ACK_SIZE: Final = _ACK_FRAME.size - _AROUND
 _ACK: Final = _METHOD.pack(Basic.Ack.INDEX)
 _FRAME_END: Final = bytes([FRAME_END])
 _GREETING: Final = b"AMQP"  # of a broker that wants another protocol: no frame
@@ -47,7 +49,10 @@ class Wire(AsyncioConnection):
         self.on_confirm: dict[
             int, Callable[[int, bool], None]
         ] = {}  # by channel: told a tag, and whether of all up to it
+        self.linger = 0.0  # seconds that published messages and acknowledgements wait for company
         self._corked: list[bytes] = []
+        self._uncorking: asyncio.Handle | None = None
+        self._uncorked_at = 0.0
         self._methods: dict[tuple[int, str, str], bytes] = {}
         super().__init__(*args, **kwargs)
 
@@ -66,16 +71,33 @@ class Wire(AsyncioConnection):
         for start in range(0, len(body), self._body_max_length):
             chunk = body[start : start + self._body_max_length]
             parts += (_FRAME.pack(FRAME_BODY, channel, len(chunk)), chunk, _FRAME_END)
-        self._adapter_emit_data(b"".join(parts))
+        self._corked.append(b"".join(parts))
+        self._uncork_later()
+
+    def ack(self, channel: int, tag: int, *, multiple: bool) -> None:
+        """Acknowledge a delivery, or all up to it, on a channel that is open."""
+        self._corked.append(
+            _ACK_FRAME.pack(FRAME_METHOD, channel, _ACK_SIZE, Basic.Ack.INDEX, tag, multiple, FRAME_END)
+        )
+        self._uncork_later()
+
+    def _uncork_later(self) -> None:
+        if self._uncorking is None:
+            loop = asyncio.get_running_loop()
+            self._uncorking = loop.call_at(self._uncorked_at + self.linger, self._uncork)
 
     def _adapter_emit_data(self, data: bytes) -> None:
-        if not self._corked:
-            asyncio.get_running_loop().call_soon(self._uncork)
         self._corked.append(data)
+        if self._uncorking is None or self.linger:
+            if self._uncorking:
+                self._uncorking.cancel()
+            self._uncorking = asyncio.get_running_loop().call_soon(self._uncork)
 
     def _uncork(self) -> None:
         data = b"".join(self._corked)
         self._corked.clear()
+        self._uncorking = None
+        self._uncorked_at = asyncio.get_running_loop().time()
         if data and self._transport is not None:
             super()._adapter_emit_data(data)
 
