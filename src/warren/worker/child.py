@@ -49,8 +49,11 @@ from warren.worker.killing import kill_all, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType, TracebackType
 
 _ANY_TYPE = "*"
+_MOST_STACKS = 100
+_stacks: dict[tuple[tuple[CodeType, int], ...], str] = {}
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -361,7 +364,28 @@ def _failed(order: Order, handler: Handler, started_at: float, start: float, err
 
 def _traceback(error: BaseException) -> str:
     frames = error.__traceback__.tb_next if error.__traceback__ else None  # without this file's own line
-    return "".join(traceback.format_exception(type(error), error, frames)) if frames else ""
+    if frames is None:
+        return ""
+    if error.__cause__ or error.__context__ or isinstance(error, BaseExceptionGroup):
+        return "".join(traceback.format_exception(type(error), error, frames))
+    last = traceback.format_exception_only(type(error), error)
+    return "".join(("Traceback (most recent call last):\n", _stack(frames), *last))
+
+
+def _stack(frames: TracebackType) -> str:
+    """The lines of a stack. To read and mark its source is most of what a failure costs, and thousands fail at one place."""
+    following: TracebackType | None = frames
+    places = []
+    while following:
+        places.append((following.tb_frame.f_code, following.tb_lasti))
+        following = following.tb_next
+    key = tuple(places)
+    lines = _stacks.get(key)
+    if lines is None:
+        if len(_stacks) >= _MOST_STACKS:
+            _stacks.clear()
+        lines = _stacks[key] = "".join(traceback.format_tb(frames))
+    return lines
 
 
 def _told(tell: Callable[[], str]) -> str:
