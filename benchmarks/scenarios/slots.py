@@ -34,7 +34,11 @@ def ideal(
         place.begin_worker(app, *words)
         seen = place.await_marks(place.tasks)
         rate = seen.tasks / (seen.seconds + seconds)  # the first mark is the first task's end
-        return {"drain": rate, "of the ideal": 100 * rate * seconds / slots}
+        place.warren("results", "-o", "results.jsonl")
+        rows = list(place.rows())
+        lasted = max(row["processed_at"] for row in rows) - min(row["started_at"] for row in rows)
+        busy = sum(row["duration"] for row in rows) / (slots * lasted)
+        return {"drain": rate, "of the ideal": 100 * rate * seconds / slots, "slots busy": 100 * busy}
 
     return run
 
@@ -44,7 +48,11 @@ _COMPUTING = f"1 ms of CPU, {PROCESSES} processes"
 
 SCENARIO = Scenario(
     title="Slots in use, on RabbitMQ",
-    figures=(Figure("drain", is_compared=False), Figure("of the ideal", "%", is_compared=False)),
+    figures=(
+        Figure("drain", is_compared=False),
+        Figure("of the ideal", "%", is_compared=False),
+        Figure("slots busy", "%", is_compared=False),
+    ),
     contestants={
         _WAITING: ideal(
             waiting, WAIT, CONCURRENCY, "sleeping", "--processes", "1", "--concurrency", str(CONCURRENCY)
