@@ -26,6 +26,7 @@ _PREFETCH: Final = 2000
 _CHUNK: Final = 60_000
 _EMPTY: Final = 0.5
 _SOME_TIME: Final = 30.0
+_LOOKS: Final = 2
 _QUIET: Final = 0.03
 # A chunk comes whole within a round trip or two. What comes later is new, and may never end.
 _ROUNDS: Final = 3
@@ -67,10 +68,13 @@ async def stream_end(link: Link, stream: str) -> int:
 async def read_stream(
     link: Link, stream: str, first: int, *, follow: bool
 ) -> AsyncIterator[tuple[int, Sequence[bytes]]]:
-    """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`."""
+    """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`.
+
+    Unless it follows, it reads to the end that the stream had a moment after it began: workers may add to it for days.
+    """
     bell = Bell()
     rows: list[bytes] = []
-    tag, seen = 0, first
+    tag, seen, given = 0, first, first
     lost: BrokerError | None = None
 
     def on_message(_: object, method: Delivered, properties: Properties, body: bytes) -> None:
@@ -89,11 +93,14 @@ async def read_stream(
             raise lost
         return bool(rows)
 
-    end = await stream_end(link, stream)
+    looks, end = 1, await stream_end(link, stream)
     lane = await link.lane(on_close)
     await lane.call("basic_qos", prefetch_count=_PREFETCH)
     await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
-    while rows or follow or seen < end or seen < (end := await stream_end(link, stream)):
+    while follow or given < end or looks < _LOOKS:
+        if not follow and given >= end:
+            looks, end = looks + 1, await stream_end(link, stream)
+            continue
         try:
             async with asyncio.timeout(_IDLE if follow else None):
                 await bell.wait_for(has_news)
@@ -103,6 +110,7 @@ async def read_stream(
         batch, after = rows.copy(), seen
         rows.clear()
         yield after, batch
+        given = after
         # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
         if lane.is_open:
             lane.channel.basic_ack(tag, multiple=True)

@@ -1,0 +1,48 @@
+"""Results are read while workers go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pika
+
+from tests.batch import PATIENCE, publish, results
+from warren.brokers.names import Names
+from warren.brokers.rabbitmq import reading
+
+if TYPE_CHECKING:
+    import pytest
+
+    from warren.brokers.rabbitmq.link import Link
+    from warren.settings import Address
+
+
+async def test_reading_ends_although_there_is_more_at_every_look(
+    rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(rabbit_address, [])
+    look, looks = reading.stream_end, 0
+
+    async def look_after_one_more(link: Link, stream: str) -> int:
+        nonlocal looks
+        looks += 1
+        await asyncio.to_thread(_complete, rabbit_address, f"t{looks}")
+        return await look(link, stream)
+
+    monkeypatch.setattr(reading, "stream_end", look_after_one_more)
+    async with asyncio.timeout(PATIENCE):
+        rows = await results(rabbit_address)
+
+    assert [row["task_id"] for row in rows] == [f"t{n}" for n in range(1, looks + 1)]
+
+
+def _complete(address: Address, task_id: str) -> None:
+    """As another worker does it."""
+    names = Names(address.queue)
+    with pika.BlockingConnection(pika.URLParameters(address.broker)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish(
+            names.outcomes, "results", f'{{"task_id":"{task_id}"}}'.encode(), mandatory=True
+        )
