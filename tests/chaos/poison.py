@@ -48,6 +48,8 @@ async def _replace_the_fallen(trial: Trial) -> None:
                 trial.workers.remove(worker)
                 trial.workers.append(trial.begin_worker())
         await asyncio.sleep(0.1)
+    # Whoever the last one took down needs no replacement.
+    trial.workers = [worker for worker in trial.workers if worker.process.poll() is None]
     await trial.end_workers()
 
 
