@@ -166,9 +166,10 @@ class Trial:
         return self.chance.choice(found)
 
     async def has_done(self, count: int) -> None:
-        """Wait until handlers have ended so many times."""
+        """Wait until handlers have ended so many times, for as long as any of them do."""
 
-        async def have_ended() -> bool:
+        async def has_news() -> bool:
+            before = self._ended
             if self.log.exists():
                 with self.log.open("rb") as log:
                     log.seek(self._read)
@@ -176,9 +177,10 @@ class Trial:
                 whole = text[: text.rfind(b"\n") + 1]
                 self._read += len(whole)
                 self._ended += whole.count(b"end ")
-            return self._ended >= count
+            return self._ended > before or self._ended >= count
 
-        await eventually(have_ended, _PATIENCE)
+        while self._ended < count:
+            await eventually(has_news, _PATIENCE)
 
     @asynccontextmanager
     async def strike(self) -> AsyncIterator[None]:
