@@ -23,7 +23,10 @@ CALLS: Final = {
     *("eval", "exec", "compile", "__import__", "execfile"),
     *("os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "subprocess.getoutput"),
 }
-LOADER: Final = "app.py"  # imports the app that its user names, in a child process
+LOADERS: Final = {
+    "app.py",  # imports the app that its user names, in a child process
+    *("__init__.py", "cli/main.py"),  # import what a table of their own says
+}
 
 
 def sources() -> list[Path]:
@@ -56,7 +59,7 @@ def _is_false(value: ast.expr) -> bool:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_in_the_source_runs_or_unpickles_data(path: Path) -> None:
-    assert not list(wrong(ast.parse(path.read_text()), is_loader=path == ROOT / LOADER))
+    assert not list(wrong(ast.parse(path.read_text()), is_loader=str(path.relative_to(ROOT)) in LOADERS))
 
 
 @pytest.mark.parametrize(
