@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("warren.worker")
 
 _PAUSE: Final = 0.5
+_PLENTY: Final = 16  # who holds so many does not wait for the next one
 _REMEMBERED: Final = 4000
 _Identity = tuple[str, "str | bytes | None"]
 
@@ -89,7 +90,6 @@ class Consuming:
         """Go on over a new channel."""
         self._outbox = await Outbox(lane).open()
         self._lane = lane
-        lane.gather()
         if self._prefetch:
             await self._begin(lane)
 
@@ -178,6 +178,7 @@ class Consuming:
         return not self._settling and not self._confirmed
 
     async def _begin(self, lane: Lane) -> None:
+        lane.gather(wanted=self._prefetch >= _PLENTY)
         await lane.call("basic_qos", prefetch_count=self._prefetch)
         await self._add_consumer(lane, self._on_message)
 

@@ -253,12 +253,12 @@ class Lane:
         if self.channel.is_open:
             self._wire.ack(self._number, tag, multiple=multiple)
 
-    def gather(self) -> None:
-        """Let what is published and acknowledged on this connection wait for company.
+    def gather(self, *, wanted: bool) -> None:
+        """Whether what is published and acknowledged on this connection waits for company.
 
         A task of a few milliseconds that is a packet or two by itself costs broker and worker up to five times as much.
         """
-        self._wire.linger = _LINGER
+        self._wire.linger = _LINGER if wanted else 0.0
 
     def on_confirm(self, told: Callable[[int, bool], None]) -> None:
         """Have confirms told: a tag, and whether all up to it are meant."""
