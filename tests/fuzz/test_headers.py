@@ -57,12 +57,10 @@ fields = st.tuples(
 )
 
 
-def properties(
-    table: bytes, priority: int | None = None, message_id: bytes | None = None, content_type: bytes = b"text"
-) -> Properties:
+def properties(table: bytes, priority: int | None = None, message_id: bytes | None = None) -> Properties:
     """Properties as they come, with these headers."""
     flags = BasicProperties.FLAG_CONTENT_TYPE | BasicProperties.FLAG_HEADERS
-    content = bytes([len(content_type)]) + content_type + struct.pack(">I", len(table)) + table
+    content = b"\4text" + struct.pack(">I", len(table)) + table
     if priority is not None:
         flags |= BasicProperties.FLAG_PRIORITY
         content += bytes([priority])

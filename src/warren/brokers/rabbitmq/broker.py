@@ -327,7 +327,7 @@ class RabbitBroker:
             if error:
                 refused.append(error)
             elif reader.lane.is_open:
-                reader.lane.channel.basic_ack(tag)
+                reader.lane.ack(tag)
                 taken += 1
             bell.ring()
 

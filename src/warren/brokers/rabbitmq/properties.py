@@ -96,17 +96,19 @@ class Properties:
     @property
     def record(self) -> bytes | str | None:
         """What has happened to the task so far; None where somebody else uses this header."""
-        record = self.header(_RECORD) if self._headers else None
+        record = self.header(_RECORD)
         return record if isinstance(record, bytes | str) else None
 
     @property
     def lost(self) -> int:
         """How often the broker had the message back, as it counts, which is never more than once beyond the limit."""
-        count = self.header("x-delivery-count") if self._headers else None
+        count = self.header("x-delivery-count")
         return min(max(count, 0), DELIVERY_LIMIT + 1) if isinstance(count, int) else 0
 
     def header(self, name: str) -> Any:
         """The value of a header; None where there is none that can be read."""
+        if not self._headers:  # as most have none
+            return None
         key = name.encode()
         field = bytes((len(key),)) + key
         table, at = self._headers, 0

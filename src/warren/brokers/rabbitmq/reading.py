@@ -107,13 +107,11 @@ async def read_stream(
         except TimeoutError:
             yield seen, []
             continue
-        batch, after = rows.copy(), seen
+        batch, given = rows.copy(), seen
         rows.clear()
-        yield after, batch
-        given = after
+        yield given, batch
         # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
-        if lane.is_open:
-            lane.channel.basic_ack(tag, multiple=True)
+        lane.ack(tag, multiple=True)
     await lane.close()
 
 

@@ -88,10 +88,9 @@ class Wire(AsyncioConnection):
 
     def _adapter_emit_data(self, data: bytes) -> None:
         self._corked.append(data)
-        if self._uncorking is None or self.linger:
-            if self._uncorking:
-                self._uncorking.cancel()
-            self._uncorking = asyncio.get_running_loop().call_soon(self._uncork)
+        if self._uncorking:  # which may be a while yet
+            self._uncorking.cancel()
+        self._uncorking = asyncio.get_running_loop().call_soon(self._uncork)
 
     def _uncork(self) -> None:
         data = b"".join(self._corked)
