@@ -77,7 +77,8 @@ async def test_result_over_the_limit_is_a_permanent_failure(breakable: Address, 
 
     await drain(breakable, is_patient=True)
 
-    assert [row["task_id"] for row in await results(breakable)] == ["small"]
+    # The broker closed the channel over "large": "small" may have run again, and has one row once collected.
+    assert {row["task_id"] for row in await results(breakable)} == {"small"}
     found = (await failures(breakable))["large"]
     assert (found.reason, found.error) == ("permanent", "ResultTooLarge")
 

@@ -56,10 +56,10 @@ def _collect_garbage(server: RabbitMQ) -> None:
 @pytest.mark.parametrize("deed", [_close_connections, _maintain, _restart_app, _restart, _collect_garbage])
 async def test_everybody_goes_on(place: Place, server: RabbitMQ, deed: object) -> None:
     assert callable(deed)
-    file = place.tasks(
-        [{"id": f"t{n}", "type": "sleep_async", "data": {"seconds": 0.05}} for n in range(TASKS)]
-    )
-    publisher = place.begin("publish", file)
+    over = place.path / "over"
+    tasks = [{"id": f"t{n}", "type": "sleep_async", "data": {"seconds": 0.05}} for n in range(TASKS - 1)]
+    last = {"id": "last", "type": "wait_for", "data": {"file": str(over), "log": str(place.path / "log")}}
+    publisher = place.begin("publish", place.tasks([*tasks, last]))
     await place.has_ready(1)
     others = [
         place.begin("work", APP, "--processes", "1"),
@@ -70,7 +70,7 @@ async def test_everybody_goes_on(place: Place, server: RabbitMQ, deed: object) -
 
     await asyncio.to_thread(deed, server)
 
-    assert (await _completed(place)) < TASKS
+    over.touch()
     assert publisher.end() == 0, publisher.said
     worker, follower, watcher = others
     assert follower.end() == 0, follower.said
@@ -78,7 +78,7 @@ async def test_everybody_goes_on(place: Place, server: RabbitMQ, deed: object) -
     assert ("connecting again" in worker.said) == (deed is not _collect_garbage)
     assert worker.end(signal.SIGTERM) == 75
     assert len(place.rows("out.jsonl")) == TASKS
-    assert {row["task_id"] for row in place.rows("out.jsonl")} == {f"t{n}" for n in range(TASKS)}
+    assert {row["task_id"] for row in place.rows("out.jsonl")} == {task["id"] for task in (*tasks, last)}
     assert [one.said for one in (publisher, *others) if "Traceback" in one.said] == []
 
 
@@ -86,13 +86,9 @@ async def _is_done(place: Place, count: int) -> None:
     """Wait until so many tasks are done."""
 
     async def are_done() -> bool:
-        return await _completed(place) >= count
+        with contextlib.suppress(BrokerError):
+            async with connect(place.address) as broker:
+                return (await broker.counts()).completed >= count
+        return False
 
     await eventually(are_done)
-
-
-async def _completed(place: Place) -> int:
-    with contextlib.suppress(BrokerError):
-        async with connect(place.address) as broker:
-            return (await broker.counts()).completed
-    return 0
