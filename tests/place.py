@@ -66,6 +66,7 @@ class Place:
         self,
         *words: str,
         stdin: int | None = None,
+        stdout: int = subprocess.DEVNULL,
         stderr: int | None = None,
         start_new_session: bool = False,
     ) -> Running:
@@ -77,7 +78,7 @@ class Place:
                 cwd=self.path,
                 env=self.environment,
                 stdin=stdin,
-                stdout=subprocess.DEVNULL,
+                stdout=stdout,
                 stderr=file if stderr is None else stderr,
                 start_new_session=start_new_session,
             )

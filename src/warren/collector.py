@@ -311,6 +311,8 @@ def _closing(file: IO[bytes]) -> Iterator[None]:
 def _writing(path: str) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough: that needs no sentence
+        raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 

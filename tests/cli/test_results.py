@@ -94,6 +94,18 @@ def test_what_is_no_regular_file_stays_what_it_is(place: Place) -> None:
     assert full.stderr == "warren: /dev/full cannot be written: No space left on device\n"
 
 
+def test_reader_that_has_seen_enough_ends_it_quietly(place: Place) -> None:
+    assert place.warren("run", APP, place.tasks([{"type": "echo"}]), "-o", "out.jsonl").returncode == 0
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    collecting = place.begin("results", stdout=writing)
+    os.close(writing)
+
+    assert collecting.end() == 1
+    assert collecting.said == ""
+
+
 async def _until_unfinished_has(out: Path, lines: int, but: Path | None = None) -> None:
     async def has_lines() -> bool:
         return any(len(path.read_text().splitlines()) >= lines for path in _unfinished(out) if path != but)
