@@ -13,7 +13,7 @@ from warren.worker.pool import Run, _Child
 
 def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back() -> None:
     child = _Child(socket.socket(), slots=1)
-    first, second, third, fourth = runs = [_run(key) for key in range(4)]
+    first, second, third, fourth = runs = [a_run(key) for key in range(4)]
     for run in runs[:2]:
         child.give(run, now=1.0)
     # The child is asked to give back what it has not begun. Meanwhile the first is reported, and more is given.
@@ -30,6 +30,7 @@ def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back(
     child.connection.close()
 
 
-def _run(key: int) -> Run:
+def a_run(key: int) -> Run:
+    """An attempt at a task that takes no time."""
     task = Envelope("echo", f"t{key}", msgspec.Raw(b"{}"))
     return Run(key, Delivery(b"", f"t{key}", None, None, 0, key), task, Record(), None)

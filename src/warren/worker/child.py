@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from os import getpid  # as it is now, like those two: handlers may replace it
@@ -211,7 +212,9 @@ class _Child:
         self._slots = slots
         self._max_result = max_result
         self._pid = getpid()
-        self._inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        # Begun from the left, given back from the right: what is begun always came before what is given back.
+        self._inbox: deque[Order] = deque()
+        self._rung: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each order
         self._sending = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -230,15 +233,22 @@ class _Child:
 
     def _work(self) -> NoReturn:
         while True:
-            order = self._inbox.get()
-            self._send(self._perform(order))
+            self._rung.get()
+            if order := self._next():
+                self._send(self._perform(order))
 
     def _fill(self) -> None:
-        with suppress(queue.Empty):
-            while len(self._running) < self._slots:
-                task = asyncio.ensure_future(self._perform_async(self._inbox.get_nowait()))
-                self._running.add(task)
-                task.add_done_callback(self._on_done)
+        while len(self._running) < self._slots and (order := self._next()):
+            task = asyncio.ensure_future(self._perform_async(order))
+            self._running.add(task)
+            task.add_done_callback(self._on_done)
+
+    def _next(self) -> Order | None:
+        """The next order to begin; None if there is none any more."""
+        try:
+            return self._inbox.popleft()
+        except IndexError:
+            return None
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task.exception():
@@ -264,15 +274,17 @@ class _Child:
         if not message.orders:
             self._return_waiting()
         for order in message.orders:
-            self._inbox.put(order)
+            self._inbox.append(order)
+            if not self._loop:
+                self._rung.put(None)
         if self._loop:
             self._loop.call_soon_threadsafe(self._fill)
 
     def _return_waiting(self) -> None:
         keys = []
-        with suppress(queue.Empty):
+        with suppress(IndexError):
             while True:
-                keys.append(self._inbox.get_nowait().key)
+                keys.append(self._inbox.pop().key)
         self._send(Returned(keys))
 
     def _send(self, message: Report | Returned | Alive) -> None:
