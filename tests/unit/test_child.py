@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.batch import PATIENCE
 from tests.unit.test_pool import a_run
 from warren.worker.frames import ChildSettings
-from warren.worker.pool import Pool
+from warren.worker.pool import Pool, _Nobody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def echo() -> None: ...
 """
 
 
-class Owner:
+class Owner(_Nobody):
     """Gives what comes back to the pool again."""
 
     def __init__(self, app: Path) -> None:
@@ -45,10 +45,6 @@ class Owner:
     def on_returned(self, runs: Sequence[Run]) -> None:
         self.returned += len(runs)
         self.waiting.extend(runs)
-
-    def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None: ...
-    def on_orphaned(self, runs: Sequence[Run]) -> None: ...
-    def on_timed_out(self, run: Run, worker: str) -> None: ...
 
 
 async def test_what_is_asked_back_comes_back_or_runs_however_close_it_is(tmp_path: Path) -> None:
