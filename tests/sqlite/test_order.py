@@ -18,7 +18,7 @@ WORK = ["work", APP, "--processes", "1"]
 async def test_retries_go_before_what_is_less_urgent(place: Place) -> None:
     gated = Gated(place)
     low = [gated.task(f"low{n}", gate="low", priority=1) for n in range(4)]
-    high = [gated.task(f"high{n}", "again", gate="high", priority=9, after=1.0) for n in range(2)]
+    high = [gated.task(f"high{n}", "again", gate="high", priority=9, after=2.0) for n in range(2)]
     gated.publish(*low, *high)
     workers = [place.begin(*WORK), place.begin(*WORK)]
     await gated.have_begun(
@@ -32,9 +32,9 @@ async def test_retries_go_before_what_is_less_urgent(place: Place) -> None:
 
     await _is_empty(place)
     assert [worker.end(signal.SIGTERM) for worker in workers] == [75, 75]
-    assert [sorted(gated.begun[at : at + 2]) for at in (0, 2, 4, 6)] == [
-        ["high0", "high1"],
-        ["low0", "low1"],
+    # Of the first four only which they are is sure: a worker may be two tasks ahead of the other.
+    assert [sorted(gated.begun[:4]), sorted(gated.begun[4:6]), sorted(gated.begun[6:])] == [
+        ["high0", "high1", "low0", "low1"],
         ["high0", "high1"],
         ["low2", "low3"],
     ]
