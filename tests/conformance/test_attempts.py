@@ -125,7 +125,7 @@ async def test_killing_the_process_children_come_from_costs_no_attempt(address: 
             return log.exists() and [bool(file.read_text()) for file in log.iterdir()] == [True, True]
 
         await eventually(have_begun)
-        nursery = supervisor._pool._nursery
+        nursery = supervisor._pool._nursery._process
         assert nursery
         began = [int(file.read_text()) for file in log.iterdir()]
         os.kill(nursery.pid, signal.SIGKILL)

@@ -33,6 +33,7 @@ from warren.errors import InvalidTask, PermanentError, TransientError, UsageErro
 from warren.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode, nests_too_deep
 from warren.worker.command import command_handler
 from warren.worker.frames import (
+    ANY_TYPE,
     READ,
     Alive,
     ChildSettings,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
 
-_ANY_TYPE = "*"
 _MOST_STACKS = 100
 _stacks: dict[tuple[tuple[CodeType, int], ...], str] = {}
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -92,7 +92,7 @@ def _tell(control: socket.socket, hello: Hello) -> None:
 def _handlers(settings: ChildSettings) -> dict[str, Handler]:
     if settings.command:
         return {
-            _ANY_TYPE: command_handler(
+            ANY_TYPE: command_handler(
                 settings.command, settings.timeout, settings.retries, settings.max_result
             )
         }
@@ -297,7 +297,7 @@ class _Child:
             os._exit(0)
 
     def _perform(self, order: Order) -> Report:
-        handler = self._handlers.get(order.type) or self._handlers[_ANY_TYPE]
+        handler = self._handlers.get(order.type) or self._handlers[ANY_TYPE]
         started_at, start = time(), perf_counter()
         try:
             arguments = handler.bind(order.id, order.type, order.priority, order.data)
@@ -307,7 +307,7 @@ class _Child:
             return _failed(order, handler, started_at, start, error)
 
     async def _perform_async(self, order: Order) -> None:
-        handler = self._handlers.get(order.type) or self._handlers[_ANY_TYPE]
+        handler = self._handlers.get(order.type) or self._handlers[ANY_TYPE]
         if not handler.is_async:
             self._send(await asyncio.get_running_loop().run_in_executor(None, self._perform, order))
             return

@@ -21,6 +21,8 @@ T = TypeVar("T")
 READ: Final = 1 << 16
 """Bytes to read at a time: for buffers twice as large the C library asks the system each time, which costs more than
 the reading."""
+ANY_TYPE: Final = "*"
+"""The handler of every type that has none of its own."""
 _MARK: Final = b"\xc1wrn"  # a byte that neither text nor MessagePack begins with
 _HEADER: Final = struct.Struct(">4sI")
 
@@ -96,6 +98,11 @@ class HandlerRules(msgspec.Struct, frozen=True):
     base: float
     timeout: float | None
 
+    @property
+    def policy(self) -> RetryPolicy:
+        """When it is tried again."""
+        return RetryPolicy(self.retries, self.base)
+
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an app is, told once it is imported.
@@ -113,7 +120,7 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def policies(self) -> list[RetryPolicy]:
         """The retry policies of all handlers."""
-        return [RetryPolicy(rule.retries, rule.base) for rule in self.handlers.values()]
+        return [rules.policy for rules in self.handlers.values()]
 
 
 class ChildSettings(msgspec.Struct, frozen=True):

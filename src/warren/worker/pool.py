@@ -6,10 +6,8 @@ The pool never decides what becomes of a task; it tells its owner.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -18,7 +16,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from warren.errors import AppError, WarrenError
-from warren.tasks import encode
 from warren.worker.frames import (
     READ,
     Alive,
@@ -33,6 +30,7 @@ from warren.worker.frames import (
     pack,
 )
 from warren.worker.killing import kill_all, name_of
+from warren.worker.nursery import Nursery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +43,6 @@ TICK: Final = 0.05
 # supervisor's turn; slow ones lie where every child can have them.
 READY_SECONDS: Final = 0.05
 MOST_READY: Final = 64
-# A nursery that is killed while it imports the app is tried so often.
-_IMPORTS: Final = 3
-_MAX_LINE: Final = 16 * 1024 * 1024
 # A socket holds less than so many reads, unless somebody else than its child goes on writing.
 _LAST_WORDS: Final = 16
 # Seconds in which a child that is well answers.
@@ -186,8 +181,7 @@ class Pool:
         max_tasks: int | None = None,
         max_memory: int | None = None,
     ) -> None:
-        self.hello = Hello()
-        self._settings = settings
+        self._nursery = Nursery(settings)
         self._owner = owner or _Nobody()
         self._processes = processes
         self._max_tasks = max_tasks
@@ -196,9 +190,6 @@ class Pool:
         self._forking: deque[_Child] = deque()
         self._mean = 1.0  # seconds per task, of late; slow until shown otherwise
         self._loop = asyncio.get_running_loop()
-        self._nursery: asyncio.subprocess.Process | None = None
-        self._control: socket.socket | None = None
-        self._told: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -210,10 +201,10 @@ class Pool:
         Raises:
             AppError: The app cannot be used.
         """
-        reader = await self._start_nursery()
+        await self._nursery.start()
         for _ in range(self._processes):
             self._add_child()
-        self._listening = asyncio.create_task(self._listen(reader))
+        self._listening = asyncio.create_task(self._listen())
         self._ticking = asyncio.create_task(self._tick())
         return self.hello
 
@@ -225,7 +216,7 @@ class Pool:
                 task.cancel()
         for child in self._children:
             self._disconnect(child)
-        await self._end_nursery()
+        await self._nursery.end()
 
     async def failed(self) -> None:
         """Wait until no children can be had any more, and raise why; to be cancelled when that is not wanted.
@@ -238,6 +229,11 @@ class Pool:
                 await asyncio.shield(self._listening)
             except AppError as error:
                 raise WarrenError(f"the children were killed, and cannot be replaced: {error}") from error
+
+    @property
+    def hello(self) -> Hello:
+        """What the app is; empty before the start."""
+        return self._nursery.hello
 
     @property
     def slots(self) -> int:
@@ -300,78 +296,24 @@ class Pool:
 
     # --- the nursery
 
-    async def _start_nursery(self) -> asyncio.StreamReader:
-        for _ in range(_IMPORTS):
-            if reader := await self._try_nursery():
-                return reader
-            await self._end_nursery()
-        raise AppError(
-            f"app {self._settings.app!r} does not import: the process that imports it is killed each time, perhaps for "
-            "lack of memory"
-        )
-
-    async def _try_nursery(self) -> asyncio.StreamReader | None:
-        """A nursery; None if it was killed while it imported, which need not be the app's fault."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        self._nursery = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "warren.worker.child",
-            str(theirs.fileno()),
-            pass_fds=[theirs.fileno()],
-            stdin=asyncio.subprocess.DEVNULL,
-            env=_environment(),
-            process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
-        )
-        theirs.close()
-        self._control = ours
-        reader, self._told = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
-        line = b""
-        with suppress(ConnectionError):
-            await self._loop.sock_sendall(ours, encode(self._settings) + b"\n")
-            line = await reader.readline()
-        if not line:
-            if await self._nursery.wait() < 0:
-                return None
-            raise AppError(f"app {self._settings.app!r} does not import: it ends the process that imports it")
-        self.hello = msgspec.json.decode(line, type=Hello)
-        if self.hello.error:
-            raise AppError(self.hello.error)
-        return reader
-
-    async def _end_nursery(self) -> None:
-        if self._control and self._told:
-            self._control.close()
-            self._told.close()
-        if self._nursery:
-            await self._nursery.wait()  # it has seen its end of the socket close, and kills its children
-
     def _add_child(self) -> None:
-        if self._control is None:
-            return
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        child = _Child(ours, self.hello.slots)
-        with suppress(OSError):
-            socket.send_fds(self._control, [b"f"], [theirs.fileno()])
-        theirs.close()
+        connection = self._nursery.fork()
+        child = _Child(connection, self.hello.slots)
         self._children.append(child)
         self._forking.append(child)
-        self._loop.add_reader(ours, self._read, child)
+        self._loop.add_reader(connection, self._read, child)
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _listen(self) -> None:
         while True:
-            while line := await reader.readline():
-                message = msgspec.json.decode(line, type=dict[str, int])
-                if "forked" in message:
-                    self._forking.popleft().pid = message["forked"]
+            async for pid, status in self._nursery.news():
+                if status is None:
+                    self._forking.popleft().pid = pid
                 else:
-                    self._bury(message["exited"], message["status"])
+                    self._bury(pid, status)
             # The nursery itself was killed, and its children with it: none of their tasks is to blame.
-            reader = await self._replace_nursery()
+            await self._replace_nursery()
 
-    async def _replace_nursery(self) -> asyncio.StreamReader:
+    async def _replace_nursery(self) -> None:
         orphans, self._children = self._children, []
         self._forking.clear()
         for child in orphans:
@@ -380,12 +322,11 @@ class Pool:
                 kill_all(child.pid)
             self._owner.on_orphaned([*child.running.values()])
             self._owner.on_returned([*child.waiting])
-        await self._end_nursery()
-        reader = await self._start_nursery()
+        await self._nursery.end()
+        await self._nursery.start()
         for _ in range(self._processes):
             self._add_child()
         self._owner.on_returned([])
-        return reader
 
     # --- one child
 
@@ -530,8 +471,3 @@ def _how(status: int) -> str:
         return f"its process ended with exit code {status}"
     hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
     return f"its process was killed by {name_of(-status)}{hint}"
-
-
-def _environment() -> dict[str, str]:
-    # Handlers need not know the broker's password.
-    return {name: value for name, value in os.environ.items() if name != "WARREN_BROKER"}

@@ -21,8 +21,10 @@ import msgspec
 
 from warren.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Failed
 from warren.errors import AccessRefused, InvalidTask
-from warren.retries import RetryPolicy, ladder, nearest
-from warren.tasks import MAX_MESSAGE, Attempt, Record, Result, cut, decode_record, encode, open_envelope
+from warren.retries import ladder
+from warren.tasks import Attempt, Record, decode_record, open_envelope
+from warren.worker.frames import ANY_TYPE
+from warren.worker.outcomes import Outcomes, refused
 from warren.worker.pool import TICK, Pool, Run
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ _FAST: Final = 0.02
 _SLOW: Final = 0.5
 _MOST_PREFETCH: Final = 1000
 _ENOUGH: Final = 250
-_ANY_TYPE: Final = "*"
 # What is on its way when a worker stops, and the broker's answer, get so long at least, in seconds.
 _LAST_WORDS: Final = 5.0
 
@@ -99,8 +100,7 @@ class Supervisor:
         self._key = 0
         self._prefetch = 0
         self._looks = 0
-        self._rungs: list[int] = []
-        self._policies: dict[str, RetryPolicy] = {}
+        self._outcomes = Outcomes({}, [], 0)
         self._is_paused = False
         self._has_stopped = False
         self._has_seen_loss = False
@@ -130,7 +130,8 @@ class Supervisor:
             WarrenError: The children were killed and cannot be replaced.
         """
         try:
-            await self._look_at_rungs()
+            rungs = await self._look_at_rungs()
+            self._outcomes = Outcomes(self._pool.hello.handlers, rungs, self._broker.max_body)
             await self._take_more(self._pool.slots)
             is_drained = await self._work()
             if not is_drained:
@@ -158,22 +159,22 @@ class Supervisor:
 
     # --- from start to end
 
-    async def _look_at_rungs(self) -> None:
-        rules = self._pool.hello.handlers
-        self._policies = {name: RetryPolicy(rule.retries, rule.base) for name, rule in rules.items()}
-        wanted = ladder(self._policies.values())
-        self._rungs = await self._broker.rungs(wanted)
-        missing = sorted(set(wanted) - set(self._rungs))
+    async def _look_at_rungs(self) -> Sequence[int]:
+        """The delays that retries can have, in milliseconds; those that the app wants are added where that is allowed."""
+        wanted = ladder(self._pool.hello.policies)
+        rungs = await self._broker.rungs(wanted)
+        missing = sorted(set(wanted) - set(rungs))
         if not missing:
-            return
+            return rungs
         try:
             await self._broker.declare(missing)
-            self._rungs = await self._broker.rungs(wanted)
+            return await self._broker.rungs(wanted)
         except AccessRefused:  # as it should be on a shared broker
             _log.warning(
                 "the queue has no delay of %s; retries wait for the nearest one it has. `warren setup APP` adds them",
                 ", ".join(f"{rung / 1000:g} s" for rung in missing),
             )
+            return rungs
 
     async def _work(self) -> bool:
         """Until the queue is drained (true) or a stop is asked for (false)."""
@@ -318,7 +319,7 @@ class Supervisor:
         except InvalidTask as error:
             self._reject(delivery, "invalid", str(error))
             return
-        rule = self._pool.hello.handlers.get(task.type) or self._pool.hello.handlers.get(_ANY_TYPE)
+        rule = self._pool.hello.handlers.get(task.type) or self._pool.hello.handlers.get(ANY_TYPE)
         if rule is None:
             known = ", ".join(sorted(self._pool.hello.handlers))
             self._reject(delivery, "unknown-type", f"no handler for type {task.type!r}; this app has {known}")
@@ -385,36 +386,7 @@ class Supervisor:
     def on_report(self, run: Run, report: Report, worker: str) -> None:
         """A handler has ended: settle."""
         self._clear_suspicion(run)
-        task = run.task
-        number = run.record.attempts + 1
-        if report.kind == "completed":
-            row = Result(
-                task.id,
-                task.type,
-                "completed",
-                msgspec.Raw(report.value),
-                number,
-                worker,
-                report.started_at,
-                report.started_at + report.duration,
-                report.duration,
-                run.record.history,
-            )
-            self._complete(run, encode(row), number, worker)
-        elif report.kind == "invalid":
-            self._finish(run, Failed(_with_note(run.record, report.message).fail("invalid")))
-        else:
-            attempt = Attempt(
-                number,
-                report.error,
-                report.message,
-                worker,
-                report.started_at,
-                report.duration,
-                report.traceback,
-            )
-            reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
-            self._fail(run, attempt, reason, after=report.after)
+        self._finish(run, self._outcomes.of_report(run.task, run.record, report, worker))
         if self._backlog:
             self._submit_soon()
         if self._prefetch < _ENOUGH and self._is_prefetch_unfit:
@@ -476,22 +448,8 @@ class Supervisor:
         duration = time.monotonic() - run.started
         return Attempt(run.record.attempts + 1, error, message, worker, time.time() - duration, duration)
 
-    def _complete(self, run: Run, row: bytes, number: int, worker: str) -> None:
-        if len(row) <= self._broker.max_body:
-            self._finish(run, Completed(row))
-            return
-        message = f"the result has {len(row)} bytes; the broker takes {self._broker.max_body} at most"
-        self._fail(run, Attempt(number, "ResultTooLarge", message, worker), "permanent")
-
-    def _fail(self, run: Run, attempt: Attempt, reason: Reason, *, after: float | None = None) -> None:
-        record = run.record.add(attempt)
-        policy = self._policies.get(run.task.type) or self._policies[_ANY_TYPE]
-        delay = None if reason == "permanent" else policy.delay(record.attempts - record.lost)
-        if delay is None or not self._rungs:
-            self._finish(run, Failed(record.fail(reason)))
-        else:
-            wanted = delay if after is None else after * 1000
-            self._finish(run, Delayed(nearest(wanted, self._rungs), record))
+    def _fail(self, run: Run, attempt: Attempt, reason: Reason) -> None:
+        self._finish(run, self._outcomes.of_failure(run.task, run.record, attempt, reason))
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         if run.is_stale:
@@ -500,8 +458,7 @@ class Supervisor:
             self._settle(run.delivery, outcome)
 
     def _reject(self, delivery: Delivery, reason: Reason, message: str) -> None:
-        record = _with_note(decode_record(delivery.record), message)
-        self._settle(delivery, Failed(record.fail(reason)))
+        self._settle(delivery, refused(decode_record(delivery.record), reason, message))
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         self.settled[_KINDS[type(outcome)]] += 1
@@ -527,8 +484,3 @@ _Identity = tuple[str, "bytes | str | None"]
 def _identity(delivery: Delivery) -> _Identity:
     """What two deliveries of the same message have in common: its task, and what had happened to it before."""
     return delivery.id or delivery.body.hex(), delivery.record
-
-
-def _with_note(record: Record, message: str) -> Record:
-    """The record of a task that no handler ever had: the note says why, and is no attempt."""
-    return record.add(Attempt(record.attempts, "InvalidTask", cut(message, MAX_MESSAGE)))

@@ -1,0 +1,119 @@
+"""The process that imports the app and forks the children, as the supervisor has it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from warren.errors import AppError
+from warren.tasks import encode
+from warren.worker.frames import ChildSettings, Hello
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# One that is killed while it imports the app is tried so often.
+_IMPORTS: Final = 3
+_MAX_LINE: Final = 16 * 1024 * 1024
+
+
+class Nursery:
+    """The process, and the socket on which it is asked for children and tells of them.
+
+    Args:
+        settings: What the children run.
+    """
+
+    def __init__(self, settings: ChildSettings) -> None:
+        self.hello = Hello()
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self._control: socket.socket | None = None
+        self._reader = asyncio.StreamReader()
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def start(self) -> None:
+        """Import the app, once more after an end.
+
+        Raises:
+            AppError: The app cannot be used.
+        """
+        for _ in range(_IMPORTS):
+            if await self._has_started():
+                return
+            await self.end()
+        raise AppError(
+            f"app {self._settings.app!r} does not import: the process that imports it is killed each time, perhaps for "
+            "lack of memory"
+        )
+
+    async def end(self) -> None:
+        """End it, and every child with it."""
+        if self._control and self._writer:
+            self._control.close()
+            self._writer.close()
+        if self._process:
+            await self._process.wait()  # it has seen its end of the socket close, and kills its children
+
+    def fork(self) -> socket.socket:
+        """Ask for a child, after the start; our end of the socket to it."""
+        assert self._control  # noqa: S101 - a nursery has started before anybody has it fork
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with suppress(OSError):
+            socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+        theirs.close()
+        return ours
+
+    async def news(self) -> AsyncIterator[tuple[int, int | None]]:
+        """Each child's process id, alone once it is forked, in the order asked for, and with its exit code once it has ended.
+
+        There is no more when the nursery was killed.
+        """
+        while line := await self._reader.readline():
+            message = msgspec.json.decode(line, type=dict[str, int])
+            if "forked" in message:
+                yield message["forked"], None
+            else:
+                yield message["exited"], message["status"]
+
+    async def _has_started(self) -> bool:
+        """False if it was killed while it imported, which need not be the app's fault."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "warren.worker.child",
+            str(theirs.fileno()),
+            pass_fds=[theirs.fileno()],
+            stdin=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+            process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
+        )
+        theirs.close()
+        self._control = ours
+        self._reader, self._writer = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
+        line = b""
+        with suppress(ConnectionError):
+            await asyncio.get_running_loop().sock_sendall(ours, encode(self._settings) + b"\n")
+            line = await self._reader.readline()
+        if not line:
+            if await self._process.wait() < 0:
+                return False
+            raise AppError(f"app {self._settings.app!r} does not import: it ends the process that imports it")
+        self.hello = msgspec.json.decode(line, type=Hello)
+        if self.hello.error:
+            raise AppError(self.hello.error)
+        return True
+
+
+def _environment() -> dict[str, str]:
+    # Handlers need not know the broker's password.
+    return {name: value for name, value in os.environ.items() if name != "WARREN_BROKER"}
