@@ -53,7 +53,8 @@ async def test_stops_in_the_middle_cost_no_attempt(address: Address, log: Path) 
     await drain(address, settings=APP, processes=2)
 
     assert await _histories(address) == {f"t{n}": [] for n in range(200)}
-    assert sum(_starts(log).values()) <= 200 + 2 * 2  # the two that ran at each stop began again
+    # At each of two stops each of two children ran one, and may have just ended another, which nobody had heard of yet.
+    assert sum(_starts(log).values()) <= 200 + 2 * 2 * 2
 
 
 async def test_each_error_is_one_attempt(address: Address, log: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import drain, failures, publish, results, task
+from tests.batch import drain, eventually, failures, publish, results, task
+from warren.worker.supervisor import Exit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from warren.settings import Address
 
 TIMEOUT = 5  # as in conftest.py; the broker looks every so often, which makes it up to twice that
@@ -31,14 +35,22 @@ async def test_task_may_run_longer_than_the_consumer_timeout(breakable: Address)
 
 @pytest.mark.usefixtures("nothing_asked")
 async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
-    breakable: Address, caplog: pytest.LogCaptureFixture
+    breakable: Address, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    slow = [task("sleep_async", f"slow{n}", seconds=5 * TIMEOUT) for n in range(3)]
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    slow = [task("wait_for", f"slow{n}", file=str(gate), log=str(log)) for n in range(3)]
     await publish(breakable, [*slow, *(task("sleep_async", f"t{n}", seconds=0.1) for n in range(400))])
+    draining = asyncio.create_task(drain(breakable, processes=2))
 
-    await drain(breakable, processes=2)
+    async def were_taken_back() -> bool:
+        # It ends our consumer; or the channel, where we have ended that consumer ourselves.
+        return caplog.text.count("going on over a new channel") >= 2
 
-    assert caplog.text.count("cancelled our consumer; going on over a new channel") >= 2
+    await eventually(were_taken_back)
+    gate.touch()
+    assert await draining is Exit.DRAINED
+
+    assert len(log.read_text().splitlines()) == len(slow)
     rows = await results(breakable)
     assert sorted(row["task_id"] for row in rows) == sorted(
         [f"slow{n}" for n in range(3)] + [f"t{n}" for n in range(400)]

@@ -14,7 +14,7 @@ from warren.worker.frames import ANY_TYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from warren.brokers import Outcome
+    from warren.brokers import Broker, Outcome
     from warren.tasks import Envelope, Reason, Record
     from warren.worker.frames import HandlerRules, Report
 
@@ -25,13 +25,13 @@ class Outcomes:
     Args:
         handlers: The app's, by type.
         rungs: The queue's delays, in milliseconds; without any nothing is tried again.
-        max_body: The broker takes so many bytes.
+        broker: It learns how many bytes it may be given only once it was given too many.
     """
 
-    def __init__(self, handlers: Mapping[str, HandlerRules], rungs: Sequence[int], max_body: int) -> None:
+    def __init__(self, handlers: Mapping[str, HandlerRules], rungs: Sequence[int], broker: Broker) -> None:
         self._policies = {name: rules.policy for name, rules in handlers.items()}
         self._rungs = rungs
-        self._max_body = max_body
+        self._broker = broker
 
     def of_report(self, task: Envelope, record: Record, report: Report, worker: str) -> Outcome:
         """What a child's report comes to.
@@ -58,9 +58,9 @@ class Outcomes:
                     record.history,
                 )
             )
-            if len(row) <= self._max_body:
+            if len(row) <= self._broker.max_body:
                 return Completed(row)
-            message = f"the result has {len(row)} bytes; the broker takes {self._max_body} at most"
+            message = f"the result has {len(row)} bytes; the broker takes {self._broker.max_body} at most"
             return self.of_failure(
                 task, record, Attempt(number, "ResultTooLarge", message, worker), "permanent"
             )

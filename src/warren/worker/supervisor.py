@@ -100,7 +100,7 @@ class Supervisor:
         self._key = 0
         self._prefetch = 0
         self._looks = 0
-        self._outcomes = Outcomes({}, [], 0)
+        self._outcomes = Outcomes({}, [], broker)
         self._is_paused = False
         self._has_stopped = False
         self._has_seen_loss = False
@@ -131,7 +131,7 @@ class Supervisor:
         """
         try:
             rungs = await self._look_at_rungs()
-            self._outcomes = Outcomes(self._pool.hello.handlers, rungs, self._broker.max_body)
+            self._outcomes = Outcomes(self._pool.hello.handlers, rungs, self._broker)
             await self._take_more(self._pool.slots)
             is_drained = await self._work()
             if not is_drained:
