@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from warren.brokers import Broker
-    from warren.collector import Target
     from warren.settings import Address
     from warren.sources import Line
+    from warren.target import Target
     from warren.tasks import Task
     from warren.worker.frames import ChildSettings
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tests.fuzz.strategies import bodies, fragments
 from warren.brokers import Broker, Counts, FailedTask
-from warren.collector import Format, Tally, collect, opened
+from warren.collector import Tally, collect
 from warren.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
+from warren.target import Format, opened
 from warren.tasks import Record, Result, encode
 
 if TYPE_CHECKING:

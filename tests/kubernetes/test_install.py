@@ -19,7 +19,6 @@ from tests.rabbitmq_server import RabbitMQ
 from warren.brokers import connect
 from warren.brokers.rabbitmq.access import PARTS, permissions
 from warren.brokers.rabbitmq.management import Management
-from warren.collector import opened
 from warren.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
 from warren.kubernetes import install
 from warren.kubernetes.install import prepare, uninstall
@@ -28,6 +27,7 @@ from warren.kubernetes.reach import Login, login, queue_of, reached
 from warren.kubernetes.submit import Submission
 from warren.settings import Address
 from warren.sources import Line
+from warren.target import opened
 from warren.tasks import Task
 
 if TYPE_CHECKING:

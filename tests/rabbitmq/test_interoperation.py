@@ -16,7 +16,8 @@ import pytest
 from tests.batch import PATIENCE, RUNGS, drain, eventually, failures, publish, results, task
 from tests.documents import Document, parse
 from warren.brokers import Message, connect
-from warren.collector import Target, collect
+from warren.collector import collect
+from warren.target import Target
 from warren.tasks import Attempt, Record, Task, encode
 from warren.worker.frames import ChildSettings
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.batch import publish
 from tests.batch import task as message
-from warren.collector import Format, Target
+from warren.target import Format, Target
 from warren.tasks import Result, encode
 
 if TYPE_CHECKING:

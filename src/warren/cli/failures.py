@@ -167,8 +167,8 @@ def export(
     """
 
     async def main() -> None:
-        from warren.collector import opened
         from warren.failures import Choice, read
+        from warren.target import opened
 
         count = 0
         with opened(output, "jsonl") as target:

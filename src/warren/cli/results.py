@@ -36,7 +36,8 @@ def results(
 
 
 async def _results(address: Address, output: str, form: str | None, follow: bool) -> int:
-    from warren.collector import checked_format, collect, opened
+    from warren.collector import collect
+    from warren.target import checked_format, opened
 
     with opened(output, checked_format(output, form)) as target:
         async with connected(address) as open_broker:

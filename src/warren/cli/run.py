@@ -67,10 +67,10 @@ async def _run(
     processes: int | None,
     where: tuple[str, str, str | None],
 ) -> int:
-    from warren.collector import checked_format, opened
     from warren.monitor import Status
     from warren.run import Batch
     from warren.sources import read
+    from warren.target import checked_format, opened
     from warren.worker.frames import ChildSettings
     from warren.worker.supervisor import Exit
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from warren.brokers import Broker
-    from warren.collector import Target
     from warren.ids import IdSet
     from warren.kubernetes.cluster import Cluster
     from warren.kubernetes.crew import Crew
     from warren.kubernetes.plan import Plan
     from warren.monitor import Status
     from warren.sources import Line
+    from warren.target import Target
     from warren.tasks import Task
 
 LOOK_EVERY: Final = 1.0

@@ -76,12 +76,12 @@ async def _submit(
     context: str | None,
     kubeconfig: str | None,
 ) -> int:
-    from warren.collector import checked_format, opened
     from warren.kubernetes.cluster import Cluster
     from warren.kubernetes.crew import Crew
     from warren.kubernetes.submit import Submission
     from warren.monitor import Status
     from warren.sources import read
+    from warren.target import checked_format, opened
 
     tasks, output, form, task_type, skip_invalid = files
     where = f"--queue {shlex.quote(plan.queue)} --namespace {plan.namespace}"
