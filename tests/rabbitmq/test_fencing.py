@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
+import pika
 import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from tests.place import Place, children
 from warren.brokers import connect
-from warren.brokers.rabbitmq import RabbitBroker
+from warren.brokers.rabbitmq import RabbitBroker, consuming
 from warren.settings import Address
+from warren.worker import supervisor
 from warren.worker.frames import ChildSettings
 from warren.worker.supervisor import Exit, Supervisor
 
@@ -135,6 +137,50 @@ async def test_late_outcome_of_an_old_copy_changes_nothing(
     assert [attempt["error"] for attempt in rows[0]["history"]] == ["WorkerLost"]
     assert await failures(rabbit_address) == {}
     assert log.read_text().splitlines() == ["ran"] * 3
+
+
+@pytest.mark.parametrize("is_settled", [True, False], ids=["settled before the cut", "ended after it"])
+async def test_what_is_known_of_an_old_task_is_not_used_for_a_new_one_of_its_id(
+    rabbit_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_settled: bool
+) -> None:
+    for module in (consuming, supervisor):
+        monkeypatch.setattr(module, "REMEMBERED_FOR", 0.0)
+    app, log, gate = tmp_path / "late.py", tmp_path / "log", tmp_path / "log.gate"
+    app.write_text(_APP)
+    again = task("end", "t", how="completed", log=str(log))
+    await publish(rabbit_address, [again])
+    async with connect(rabbit_address) as broker:
+        worker = Supervisor(broker, ChildSettings(str(app)), processes=1)
+
+        async def has_ended() -> bool:
+            return not worker.held and not broker.unsettled
+
+        await worker.start()
+        running = asyncio.create_task(worker.run())
+        await until_written(log, 1)
+        if is_settled:
+            gate.touch()
+            await eventually(has_ended)
+        async with _kept_away(broker):
+            if not is_settled:
+                await drain(rabbit_address, settings=ChildSettings(str(app)), is_patient=True)
+                gate.touch()
+                await eventually(has_ended)
+            async with connect(rabbit_address) as other:
+                await other.purge()
+            await publish(rabbit_address, [again])
+            with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as lost:
+                assert lost.channel().basic_get(rabbit_address.queue)[0]
+
+        async def is_done() -> bool:
+            return (await broker.counts()).completed == 1
+
+        await eventually(is_done)
+        worker.stop()
+        assert await running is Exit.STOPPED
+
+    (row,) = await results(rabbit_address)
+    assert (row["value"], row["attempts"]) == ("newer", 2)
 
 
 async def test_stopped_worker_that_goes_on_adds_nothing_for_the_tasks_it_lost(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # A task that came back from a lost worker so many times ends as `crashed`.
 DELIVERY_LIMIT = 5
+# What is known of a task whose delivery was lost with a connection is kept so long, in seconds, for when it is delivered
+# again. For ever would be too long: one day another task may have the same id.
+REMEMBERED_FOR = 3600.0
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warren.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Failed
+from warren.brokers.protocol import DELIVERY_LIMIT, REMEMBERED_FOR, Completed, Delayed, Failed
 from warren.errors import AccessRefused, InvalidTask
 from warren.retries import ladder
 from warren.tasks import Attempt, Record, decode_record, open_envelope
@@ -454,6 +454,7 @@ class Supervisor:
     def _finish(self, run: Run, outcome: Outcome) -> None:
         if run.is_stale:
             run.outcome = outcome  # for when its delivery comes back
+            self._loop.call_later(REMEMBERED_FOR, self._gone.pop, _identity(run.delivery), None)
         else:
             self._settle(run.delivery, outcome)
 

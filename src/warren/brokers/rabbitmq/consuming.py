@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from warren.brokers.protocol import Completed, Delayed, Delivery
+from warren.brokers.protocol import REMEMBERED_FOR, Completed, Delayed, Delivery
 from warren.brokers.rabbitmq.bell import Bell
 from warren.brokers.rabbitmq.outbox import Outbox, Refused
 from warren.brokers.rabbitmq.topology import (
@@ -28,7 +28,7 @@ from warren.errors import BrokerError
 from warren.tasks import decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from warren.brokers.names import Names
     from warren.brokers.protocol import Listener, Outcome
@@ -99,8 +99,10 @@ class Consuming:
             return
         self._lane = self._outbox = None
         # None marks outcomes that were confirmed: only their acknowledgement may have been lost.
-        self._known |= dict.fromkeys(self._recent)
-        self._known |= {_identity(self._held[tag]): outcome for tag, outcome in self._settling.items()}
+        known: dict[_Identity, Outcome | None] = dict.fromkeys(self._recent)
+        known |= {_identity(self._held[tag]): outcome for tag, outcome in self._settling.items()}
+        self._known |= known
+        asyncio.get_running_loop().call_later(REMEMBERED_FOR, self._forget, known)
         self._recent.clear()
         self._held.clear()
         self._order.clear()
@@ -176,6 +178,10 @@ class Consuming:
         if self._error:
             raise self._error
         return not self._settling and not self._confirmed
+
+    def _forget(self, known: Iterable[_Identity]) -> None:
+        for identity in known:
+            self._known.pop(identity, None)
 
     async def _begin(self, lane: Lane) -> None:
         lane.gather(wanted=self._prefetch >= _PLENTY)

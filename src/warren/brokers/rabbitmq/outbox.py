@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
 
-Then = "Callable[[BrokerError | None], None]"
-
 
 class Refused(BrokerError):  # noqa: N818 - reads as what it is
     """The broker could not take a message just now."""
