@@ -21,9 +21,8 @@ async def test_retries_go_before_what_is_less_urgent(place: Place) -> None:
     high = [gated.task(f"high{n}", "again", gate="high", priority=9, after=2.0) for n in range(2)]
     gated.publish(*low, *high)
     workers = [place.begin(*WORK), place.begin(*WORK)]
-    await gated.have_begun(
-        4
-    )  # both that are urgent, and, while these are delayed, one of the others for each worker
+    # Both that are urgent, and, while these are delayed, one of the others for each worker.
+    await gated.have_begun(4)
     await _are_due(place, 2)
 
     gated.open("low")

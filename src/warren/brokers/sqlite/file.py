@@ -19,8 +19,6 @@ T = TypeVar("T")
 LOCK_TIMEOUT: Final = 10.0
 READY, DELAYED, PROCESSING = range(3)
 _APPLICATION_ID: Final = 0x57415252  # "WARR", SQLite's own way to mark a file's format
-READY, DELAYED, PROCESSING = range(3)
-
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS tasks (
@@ -30,8 +28,8 @@ CREATE INDEX IF NOT EXISTS ready ON tasks (priority DESC, seq) WHERE state = {RE
 CREATE INDEX IF NOT EXISTS delayed ON tasks (due) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS processing ON tasks (owner) WHERE state = {PROCESSING};
 CREATE TABLE IF NOT EXISTS results (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS failures (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB);
+CREATE TABLE IF NOT EXISTS failures ( -- whose numbers are not used again: a replay may hold one
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB);
 CREATE TABLE IF NOT EXISTS workers (id INTEGER PRIMARY KEY AUTOINCREMENT, lease REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS rungs (length INTEGER PRIMARY KEY);
 PRAGMA application_id = {_APPLICATION_ID};
