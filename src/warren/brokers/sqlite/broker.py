@@ -305,9 +305,11 @@ class SqliteBroker:
         )
 
     async def _failures(self) -> AsyncIterator[list[tuple[int, FailedTask]]]:
+        """Those that there are now, in pages; what a replay lets fail again is not among them."""
+        ((end,),) = await self._select("SELECT coalesce(max(seq), 0) FROM failures", ())
         seen = 0
-        query = f"SELECT {MESSAGE} FROM failures WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
-        while rows := await self._select(query, (seen, PAGE)):
+        query = f"SELECT {MESSAGE} FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
+        while rows := await self._select(query, (seen, end, PAGE)):
             yield [
                 (seq, FailedTask(body, message_id, priority, decode_record(record)))
                 for seq, body, message_id, priority, record in rows
