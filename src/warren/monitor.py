@@ -60,6 +60,8 @@ class Monitor:
         done = counts.completed + counts.failed
         total = max(self.total or 0, done) if self.total is not None else done + counts.waiting
         now = time.monotonic()
+        if self._looks and done < self._looks[-1][1]:
+            self._looks.clear()  # failures are tried again, or the queue was purged: no rate spans that
         self._looks.append((now, done))
         while now - self._looks[0][0] > WINDOW:
             self._looks.popleft()

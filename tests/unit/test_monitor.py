@@ -1,0 +1,96 @@
+"""Rate and ETA, from what a broker counts at each look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from warren.brokers import Counts
+from warren.monitor import Monitor, Status
+
+
+class _Queue:
+    """A broker that counts what it is told to, and the clock that passes meanwhile."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.done = 0
+        self.ready = 1000
+        self.failed = 0
+
+    async def counts(self) -> Counts:
+        return Counts(self.ready, 0, 0, self.done - self.failed, self.failed, 1)
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Any:
+    queue = _Queue()
+    monkeypatch.setattr("warren.monitor.time.monotonic", lambda: queue.now)
+    return queue
+
+
+async def after(queue: Any, monitor: Monitor, seconds: float, done: int) -> Status:
+    queue.now += seconds
+    queue.done += done
+    queue.ready -= done
+    return await monitor.look()
+
+
+async def test_one_look_tells_no_rate(queue: Any) -> None:
+    status = await Monitor(queue).look()
+
+    assert (status.total, status.done, status.rate, status.eta) == (1000, 0, None, None)
+
+
+async def test_rate_is_of_the_window_and_eta_from_its_slowest_to_its_fastest(queue: Any) -> None:
+    monitor = Monitor(queue)
+    await monitor.look()
+    await after(queue, monitor, 10, 100)
+    status = await after(queue, monitor, 10, 300)
+
+    assert status.rate == 20
+    assert status.eta == (600 / 30, 600 / 10)
+    assert status.progress == 0.4
+
+    status = await after(queue, monitor, 25, 500)  # the first two looks are too old by now
+    assert status.rate == 20
+    assert status.eta == (5, 5)
+
+
+async def test_what_stands_still_has_a_rate_of_nothing_and_no_eta(queue: Any) -> None:
+    monitor = Monitor(queue)
+    await monitor.look()
+    status = await after(queue, monitor, 10, 0)
+
+    assert (status.rate, status.eta) == (0, None)
+
+
+async def test_the_end(queue: Any) -> None:
+    monitor = Monitor(queue)
+    await monitor.look()
+    status = await after(queue, monitor, 10, 1000)
+
+    assert status.is_finished
+    assert (status.progress, status.eta) == (1, (0, 0))
+
+
+async def test_failures_that_are_tried_again_begin_a_new_rate(queue: Any) -> None:
+    monitor = Monitor(queue)
+    queue.failed = 100
+    await after(queue, monitor, 0, 500)
+    queue.failed = 0
+    status = await after(queue, monitor, 1, -100)
+    assert (status.done, status.rate, status.eta) == (400, None, None)
+
+    status = await after(queue, monitor, 10, 50)
+    assert status.rate == 5
+
+
+async def test_who_knows_the_total_is_believed_until_more_is_done(queue: Any) -> None:
+    monitor = Monitor(queue, 2000)
+    status = await after(queue, monitor, 0, 1000)
+    assert (status.total, status.is_finished) == (2000, False)
+
+    monitor.total = 500
+    assert (await monitor.look()).total == 1000
