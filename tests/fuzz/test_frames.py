@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from warren.app import Handler
 from warren.retries import RetryPolicy
 from warren.tasks import Task, encode, open_envelope
-from warren.worker.child import _seconds
+from warren.worker.child.reports import _seconds
 from warren.worker.frames import NoFrame, Order, Orders, Report, Unpacker, pack
 
 unicode = st.text(st.characters(codec="utf-8"))
