@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from hashlib import blake2b
+from typing import Final
+
+_HALVES: Final = struct.Struct("<QQ")
 
 
 class IdSet:
@@ -53,7 +57,5 @@ class IdSet:
 
 
 def _digest(name: str) -> tuple[int, int]:
-    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little") or 1, int.from_bytes(
-        digest[8:], "little"
-    )  # 0 marks an empty slot
+    high, low = _HALVES.unpack(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    return high or 1, low  # 0 marks an empty slot

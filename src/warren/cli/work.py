@@ -94,7 +94,7 @@ def work(
 
     Example: warren work app.py --drain --processes 4
     """
-    from warren.worker.supervisor import Exit, Supervisor
+    from warren.worker.nursery import Nursery
 
     settings = _settings(app, command, threads, concurrency, timeout, retries)
     log = Log()
@@ -104,9 +104,18 @@ def work(
         address = Address(broker, queue, management)
 
     async def main() -> Exit:
+        nursery = Nursery()
+        await nursery.warm_up()  # while we import what is needed, and connect
+        try:
+            return await work_with(nursery)
+        finally:
+            await nursery.end()
+
+    async def work_with(nursery: Nursery) -> Exit:
         from warren.brokers import connect
         from warren.retries import ladder
         from warren.tasks import encode
+        from warren.worker.supervisor import Exit, Supervisor
 
         loop = asyncio.get_running_loop()
         stopped: list[Exit] = []
@@ -133,6 +142,7 @@ def work(
                         grace=grace,
                         max_tasks=max_tasks,
                         max_memory=max_memory * _MEBIBYTE if max_memory else None,
+                        nursery=nursery,
                     )
                     supervisors.append(supervisor)  # before it starts: it may be stopped meanwhile
                     hello = await supervisor.start()

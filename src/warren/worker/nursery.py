@@ -24,32 +24,48 @@ _MAX_LINE: Final = 16 * 1024 * 1024
 
 
 class Nursery:
-    """The process, and the socket on which it is asked for children and tells of them.
+    """The process, and the socket on which it is asked for children and tells of them."""
 
-    Args:
-        settings: What the children run.
-    """
-
-    def __init__(self, settings: ChildSettings) -> None:
+    def __init__(self) -> None:
         self.hello = Hello()
-        self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._reader = asyncio.StreamReader()
         self._writer: asyncio.StreamWriter | None = None
 
-    async def start(self) -> None:
+    async def warm_up(self) -> None:
+        """Have the process there before it is needed: it takes a tenth of a second to be."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "warren.worker.child",
+            str(theirs.fileno()),
+            pass_fds=[theirs.fileno()],
+            stdin=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+            process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
+        )
+        theirs.close()
+        self._control = ours
+        self._reader, self._writer = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
+
+    async def start(self, settings: ChildSettings) -> None:
         """Import the app, once more after an end.
+
+        Args:
+            settings: What the children run.
 
         Raises:
             AppError: The app cannot be used.
         """
         for _ in range(_IMPORTS):
-            if await self._has_started():
+            if await self._has_imported(settings):
                 return
             await self.end()
         raise AppError(
-            f"app {self._settings.app!r} does not import: the process that imports it is killed each time, perhaps for "
+            f"app {settings.app!r} does not import: the process that imports it is killed each time, perhaps for "
             "lack of memory"
         )
 
@@ -60,6 +76,7 @@ class Nursery:
             self._writer.close()
         if self._process:
             await self._process.wait()  # it has seen its end of the socket close, and kills its children
+            self._process = None
 
     def fork(self) -> socket.socket:
         """Ask for a child, after the start; our end of the socket to it."""
@@ -83,31 +100,19 @@ class Nursery:
             else:
                 yield message["exited"], message["status"]
 
-    async def _has_started(self) -> bool:
-        """False if it was killed while it imported, which need not be the app's fault."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "warren.worker.child",
-            str(theirs.fileno()),
-            pass_fds=[theirs.fileno()],
-            stdin=asyncio.subprocess.DEVNULL,
-            env=_environment(),
-            process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
-        )
-        theirs.close()
-        self._control = ours
-        self._reader, self._writer = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
+    async def _has_imported(self, settings: ChildSettings) -> bool:
+        """False if it was killed meanwhile, which need not be the app's fault."""
+        if self._process is None:
+            await self.warm_up()
+        assert self._process and self._control  # noqa: S101, PT018 - it is warm
         line = b""
         with suppress(ConnectionError):
-            await asyncio.get_running_loop().sock_sendall(ours, encode(self._settings) + b"\n")
+            await asyncio.get_running_loop().sock_sendall(self._control, encode(settings) + b"\n")
             line = await self._reader.readline()
         if not line:
             if await self._process.wait() < 0:
                 return False
-            raise AppError(f"app {self._settings.app!r} does not import: it ends the process that imports it")
+            raise AppError(f"app {settings.app!r} does not import: it ends the process that imports it")
         self.hello = msgspec.json.decode(line, type=Hello)
         if self.hello.error:
             raise AppError(self.hello.error)

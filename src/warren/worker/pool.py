@@ -170,6 +170,7 @@ class Pool:
         processes: How many children.
         max_tasks: A child is replaced after so many tasks; None for never.
         max_memory: A child is replaced after its memory has peaked over so many bytes; None for never.
+        nursery: One that is warm already.
     """
 
     def __init__(
@@ -180,8 +181,10 @@ class Pool:
         processes: int,
         max_tasks: int | None = None,
         max_memory: int | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
-        self._nursery = Nursery(settings)
+        self._settings = settings
+        self._nursery = nursery or Nursery()
         self._owner = owner or _Nobody()
         self._processes = processes
         self._max_tasks = max_tasks
@@ -201,7 +204,7 @@ class Pool:
         Raises:
             AppError: The app cannot be used.
         """
-        await self._nursery.start()
+        await self._nursery.start(self._settings)
         for _ in range(self._processes):
             self._add_child()
         self._listening = asyncio.create_task(self._listen())
@@ -323,7 +326,7 @@ class Pool:
             self._owner.on_orphaned([*child.running.values()])
             self._owner.on_returned([*child.waiting])
         await self._nursery.end()
-        await self._nursery.start()
+        await self._nursery.start(self._settings)
         for _ in range(self._processes):
             self._add_child()
         self._owner.on_returned([])

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from warren.brokers import Broker, Delivery, Outcome
     from warren.tasks import Reason
     from warren.worker.frames import ChildSettings, Hello, Report
+    from warren.worker.nursery import Nursery
 
 _log = logging.getLogger("warren.worker")
 
@@ -68,6 +69,7 @@ class Supervisor:
         grace: Seconds that running tasks get to finish after a stop.
         max_tasks: See `Pool`.
         max_memory: See `Pool`.
+        nursery: See `Pool`.
         is_complete: Another proof that all is done, which makes a second look unnecessary.
     """
 
@@ -81,6 +83,7 @@ class Supervisor:
         grace: float = 25.0,
         max_tasks: int | None = None,
         max_memory: int | None = None,
+        nursery: Nursery | None = None,
         is_complete: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settled: dict[str, int] = {"completed": 0, "delayed": 0, "failed": 0}
@@ -90,7 +93,14 @@ class Supervisor:
         self._grace = grace
         self._is_complete = is_complete
         settings = msgspec.structs.replace(settings, max_result=broker.max_body)
-        self._pool = Pool(settings, self, processes=processes, max_tasks=max_tasks, max_memory=max_memory)
+        self._pool = Pool(
+            settings,
+            self,
+            processes=processes,
+            max_tasks=max_tasks,
+            max_memory=max_memory,
+            nursery=nursery,
+        )
         self._backlog: deque[Run] = deque()
         self._suspects: deque[Run] = deque()
         self._alone: Run | None = None

@@ -115,7 +115,8 @@ class RabbitBroker:
     async def rungs(self, wanted: Sequence[int]) -> list[int]:
         async with _open(await self._linked()) as lane:
             await lane.call("queue_declare", self._names.queue, passive=True)
-        found = [rung for rung in sorted(wanted) if await self._ready(self._names.rung(rung)) is not None]
+        lengths = await asyncio.gather(*(self._ready(self._names.rung(rung)) for rung in sorted(wanted)))
+        found = [rung for rung, length in zip(sorted(wanted), lengths, strict=True) if length is not None]
         self._known_rungs = found
         return found
 
