@@ -1,4 +1,4 @@
-"""A worker that stops ends its consumer, hands back, and waits until the queue has it all."""
+"""What a worker gives back to the queue, and when: before it stops, or once there is company."""
 
 from __future__ import annotations
 
@@ -54,3 +54,12 @@ async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
 
     async with connect(rabbit_address) as broker:
         assert (await broker.counts()).ready == 20
+
+
+async def test_outcomes_wait_for_company_only_where_enough_is_fetched_ahead(rabbit_address: Address) -> None:
+    await publish(rabbit_address, [])
+    async with connect(rabbit_address) as broker:
+        for prefetch, do_wait in ((1, False), (1000, True), (15, False), (16, True)):
+            await broker.consume(Hands(), prefetch)
+
+            assert (broker._link._connection.linger > 0) is do_wait  # type: ignore[attr-defined]
