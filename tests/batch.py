@@ -19,6 +19,7 @@ from warren.worker.supervisor import Exit, Supervisor
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from warren.brokers import Delivery
     from warren.settings import Address
 
 APP = str(Path(__file__).parent / "conformance" / "apps.py")
@@ -78,6 +79,28 @@ async def failures(address: Address) -> dict[str, Failure]:
     """Every failure by task id."""
     async with connect(address) as broker:
         return {found.task_id: found async for found in read(broker)}
+
+
+class Hands:
+    """Listens to a broker, and holds what it gets."""
+
+    def __init__(self) -> None:
+        self.held: list[Delivery] = []
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Hold it."""
+        self.held.append(delivery)
+
+    def on_lost(self) -> None:
+        """Hold it still: it may come a second time."""
+
+    async def have(self, count: int) -> None:
+        """Wait until so many deliveries have come."""
+
+        async def has_come() -> bool:
+            return len(self.held) >= count
+
+        await eventually(has_come)
 
 
 async def eventually(is_so: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:

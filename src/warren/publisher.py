@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from warren.brokers import Message, connect
@@ -88,14 +89,12 @@ class Position:
     """
 
     def __init__(self, start_line: int = 1) -> None:
-        self.published = 0
         self._next = start_line
         self._unconfirmed: deque[int] = deque()
         self._confirmed = 0
 
     def note(self, number: int) -> None:
         """The task on this line is being published."""
-        self.published += 1
         self._next = number + 1
         self._unconfirmed.append(number)
 
@@ -153,7 +152,8 @@ async def publish_all(
         flush_for = _LAST_WORDS
         raise
     finally:
-        async with asyncio.timeout(flush_for):
-            await broker.flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(flush_for):
+                await broker.flush()
     on_progress(count)
     return count

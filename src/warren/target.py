@@ -118,13 +118,16 @@ def opened(path: str, form: Format) -> Iterator[Target]:
     Raises:
         UsageError: It cannot be written.
     """
-    final = Path(path).resolve()  # a link stays a link
+    with _writing(path):
+        final = Path(path).resolve()  # a link stays a link
+        is_directory = final.is_dir()
+        is_no_file = final.exists() and not final.is_file()
     if path == STDOUT:
         stdout = cast("IO[bytes]", _Terminal()) if sys.stdout.isatty() else sys.stdout.buffer
         yield from _written(stdout, form, "stdout")
-    elif final.is_dir():
+    elif is_directory:
         raise UsageError(f"{path} cannot be written: it is a directory")
-    elif final.exists() and not final.is_file():
+    elif is_no_file:
         with _writing(path):
             file = final.open("wb")
         with _closing(file):

@@ -15,7 +15,7 @@ import pytest
 
 from docs.make_cli import reference
 from tests.batch import APP, eventually, until_written
-from tests.place import children
+from tests.place import children, has_ended
 
 if TYPE_CHECKING:
     from tests.place import Place
@@ -151,6 +151,28 @@ async def test_sigterm_ends_a_worker_with_75_and_hands_back(place: Place) -> Non
     await until_written(log, 1)
     assert worker.end(signal.SIGTERM) == 75
     assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
+
+
+async def test_app_that_never_ends_its_import_is_left_alone_when_the_worker_is_stopped(place: Place) -> None:
+    (place.path / "stuck.py").write_text(
+        "import time, pathlib\npathlib.Path('log').write_text('importing\\n')\ntime.sleep(3600)\n"
+    )
+    worker = place.begin("work", "stuck.py")
+    await until_written(place.path / "log", 1)
+    (nursery,) = children(worker.process.pid)
+
+    assert worker.end(signal.SIGTERM) == 75
+    await has_ended(nursery)
+
+
+@pytest.mark.parametrize("words", [["results", "-o", "x" * 300], ["--broker", "sqlite:" + "x" * 300]])
+def test_name_that_no_file_can_have_is_refused_in_one_sentence(place: Place, words: list[str]) -> None:
+    place.warren("publish", place.tasks([{"type": "echo"}]))
+    done = place.warren(*(words if words[0] == "results" else ["status", *words]))
+
+    assert done.returncode in (2, 3)
+    assert len(done.stderr.splitlines()) == 1
+    assert "File name too long" in done.stderr
 
 
 async def test_worker_that_is_stopped_while_its_app_imports_ends_with_75(place: Place) -> None:

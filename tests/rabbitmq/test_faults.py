@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING
 import pika
 import pytest
 
-from tests.batch import APP, RUNGS, drain, failures, publish, results, task, until_written
+from tests.batch import (
+    APP,
+    RUNGS,
+    Hands,
+    drain,
+    eventually,
+    failures,
+    publish,
+    results,
+    task,
+    until_written,
+)
 from tests.rabbitmq_server import RabbitMQ
 from warren.brokers import Message, connect
 from warren.brokers.names import Names
+from warren.brokers.protocol import Completed
+from warren.brokers.rabbitmq import RabbitBroker
 from warren.brokers.rabbitmq.topology import queue_arguments
 from warren.errors import AccessRefused, QueueMismatch
 from warren.settings import Address
@@ -60,6 +73,74 @@ async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) 
     rows = await results(rabbit_address)
     assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(6000)}
     assert await failures(rabbit_address) == {}
+
+
+async def test_second_cut_before_tasks_came_back_from_the_first_costs_them_nothing(
+    rabbit_address: Address, tmp_path: Path
+) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    fast = [task("echo", f"fast{n}", 9) for n in range(300)]  # after which many are fetched ahead
+    waiting = [task("echo", f"t{n}", 1) for n in range(40)]
+    await publish(rabbit_address, [*fast, task("wait_for", "w", file=str(gate), log=str(log)), *waiting])
+    async with connect(rabbit_address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        supervisor = Supervisor(broker, ChildSettings(APP, concurrency=1), processes=1, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 1)
+
+        async def are_held() -> bool:
+            return supervisor.held == 41
+
+        await eventually(are_held)
+        for _ in range(2):
+            await _cut_and_mended(broker)
+        gate.touch()
+        assert await running is Exit.DRAINED
+
+    rows = {row["task_id"]: row["attempts"] for row in await results(rabbit_address)}
+    assert rows == dict.fromkeys([message.id for message in (*fast, *waiting)] + ["w"], 1)
+
+
+async def test_task_that_shares_its_message_id_with_one_that_has_ended_comes_back(
+    rabbit_address: Address,
+) -> None:
+    both = [Message(encode(Task(name, "echo")), "shared", 5) for name in ("ended", "held")]
+    await publish(rabbit_address, both)
+    hands = Hands()
+    async with connect(rabbit_address) as broker:
+        await broker.consume(hands, 2)
+        await hands.have(2)
+        broker.settle(hands.held[0], Completed(b'{"task_id":"ended"}'))
+        await broker.flush()
+        _cut(broker)
+        await hands.have(3)
+
+    assert hands.held[2].body == both[1].body
+
+
+async def test_results_that_are_away_as_in_a_purge_are_waited_for(rabbit_address: Address) -> None:
+    await publish(rabbit_address, [task("echo", f"t{n}") for n in range(3000)])
+    async with connect(rabbit_address) as broker, connect(rabbit_address) as other:
+        assert isinstance(broker, RabbitBroker)
+        assert isinstance(other, RabbitBroker)
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        while supervisor.settled["completed"] < 500:
+            await asyncio.sleep(0.01)
+        lane = await (await other._linked()).lane()
+        await lane.call("queue_delete", Names(rabbit_address.queue).results)
+
+        async def is_missed() -> bool:
+            assert broker._consuming
+            return broker._consuming._missing_since is not None
+
+        await eventually(is_missed)
+        await other.declare(RUNGS)
+        assert await running is Exit.DRAINED
+
+    assert len(await results(rabbit_address)) > 0
 
 
 async def test_broker_killed_and_restarted_under_load_loses_nothing(
@@ -219,3 +300,16 @@ def _cut(broker: object) -> None:
     """Cut the TCP connection under the broker's feet."""
     transport = broker._link._connection._transport  # type: ignore[attr-defined]
     transport._sock.shutdown(socket.SHUT_RDWR)
+
+
+async def _cut_and_mended(broker: RabbitBroker) -> None:
+    """Cut, and wait until tasks are consumed over another connection."""
+    assert broker._consuming
+    before = broker._consuming._lane
+    _cut(broker)
+
+    async def is_mended() -> bool:
+        assert broker._consuming
+        return broker._consuming._lane not in (None, before)
+
+    await eventually(is_mended)

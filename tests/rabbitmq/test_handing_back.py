@@ -6,27 +6,14 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tests.batch import PATIENCE, eventually, publish, task
+from tests.batch import PATIENCE, Hands, publish, task
 from warren.brokers import connect
 from warren.brokers.rabbitmq import link
 
 if TYPE_CHECKING:
     import pytest
 
-    from warren.brokers import Delivery
     from warren.settings import Address
-
-
-class Hands:
-    """A listener that holds what it gets."""
-
-    def __init__(self) -> None:
-        self.held: list[Delivery] = []
-
-    def on_delivery(self, delivery: Delivery) -> None:
-        self.held.append(delivery)
-
-    def on_lost(self) -> None: ...
 
 
 async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
@@ -37,11 +24,7 @@ async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
     hands = Hands()
     async with connect(rabbit_address) as broker:
         await broker.consume(hands, 20)
-
-        async def are_held() -> bool:
-            return len(hands.held) == 20
-
-        await eventually(are_held)
+        await hands.have(20)
         pausing = asyncio.create_task(broker.pause())
         await asyncio.sleep(0)  # it has asked, and is not answered yet
         pausing.cancel()

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import APP, drain, failures, publish, results, task
+from tests.batch import APP, Hands, drain, failures, publish, results, task
 from tests.place import Place
 from tests.rabbitmq.conftest import SMALL_LIMIT
+from warren.brokers import connect
+from warren.brokers.protocol import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +83,34 @@ async def test_result_over_the_limit_is_a_permanent_failure(breakable: Address, 
     assert {row["task_id"] for row in await results(breakable)} == {"small"}
     found = (await failures(breakable))["large"]
     assert (found.reason, found.error) == ("permanent", "ResultTooLarge")
+
+
+async def test_channel_closed_over_a_result_while_more_is_asked_for_is_mended(breakable: Address) -> None:
+    await publish(breakable, [task("echo", f"t{n}") for n in range(4)])
+    hands = Hands()
+    async with connect(breakable) as broker:
+        await broker.consume(hands, 2)
+        await hands.have(2)
+        broker.settle(hands.held[0], Completed(b"x" * (2 * SMALL_LIMIT)))
+        for prefetch in range(3, 9):
+            await broker.consume(hands, prefetch)
+
+        await hands.have(6)  # the two again, and the rest
+        assert broker.max_body == SMALL_LIMIT
+
+
+async def test_publisher_interrupted_in_an_alarm_says_where_to_go_on(
+    server: RabbitMQ, breakable: Address, tmp_path: Path
+) -> None:
+    with Place(tmp_path, breakable) as place:
+        file = place.tasks([{"type": "echo"}] * 9000)  # more than are on their way at a time
+        with alarm(server):
+            interrupted = place.begin("publish", file)
+            await interrupted.says("the broker is in alarm")
+            assert interrupted.end(signal.SIGINT) == 130, interrupted.said
+
+    assert "go on with: warren publish tasks.jsonl --start-line 1" in interrupted.said
+    assert "Traceback" not in interrupted.said
 
 
 async def test_worker_in_an_alarm_says_so_and_goes_on_after(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place
 from warren.brokers import FailedTask, Message, connect
+from warren.brokers.rabbitmq import reading
 from warren.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -90,3 +92,37 @@ async def test_collector_killed_in_the_middle_leaves_nothing_and_collects_all_ag
         assert done.returncode == 0, done.stderr
         assert {row["task_id"] for row in place.rows("out.jsonl")} == {f"t{n}" for n in range(MANY)}
         assert list(tmp_path.glob(".out.jsonl.*")) == []
+
+
+async def test_reader_of_failures_that_are_purged_meanwhile_ends(
+    rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_PREFETCH", 2)
+    monkeypatch.setattr(reading, "_LATE", 0.1)
+    await publish(rabbit_address, [task("no such type", f"t{n}") for n in range(6)])
+    await drain(rabbit_address)
+    seen = 0
+    async with connect(rabbit_address) as broker, connect(rabbit_address) as other:
+        async for _ in broker.failures():
+            seen += 1
+            if seen == 1:
+                await other.purge()
+
+    assert seen == 2  # what was delivered before
+
+
+async def test_follower_goes_on_after_a_purge(rabbit_address: Address) -> None:
+    await publish(rabbit_address, [task("echo", f"before{n}") for n in range(20)])
+    await drain(rabbit_address)
+    seen: list[str] = []
+    async with connect(rabbit_address) as broker, connect(rabbit_address) as other:
+        async for rows in broker.results(follow=True):
+            seen += [json.loads(row)["task_id"] for row in rows]
+            if len(seen) == 20:
+                await other.purge()
+                await publish(rabbit_address, [task("echo", "after")])
+                await drain(rabbit_address)
+            if "after" in seen:
+                break
+
+    assert len(seen) == 21

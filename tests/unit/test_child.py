@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.batch import PATIENCE
 from tests.unit.test_pool import a_run
 from warren.worker.frames import ChildSettings
@@ -32,11 +34,11 @@ def echo() -> None: ...
 class Owner(_Nobody):
     """Gives what comes back to the pool again."""
 
-    def __init__(self, app: Path) -> None:
-        self.waiting: deque[Run] = deque(a_run(key) for key in range(TASKS))
+    def __init__(self, app: Path, *, tasks: int = TASKS, processes: int = 1) -> None:
+        self.waiting: deque[Run] = deque(a_run(key) for key in range(tasks))
         self.reported: list[int] = []
         self.returned = 0
-        self.pool = Pool(ChildSettings(str(app)), self, processes=1)
+        self.pool = Pool(ChildSettings(str(app)), self, processes=processes)
 
     def on_report(self, run: Run, report: Report, worker: str) -> None:
         assert report.kind == "completed", report
@@ -44,6 +46,9 @@ class Owner(_Nobody):
 
     def on_returned(self, runs: Sequence[Run]) -> None:
         self.returned += len(runs)
+        self.waiting.extend(runs)
+
+    def on_orphaned(self, runs: Sequence[Run]) -> None:
         self.waiting.extend(runs)
 
 
@@ -64,3 +69,39 @@ async def test_what_is_asked_back_comes_back_or_runs_however_close_it_is(tmp_pat
 
     assert sorted(owner.reported) == list(range(TASKS))
     assert owner.returned
+
+
+REFUSED = """
+import os
+from pathlib import Path
+from warren import App
+app, fork, seen = App(), os.fork, Path(__file__).with_suffix(".seen")
+def first_fork():
+    if not seen.exists():
+        seen.touch()
+        {what}
+    return fork()
+os.fork = first_fork
+@app.task
+def echo() -> None: ...
+"""
+
+
+@pytest.mark.parametrize(
+    "what", ["raise BlockingIOError(11, 'Resource temporarily unavailable')", "os.kill(os.getpid(), 9)"]
+)
+async def test_child_that_cannot_be_had_is_had_later(tmp_path: Path, what: str) -> None:
+    app = tmp_path / "refused.py"
+    app.write_text(REFUSED.format(what=what))
+    owner = Owner(app, tasks=100, processes=3)  # one is refused, or the nursery dies with two to be read
+    await owner.pool.start()
+
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while len(owner.reported) < 100 or len([c for c in owner.pool._children if c.pid]) < 3:
+                owner.pool.submit(owner.waiting)
+                await asyncio.sleep(0.01)
+    finally:
+        await owner.pool.stop()
+
+    assert sorted(owner.reported) == list(range(100))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 
 import pytest
+from pika.exceptions import (
+    ConnectionClosedByBroker,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+    StreamLostError,
+)
 
-from warren.brokers.rabbitmq.link import Link
-from warren.errors import BrokerUnreachable
+from warren.brokers.rabbitmq.link import Link, translate
+from warren.errors import AccessRefused, BrokerError, BrokerUnreachable
 from warren.settings import Address
 
 
@@ -27,3 +34,19 @@ async def test_connection_that_is_reset_at_once_is_an_error_at_once() -> None:
             with pytest.raises(BrokerUnreachable, match=r"reset|was lost"):
                 await Link(Address(f"amqp://u:p@127.0.0.1:{port}"), lambda _: None, lambda: None).open()
     assert unhandled == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        # As pika has them, for a connection that ends while it is made, whoever ended it.
+        (ProbableAuthenticationError(repr(StreamLostError("EOF"))), BrokerUnreachable),
+        (ProbableAccessDeniedError(repr(StreamLostError("EOF"))), BrokerUnreachable),
+        (ProbableAuthenticationError(repr(ConnectionClosedByBroker(403, "ACCESS_REFUSED"))), AccessRefused),
+        (ProbableAccessDeniedError(repr(ConnectionClosedByBroker(530, "NOT_ALLOWED"))), AccessRefused),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), BrokerUnreachable),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), AccessRefused),
+    ],
+)
+def test_only_a_refusal_is_a_refusal(error: Exception, kind: type[BrokerError]) -> None:
+    assert type(translate(error, Address("amqp://u:p@host"))) is kind

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from warren.brokers import Delivery
 from warren.tasks import Envelope, Record
-from warren.worker.pool import Run, _Child
+from warren.worker.frames import ChildSettings
+from warren.worker.pool import Pool, Run, _Child, _Nobody
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back() -> None:
@@ -28,6 +33,35 @@ def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back(
     assert child.take(third.key, now=5.0) is third
     assert child.take(fourth.key, now=6.0) is fourth
     child.connection.close()
+
+
+async def test_neighbours_of_a_task_that_was_killed_at_its_time_limit_are_not_to_blame() -> None:
+    owner = _Blame()
+    pool = Pool(ChildSettings(), owner, processes=0)
+    pool._is_stopping = True  # or another child would be wanted
+    child = _Child(socket.socket(), slots=2)
+    late, neighbour = a_run(0), a_run(1)
+    for run in (late, neighbour):
+        child.give(run, now=1.0)
+    child.pid, child.overdue = 4711, [late]
+    pool._children.append(child)
+    assert child.take(late.key, now=2.0) is late  # its report came when the child was being killed
+
+    pool._bury(child.pid, -9)
+
+    assert (owner.crashed, owner.returned) == ([], [neighbour])
+
+
+class _Blame(_Nobody):
+    def __init__(self) -> None:
+        self.crashed: list[Run] = []
+        self.returned: list[Run] = []
+
+    def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
+        self.crashed.extend(runs)
+
+    def on_returned(self, runs: Sequence[Run]) -> None:
+        self.returned.extend(runs)
 
 
 def a_run(key: int) -> Run:

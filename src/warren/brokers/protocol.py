@@ -20,6 +20,7 @@ DELIVERY_LIMIT = 5
 # What is known of a task whose delivery was lost with a connection is kept so long, in seconds, for when it is delivered
 # again. For ever would be too long: one day another task may have the same id.
 REMEMBERED_FOR = 3600.0
+Identity = tuple[str, int, "bytes | str | None"]
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -49,6 +50,11 @@ class Delivery(msgspec.Struct, eq=False):
     record: bytes | str | None
     lost: int
     tag: int
+
+    @property
+    def identity(self) -> Identity:
+        """What it has in common with another delivery of the same message, and with none of any other."""
+        return self.id, hash(self.body), self.record
 
 
 class Completed(msgspec.Struct, frozen=True):

@@ -146,7 +146,7 @@ def work(
                     )
                     supervisors.append(supervisor)  # before it starts: it may be stopped meanwhile
                     hello = await supervisor.start()
-                    if check:
+                    if check and not stopped:
                         await supervisor.close()
                         await open_broker.rungs([])  # raises what keeps this user from the queue
                         typer.echo(encode({"rungs": ladder(hello.policies)}))
@@ -165,18 +165,24 @@ def work(
 
 
 def _finish(main: Coroutine[None, None, Exit]) -> Exit:
-    from warren.worker.supervisor import Exit
-
     try:
         return asyncio.run(main)
-    except (AppError, AccessRefused, QueueMissing, QueueMismatch) as error:
-        raise failed(str(error), Exit.UNFIT) from None
-    except UsageError as error:
-        raise failed(str(error), EXIT_USAGE) from None
-    except BrokerError as error:
-        raise failed(str(error), Exit.STOPPED) from None
     except WarrenError as error:
-        raise failed(str(error), EXIT_FAILED) from None
+        raise failed(str(error), _code(error)) from None
+
+
+def _code(error: WarrenError) -> int:
+    from warren.worker.supervisor import Exit
+
+    match error:
+        case AppError() | AccessRefused() | QueueMissing() | QueueMismatch():
+            return Exit.UNFIT
+        case UsageError():
+            return EXIT_USAGE
+        case BrokerError():
+            return Exit.STOPPED
+        case _:
+            return EXIT_FAILED
 
 
 def _settings(

@@ -18,7 +18,6 @@ from warren.tasks import MAX_TRACEBACK, NOT_JSON, Task, cut, encode
 from warren.worker.killing import name_of
 
 EX_DATAERR: Final = 65  # sysexits.h: the task itself is at fault
-EX_TEMPFAIL: Final = 75  # sysexits.h: try again later
 _CHUNK: Final = 1 << 16
 _TICK: Final = 0.05
 # A pipe holds no more than so many chunks, unless somebody else goes on writing.

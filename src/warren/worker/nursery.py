@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warren.errors import AppError
+from warren.errors import AppError, WarrenError
 from warren.tasks import encode
 from warren.worker.frames import ChildSettings, Hello
 
@@ -29,24 +29,33 @@ class Nursery:
     def __init__(self) -> None:
         self.hello = Hello()
         self._process: asyncio.subprocess.Process | None = None
+        self._is_ready = False
         self._control: socket.socket | None = None
         self._reader = asyncio.StreamReader()
         self._writer: asyncio.StreamWriter | None = None
 
     async def warm_up(self) -> None:
-        """Have the process there before it is needed: it takes a tenth of a second to be."""
+        """Have the process there before it is needed: it takes a tenth of a second to be.
+
+        Raises:
+            WarrenError: The system does not let it be.
+        """
+        self._is_ready = False
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "warren.worker.child",
-            str(theirs.fileno()),
-            pass_fds=[theirs.fileno()],
-            stdin=asyncio.subprocess.DEVNULL,
-            env=_environment(),
-            process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
-        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "warren.worker.child",
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                env=_environment(),
+                process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
+            )
+        except OSError as error:
+            raise WarrenError(f"the system starts no process for the app: {error.strerror}") from error
         theirs.close()
         self._control = ours
         self._reader, self._writer = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
@@ -75,6 +84,9 @@ class Nursery:
             self._control.close()
             self._writer.close()
         if self._process:
+            if not self._is_ready:  # it reads nothing while it imports, which may take for ever
+                with suppress(ProcessLookupError):
+                    self._process.kill()
             await self._process.wait()  # it has seen its end of the socket close, and kills its children
             self._process = None
 
@@ -91,14 +103,19 @@ class Nursery:
     async def news(self) -> AsyncIterator[tuple[int, int | None]]:
         """Each child's process id, alone once it is forked, in the order asked for, and with its exit code once it has ended.
 
-        There is no more when the nursery was killed.
+        0 and an error number for one that the system does not let be. There is no more when the nursery was killed.
         """
-        while line := await self._reader.readline():
-            message = msgspec.json.decode(line, type=dict[str, int])
-            if "forked" in message:
-                yield message["forked"], None
-            else:
-                yield message["exited"], message["status"]
+        with suppress(
+            ConnectionError
+        ):  # what it had not read yet when it was killed makes an error of its end
+            while line := await self._reader.readline():
+                message = msgspec.json.decode(line, type=dict[str, int])
+                if "forked" in message:
+                    yield message["forked"], None
+                elif "refused" in message:
+                    yield 0, message["refused"]
+                else:
+                    yield message["exited"], message["status"]
 
     async def _has_imported(self, settings: ChildSettings) -> bool:
         """False if it was killed meanwhile, which need not be the app's fault."""
@@ -116,6 +133,7 @@ class Nursery:
         self.hello = msgspec.json.decode(line, type=Hello)
         if self.hello.error:
             raise AppError(self.hello.error)
+        self._is_ready = True
         return True
 
 

@@ -6,6 +6,8 @@ The pool never decides what becomes of a task; it tells its owner.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import socket
 import time
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from warren.brokers import Delivery, Outcome
     from warren.tasks import Envelope, Record
 
+_log = logging.getLogger("warren.worker")
+
 TICK: Final = 0.05
 # Enough tasks lie ready in a child to keep it busy for about so long, so that fast tasks do not wait for the
 # supervisor's turn; slow ones lie where every child can have them.
@@ -47,6 +51,8 @@ MOST_READY: Final = 64
 _LAST_WORDS: Final = 16
 # Seconds in which a child that is well answers.
 _ROLL_CALL: Final = 1.0
+# Seconds until a child that the system did not let be is asked for again.
+_FORK_AGAIN: Final = 1.0
 _Message = Report | Returned | Alive
 _messages: msgspec.msgpack.Decoder[_Message] = msgspec.msgpack.Decoder(_Message)
 
@@ -309,12 +315,28 @@ class Pool:
     async def _listen(self) -> None:
         while True:
             async for pid, status in self._nursery.news():
-                if status is None:
+                if not pid:
+                    self._put_off(os.strerror(status or 0))
+                elif status is None:
                     self._forking.popleft().pid = pid
                 else:
                     self._bury(pid, status)
             # The nursery itself was killed, and its children with it: none of their tasks is to blame.
             await self._replace_nursery()
+
+    def _put_off(self, reason: str) -> None:
+        """The next child cannot be had at the moment: what it was given is for others."""
+        child = self._forking.popleft()
+        self._children.remove(child)
+        self._disconnect(child)
+        _log.warning("the system lets one more process not be (%s); trying again", reason)
+        self._loop.call_later(_FORK_AGAIN, self._make_up)
+        self._owner.on_returned([*child.running.values(), *child.waiting])
+
+    def _make_up(self) -> None:
+        if not self._is_stopping and len(self._children) < self._processes:
+            self._add_child()
+            self._owner.on_returned([])
 
     async def _replace_nursery(self) -> None:
         orphans, self._children = self._children, []
@@ -342,6 +364,7 @@ class Pool:
             data = b""
         if not data:
             self._loop.remove_reader(child.connection)
+            child.is_retiring = True
             return  # how it ended is for the nursery to say
         try:
             for message in child.unpacker.feed(data):
@@ -422,7 +445,7 @@ class Pool:
         running = [run for run in child.running.values() if run not in overdue]
         for run in overdue:
             self._owner.on_timed_out(run, self._name(child))
-        if running and not overdue:
+        if running and not child.overdue:  # otherwise it was killed, and for none of these
             self._owner.on_crashed(running, child.fault or _how(status), self._name(child))
             running = []
         self._owner.on_returned([*running, *child.waiting])

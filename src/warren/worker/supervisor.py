@@ -23,7 +23,7 @@ from warren.brokers.protocol import DELIVERY_LIMIT, REMEMBERED_FOR, Completed, D
 from warren.errors import AccessRefused, InvalidTask
 from warren.retries import ladder
 from warren.tasks import Attempt, Record, decode_record, open_envelope
-from warren.worker.frames import ANY_TYPE
+from warren.worker.frames import ANY_TYPE, Hello
 from warren.worker.outcomes import Outcomes, refused
 from warren.worker.pool import TICK, Pool, Run
 
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from warren.brokers import Broker, Delivery, Outcome
+    from warren.brokers.protocol import Identity
     from warren.tasks import Reason
-    from warren.worker.frames import ChildSettings, Hello, Report
+    from warren.worker.frames import ChildSettings, Report
     from warren.worker.nursery import Nursery
 
 _log = logging.getLogger("warren.worker")
@@ -104,8 +105,8 @@ class Supervisor:
         self._backlog: deque[Run] = deque()
         self._suspects: deque[Run] = deque()
         self._alone: Run | None = None
-        self._gone: dict[_Identity, Run] = {}
-        self._excused: dict[_Identity, int] = {}
+        self._gone: dict[Identity, Run] = {}
+        self._excused: dict[Identity, int] = {}
         self._attention = asyncio.Event()
         self._key = 0
         self._prefetch = 0
@@ -121,12 +122,23 @@ class Supervisor:
         self._stop_code = Exit.STOPPED
 
     async def start(self) -> Hello:
-        """Import the app and start the children.
+        """Import the app and start the children. A stop ends this, too, and what it returns then is nothing.
 
         Raises:
             AppError: The app cannot be used.
         """
-        return await self._pool.start()
+        starting = asyncio.create_task(self._pool.start())
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                return starting.result()
+        finally:
+            stop.cancel()
+            starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await self._pool.stop()
+        return Hello()
 
     async def close(self) -> None:
         """End the children of a worker that does not run."""
@@ -139,6 +151,9 @@ class Supervisor:
             BrokerError: The broker is lost for good, or the queue is missing.
             WarrenError: The children were killed and cannot be replaced.
         """
+        if self._stop.is_set():
+            await self._pool.stop()
+            return self._stop_code
         try:
             rungs = await self._look_at_rungs()
             self._outcomes = Outcomes(self._pool.hello.handlers, rungs, self._broker)
@@ -341,7 +356,7 @@ class Supervisor:
             return
         record = decode_record(delivery.record) if delivery.record else Record()
         self._has_seen_loss = self._has_seen_loss or delivery.lost > 0
-        lost = delivery.lost and delivery.lost - self._excused.get(_identity(delivery), 0)
+        lost = delivery.lost and delivery.lost - self._excused.get(delivery.identity, 0)
         if lost > 0:
             record = record.add_lost(lost)
             if record.lost > DELIVERY_LIMIT:
@@ -360,19 +375,18 @@ class Supervisor:
         """The connection is gone: forget what did not start, keep what runs for when it comes back."""
         self._looks = 0
         self._has_seen_loss = True
-        self._excused = {
-            _identity(run.delivery): run.delivery.lost + 1 for run in (*self._backlog, *self._suspects)
-        }
+        for run in (*self._backlog, *self._suspects):
+            self._excuse(run)
         self._backlog.clear()
         self._suspects.clear()
         for run in self._pool.unfinished:
             run.is_stale = True
-            self._gone[_identity(run.delivery)] = run
+            self._gone[run.delivery.identity] = run
         self._pool.take_back()
 
     def _adopt(self, delivery: Delivery) -> bool:
         """Whether this delivery is a task that ran on here meanwhile: its outcome settles the new delivery."""
-        run = self._gone.pop(_identity(delivery), None)
+        run = self._gone.pop(delivery.identity, None)
         if run is None:
             return False
         run.delivery = delivery
@@ -443,8 +457,14 @@ class Supervisor:
 
     def _forget(self, run: Run) -> None:
         """It did not end, and its delivery is lost with the connection: the one that comes back runs anew."""
-        self._gone.pop(_identity(run.delivery), None)
-        self._excused[_identity(run.delivery)] = run.delivery.lost + 1
+        self._gone.pop(run.delivery.identity, None)
+        self._excuse(run)
+
+    def _excuse(self, run: Run) -> None:
+        """It did not begin here: that it was lost with the connection is not to be counted when it comes back."""
+        identity = run.delivery.identity
+        self._excused[identity] = run.delivery.lost + 1
+        self._loop.call_later(REMEMBERED_FOR, self._excused.pop, identity, None)
 
     def on_timed_out(self, run: Run, worker: str) -> None:
         """An attempt was killed at its time limit."""
@@ -464,7 +484,7 @@ class Supervisor:
     def _finish(self, run: Run, outcome: Outcome) -> None:
         if run.is_stale:
             run.outcome = outcome  # for when its delivery comes back
-            self._loop.call_later(REMEMBERED_FOR, self._gone.pop, _identity(run.delivery), None)
+            self._loop.call_later(REMEMBERED_FOR, self._gone.pop, run.delivery.identity, None)
         else:
             self._settle(run.delivery, outcome)
 
@@ -487,11 +507,3 @@ class Supervisor:
 
 
 _KINDS: Final[dict[type, str]] = {Completed: "completed", Delayed: "delayed", Failed: "failed"}
-
-
-_Identity = tuple[str, "bytes | str | None"]
-
-
-def _identity(delivery: Delivery) -> _Identity:
-    """What two deliveries of the same message have in common: its task, and what had happened to it before."""
-    return delivery.id or delivery.body.hex(), delivery.record

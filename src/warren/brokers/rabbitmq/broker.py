@@ -26,6 +26,7 @@ from warren.errors import (
     MessageTooLarge,
     QueueMismatch,
     QueueMissing,
+    UsageError,
 )
 from warren.retries import RetryPolicy, ladder
 
@@ -84,6 +85,7 @@ class RabbitBroker:
         self._known_rungs = ladder([RetryPolicy()])
         self._mending: set[asyncio.Task[None]] = set()
         self._lost: BrokerError | None = None
+        self._is_closing = False
         self._hidden_until = 0.0
         self._bell = Bell()
 
@@ -94,6 +96,7 @@ class RabbitBroker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._is_closing = True
         for task in self._mending:
             task.cancel()
         await asyncio.gather(*self._mending, return_exceptions=True)
@@ -113,10 +116,18 @@ class RabbitBroker:
             await asyncio.sleep(self.settling)
 
     async def rungs(self, wanted: Sequence[int]) -> list[int]:
-        async with _open(await self._linked()) as lane:
+        link = await self._linked()
+        async with _open(link) as lane:
             await lane.call("queue_declare", self._names.queue, passive=True)
-        lengths = await asyncio.gather(*(self._ready(self._names.rung(rung)) for rung in sorted(wanted)))
-        found = [rung for rung, length in zip(sorted(wanted), lengths, strict=True) if length is not None]
+        found = []
+        left = sorted(wanted, reverse=True)
+        while left:  # over one channel as long as they are there: one that is missing closes it
+            with suppress(QueueMissing):
+                async with _open(link) as lane:
+                    while left:
+                        rung = left.pop()
+                        await lane.call("queue_declare", self._names.rung(rung), passive=True)
+                        found.append(rung)
         self._known_rungs = found
         return found
 
@@ -153,8 +164,9 @@ class RabbitBroker:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         if self._publishing is None:
-            self._publishing = Publishing(self._names, self._give_up)
-            await self._attach(await self._linked(), self._publishing)
+            publishing = Publishing(self._names, self._give_up)
+            await self._attach(await self._linked(), publishing)
+            self._publishing = publishing
         too_large = next((message for message in messages if len(message.body) > self.max_body), None)
         await self._publishing.publish(messages[: messages.index(too_large)] if too_large else messages)
         if too_large:
@@ -198,12 +210,12 @@ class RabbitBroker:
             )
             await self._attach(link, consuming)
             self._consuming = consuming
-        with suppress(BrokerUnreachable):  # being mended already
+        with suppress(BrokerUnreachable, MessageTooLarge):  # being mended already
             await self._consuming.consume(prefetch)
 
     async def pause(self) -> None:
         if self._consuming:
-            with suppress(BrokerUnreachable):
+            with suppress(BrokerUnreachable, MessageTooLarge):
                 await self._consuming.pause()
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -296,15 +308,16 @@ class RabbitBroker:
     async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         loop = asyncio.get_running_loop()
         offset, give_up_at = 0, loop.time() + READ_AGAIN_FOR
+        has_read = False
         while True:
             try:
                 batches = read_stream(await self._linked(), self._names.results, offset, follow=follow)
                 async for after, rows in batches:
                     yield rows
-                    offset, give_up_at = after, loop.time() + READ_AGAIN_FOR
-            except BrokerUnreachable:
-                # Streams need a moment longer than connections when a broker has been restarted.
-                if loop.time() > give_up_at:
+                    offset, give_up_at, has_read = after, loop.time() + READ_AGAIN_FOR, True
+            except (BrokerUnreachable, QueueMissing) as error:
+                # Streams need a moment longer than connections when a broker has been restarted; and a purge makes them anew.
+                if loop.time() > give_up_at or (isinstance(error, QueueMissing) and not has_read):
                     raise
                 await asyncio.sleep(_LONGEST_PAUSE / 10)
             else:
@@ -355,7 +368,6 @@ class RabbitBroker:
                     await asyncio.sleep(0)
                 elif verdict is Verdict.DISCARD:
                     on_confirm(tag, None)
-            lane.watch(lambda _: bell.ring())
             await bell.wait_for(lambda: not waiting or lane.error is not None)
             error = refused[0] if refused else lane.error
         if error:
@@ -401,6 +413,8 @@ class RabbitBroker:
 
     def _on_lane_lost(self, role: _Role, error: BrokerError) -> None:
         role.detach()
+        if self._is_closing:
+            return
         if isinstance(error, MessageTooLarge):
             self.max_body = error.limit
             role.limit(error)
@@ -427,9 +441,12 @@ class RabbitBroker:
             except _NotMended as error:
                 self._give_up(error)
                 return
-            except BrokerError as error:
+            except (
+                BrokerError,
+                UsageError,
+            ) as error:  # of its own files, the authority's certificates may be away
                 if loop.time() > give_up_at:
-                    self._give_up(error)
+                    self._give_up(BrokerUnreachable(str(error)))
                     return
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a jitter, no secret
                 pause = min(pause * 2, _LONGEST_PAUSE)

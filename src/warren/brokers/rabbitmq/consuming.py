@@ -24,14 +24,14 @@ from warren.brokers.rabbitmq.topology import (
     counts_returns,
     delay_key,
 )
-from warren.errors import BrokerError
+from warren.errors import BrokerError, QueueMissing
 from warren.tasks import decode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from warren.brokers.names import Names
-    from warren.brokers.protocol import Listener, Outcome
+    from warren.brokers.protocol import Identity, Listener, Outcome
     from warren.brokers.rabbitmq.link import Lane
     from warren.brokers.rabbitmq.properties import Properties
     from warren.brokers.rabbitmq.wire import Delivered
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("warren.worker")
 
 _PAUSE: Final = 0.5
+_MADE_WITHIN: Final = 5.0
 _PLENTY: Final = 16  # who holds so many does not wait for the next one
 _REMEMBERED: Final = 4000
-_Identity = tuple[str, "str | bytes | None"]
 
 
 class Consuming:
@@ -79,10 +79,11 @@ class Consuming:
         self._order: deque[int] = deque()
         self._settling: dict[int, Outcome] = {}
         self._confirmed: list[int] = []
-        self._recent: deque[_Identity] = deque(maxlen=_REMEMBERED)
-        self._known: dict[_Identity, Outcome | None] = {}
+        self._recent: deque[Identity] = deque(maxlen=_REMEMBERED)
+        self._known: dict[Identity, Outcome | None] = {}
         self._is_certain = True  # that the queue has all that was acknowledged and handed back
         self._is_refused = False
+        self._missing_since: float | None = None
         self._error: BrokerError | None = None
         self._bell = Bell()
 
@@ -99,10 +100,10 @@ class Consuming:
             return
         self._lane = self._outbox = None
         # None marks outcomes that were confirmed: only their acknowledgement may have been lost.
-        known: dict[_Identity, Outcome | None] = dict.fromkeys(self._recent)
-        known |= {_identity(self._held[tag]): outcome for tag, outcome in self._settling.items()}
+        known: dict[Identity, Outcome | None] = dict.fromkeys(self._recent)
+        known |= {self._held[tag].identity: outcome for tag, outcome in self._settling.items()}
         self._known |= known
-        asyncio.get_running_loop().call_later(REMEMBERED_FOR, self._forget, known)
+        asyncio.get_running_loop().call_later(REMEMBERED_FOR, self._forget, tuple(known))
         self._recent.clear()
         self._held.clear()
         self._order.clear()
@@ -179,7 +180,7 @@ class Consuming:
             raise self._error
         return not self._settling and not self._confirmed
 
-    def _forget(self, known: Iterable[_Identity]) -> None:
+    def _forget(self, known: Iterable[Identity]) -> None:
         for identity in known:
             self._known.pop(identity, None)
 
@@ -233,7 +234,7 @@ class Consuming:
         self._held[delivery.tag] = delivery
         self._order.append(delivery.tag)
         if lost and self._known:
-            identity = _identity(delivery)
+            identity = delivery.identity
             if identity in self._known:
                 self._settle_known(delivery, self._known.pop(identity))
                 return
@@ -272,16 +273,25 @@ class Consuming:
                 self._is_refused = True
                 _log.warning("%s; trying again", error)
             asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
+        elif isinstance(error, QueueMissing) and self._may_come_back():
+            asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
         elif error:
             self._give_up(error)  # unacknowledged, the task stays with the broker
         else:
             self._is_refused = False
+            self._missing_since = None
             self._settling.pop(delivery.tag, None)
-            self._recent.append(_identity(delivery))
             self._acknowledge(delivery)
+
+    def _may_come_back(self) -> bool:
+        """Whether a queue is missing for so short a time that somebody may be purging it, which makes it anew."""
+        now = asyncio.get_running_loop().time()
+        self._missing_since = self._missing_since or now
+        return now - self._missing_since < _MADE_WITHIN
 
     def _acknowledge(self, delivery: Delivery) -> None:
         del self._held[delivery.tag]
+        self._recent.append(delivery.identity)
         if not self._confirmed:
             asyncio.get_running_loop().call_soon(self._send_acks)
         self._confirmed.append(delivery.tag)
@@ -304,7 +314,3 @@ class Consuming:
         for tag in tags:
             lane.ack(tag)
         self._bell.ring()
-
-
-def _identity(delivery: Delivery) -> _Identity:
-    return delivery.id or delivery.body.hex(), delivery.record

@@ -47,6 +47,10 @@ _PORT, _TLS_PORT = 5672, 5671
 _FAREWELL = 1.0
 
 # A limit on connections or channels, as an operator sets it: there is room again when others have left.
+_LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)  # a connection, not trust
+_PROBABLE = (pika_errors.ProbableAuthenticationError, pika_errors.ProbableAccessDeniedError)
+# What RabbitMQ says itself; anything else is a connection that was lost.
+_WAS_REFUSED = re.compile(r"ConnectionClosedByBroker: \((403|530)\)")
 _LIMIT = re.compile(r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)")
 
 
@@ -352,6 +356,8 @@ def tls_context(address: Address) -> ssl.SSLContext:
 def translate(error: BaseException | str, address: Address) -> BrokerError:
     """What pika raised, as one of our errors, in a sentence that holds no secret."""
     for cause in _causes(error):
+        if isinstance(cause, _PROBABLE) and not _WAS_REFUSED.search(str(cause)):
+            continue  # pika takes a connection that is lost while it is made for a refusal
         if isinstance(cause, pika_errors.ProbableAuthenticationError | pika_errors.AuthenticationError):
             return AccessRefused(
                 f"{address.shown} refuses user {address.credentials[0]!r}: wrong name or password"
@@ -360,8 +366,8 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
             return _not_allowed(str(cause), address, f"virtual host {address.vhost!r}")
         if isinstance(cause, pika_errors.ConnectionClosed | pika_errors.ChannelClosed):
             return _by_code(cause.reply_code, cause.reply_text, address)
-        if isinstance(cause, ssl.SSLError):
-            why = getattr(cause, "verify_message", None) or cause.reason or cause
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _LOST):
+            why = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or cause
             return AccessRefused(f"no trust in {address.shown}: {why}")
         if isinstance(cause, OSError):
             return BrokerUnreachable(f"{address.shown} cannot be reached: {cause.strerror or cause}")

@@ -30,8 +30,8 @@ class Outbox:
         self._lane = lane
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._pending: dict[int, tuple[str, Callable[[BrokerError | None], None]]] = {}
-        self._returned: dict[str, BrokerError] = {}
+        self._pending: dict[int, tuple[tuple[str, str], Callable[[BrokerError | None], None]]] = {}
+        self._returned: dict[tuple[str, str], BrokerError] = {}  # by routing key and message id
 
     async def open(self) -> Outbox:
         """Ask the broker for confirms."""
@@ -56,7 +56,7 @@ class Outbox:
         It is told nothing when the connection is lost: nobody knows then.
         """
         self._number += 1
-        self._pending[self._number] = (message_id, then)
+        self._pending[self._number] = ((key, message_id), then)
         header = encode_record(record) if record else None
         self._lane.publish(exchange, key, pack(message_id, priority, header), body)
         if self._timer is None:
@@ -94,14 +94,14 @@ class Outbox:
             self._end(number, error)
 
     def _end(self, number: int, error: BrokerError | None) -> None:
-        message_id, then = self._pending.pop(number)
+        name, then = self._pending.pop(number)
         if self._returned:
-            error = self._returned.pop(message_id, error)
+            error = self._returned.pop(name, error)
         then(error)
 
     def _on_return(self, _: object, method: Any, properties: Any, __: bytes) -> None:
         # It comes before the message's own confirm.
-        self._returned[properties.id] = QueueMissing(
+        self._returned[method.routing_key, properties.id] = QueueMissing(
             f"exchange {method.exchange!r} leads nowhere for key {method.routing_key!r}: the queue was deleted, or "
             "never wholly set up; create it with `warren setup`"
         )

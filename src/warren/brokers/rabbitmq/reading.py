@@ -32,6 +32,8 @@ _QUIET: Final = 0.03
 _ROUNDS: Final = 3
 _IDLE: Final = 0.5
 _BUSY_FOR: Final = 60.0
+# What is wanted and does not come for so long, in seconds, may be gone.
+_LATE: Final = 2.0
 
 
 async def stream_end(link: Link, stream: str) -> int:
@@ -94,6 +96,8 @@ async def read_stream(
         return bool(rows)
 
     looks, end = 1, await stream_end(link, stream)
+    if end < first:  # it was purged meanwhile, and begins anew
+        first = seen = given = 0
     lane = await link.lane(on_close)
     await lane.call("basic_qos", prefetch_count=_PREFETCH)
     await lane.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
@@ -137,14 +141,25 @@ class FailedReader:
         """Each failed task with its delivery tag; the first page is open already."""
         while True:
             for _ in range(min(self._left, _PREFETCH)):
-                arrived = await self._arrived.get()
+                arrived = await self._next()
                 if isinstance(arrived, BrokerError):
                     raise arrived
+                if arrived is None:
+                    return
                 yield arrived
             self._left -= _PREFETCH
             if self._left <= 0:
                 return
             await self.open_page()
+
+    async def _next(self) -> tuple[int, FailedTask] | BrokerError | None:
+        """What arrives; None when what was to come is gone, as after a purge."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LATE):
+                    return await self._arrived.get()
+            if await self.lane.is_empty(self._queue) and self._arrived.empty():
+                return None
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         self._arrived.put_nowait((method.delivery_tag, _failed_task(properties, body)))

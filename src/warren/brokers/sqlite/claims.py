@@ -48,7 +48,9 @@ class Claims:
             if is_due:
                 self._mind_the_boot(db)
                 worker, was_lost = self._renew(db, now)
-                self._bring_back_lost(db, now)
+                # Whose own lease has ended renews first: what kept it from that may have kept others, who live.
+                if now - self._renewed <= LEASE or not self._worker:
+                    self._bring_back_lost(db, now)
             self._settle(db, worker, outcomes, now)
             self._return(db, worker, handed_back)
             claimed = self._claim(db, worker, room, now) if room else []

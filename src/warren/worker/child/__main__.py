@@ -116,7 +116,12 @@ class _Nursery:
         if not request:
             return False
         nursery = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(descriptors[0])
+            self._tell({"refused": error.errno or 0})
+            return True
         if pid == 0:
             _become_child(nursery)
             for own in self._own:
