@@ -441,10 +441,7 @@ class RabbitBroker:
             except _NotMended as error:
                 self._give_up(error)
                 return
-            except (
-                BrokerError,
-                UsageError,
-            ) as error:  # of its own files, the authority's certificates may be away
+            except (BrokerError, UsageError) as error:  # certificates that cannot be read may be there soon
                 if loop.time() > give_up_at:
                     self._give_up(BrokerUnreachable(str(error)))
                     return
