@@ -28,8 +28,8 @@ class Nursery:
 
     def __init__(self) -> None:
         self.hello = Hello()
-        self._process: asyncio.subprocess.Process | None = None
         self._is_ready = False
+        self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._reader = asyncio.StreamReader()
         self._writer: asyncio.StreamWriter | None = None
@@ -90,6 +90,11 @@ class Nursery:
             await self._process.wait()  # it has seen its end of the socket close, and kills its children
             self._process = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be asked for children."""
+        return self._is_ready and self._control is not None and self._control.fileno() >= 0
+
     def fork(self) -> socket.socket:
         """Ask for a child, after the start; our end of the socket to it."""
         assert self._control  # noqa: S101 - a nursery has started before anybody has it fork
@@ -105,9 +110,8 @@ class Nursery:
 
         0 and an error number for one that the system does not let be. There is no more when the nursery was killed.
         """
-        with suppress(
-            ConnectionError
-        ):  # what it had not read yet when it was killed makes an error of its end
+        # What it had not read yet when it was killed makes an error of its end.
+        with suppress(ConnectionError):
             while line := await self._reader.readline():
                 message = msgspec.json.decode(line, type=dict[str, int])
                 if "forked" in message:

@@ -211,8 +211,7 @@ class Pool:
             AppError: The app cannot be used.
         """
         await self._nursery.start(self._settings)
-        for _ in range(self._processes):
-            self._add_child()
+        self._make_up()
         self._listening = asyncio.create_task(self._listen())
         self._ticking = asyncio.create_task(self._tick())
         return self.hello
@@ -330,13 +329,18 @@ class Pool:
         self._children.remove(child)
         self._disconnect(child)
         _log.warning("the system lets one more process not be (%s); trying again", reason)
-        self._loop.call_later(_FORK_AGAIN, self._make_up)
+        self._loop.call_later(_FORK_AGAIN, self._try_again)
         self._owner.on_returned([*child.running.values(), *child.waiting])
 
-    def _make_up(self) -> None:
-        if not self._is_stopping and len(self._children) < self._processes:
-            self._add_child()
+    def _try_again(self) -> None:
+        if self._nursery.is_ready:  # another one is followed by its children anyway
+            self._make_up()
             self._owner.on_returned([])
+
+    def _make_up(self) -> None:
+        """Ask for as many children as there should be."""
+        while len(self._children) < self._processes:
+            self._add_child()
 
     async def _replace_nursery(self) -> None:
         orphans, self._children = self._children, []
@@ -349,8 +353,7 @@ class Pool:
             self._owner.on_returned([*child.waiting])
         await self._nursery.end()
         await self._nursery.start(self._settings)
-        for _ in range(self._processes):
-            self._add_child()
+        self._make_up()
         self._owner.on_returned([])
 
     # --- one child

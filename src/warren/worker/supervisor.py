@@ -151,10 +151,9 @@ class Supervisor:
             BrokerError: The broker is lost for good, or the queue is missing.
             WarrenError: The children were killed and cannot be replaced.
         """
-        if self._stop.is_set():
-            await self._pool.stop()
-            return self._stop_code
         try:
+            if self._stop.is_set():
+                return self._stop_code
             rungs = await self._look_at_rungs()
             self._outcomes = Outcomes(self._pool.hello.handlers, rungs, self._broker)
             await self._take_more(self._pool.slots)

@@ -31,7 +31,7 @@ from warren.errors import (
 from warren.retries import RetryPolicy, ladder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from warren.brokers.protocol import Delivery, Listener, Outcome
     from warren.brokers.rabbitmq.link import Lane
@@ -109,27 +109,18 @@ class RabbitBroker:
         self._known_rungs = sorted({*self._known_rungs, *rungs})
         link = await self._linked()
         wanted = topology.queue_arguments(self._names, link.version, rungs)
-        is_new = any([await self._ready(queue) is None for queue in wanted])
+        is_new = len(await self._ready(wanted)) < len(wanted)
         async with _open(link) as lane:
             await topology.declare(lane, self._names, link.version, rungs)
         if is_new:
             await asyncio.sleep(self.settling)
 
     async def rungs(self, wanted: Sequence[int]) -> list[int]:
-        link = await self._linked()
-        async with _open(link) as lane:
+        async with _open(await self._linked()) as lane:
             await lane.call("queue_declare", self._names.queue, passive=True)
-        found = []
-        left = sorted(wanted, reverse=True)
-        while left:  # over one channel as long as they are there: one that is missing closes it
-            with suppress(QueueMissing):
-                async with _open(link) as lane:
-                    while left:
-                        rung = left.pop()
-                        await lane.call("queue_declare", self._names.rung(rung), passive=True)
-                        found.append(rung)
-        self._known_rungs = found
-        return found
+        ready = await self._ready(map(self._names.rung, wanted))
+        self._known_rungs = [rung for rung in sorted(wanted) if self._names.rung(rung) in ready]
+        return self._known_rungs
 
     async def purge(self) -> int:
         link = await self._linked()
@@ -241,11 +232,11 @@ class RabbitBroker:
             async with _open(await self._linked()) as lane:
                 if (await lane.call("queue_declare", self._names.queue, passive=True)).message_count:
                     return False
-            ready = {name: await self._ready(name) for name in map(self._names.rung, self._known_rungs)}
+            ready = await self._ready(map(self._names.rung, self._known_rungs))
             if any(ready.values()):
                 return False
             # A queue without a leader counts 0, too (seen for as long as its node was cut off).
-            queues = [self._names.queue, *(name for name, count in ready.items() if count is not None)]
+            queues = [self._names.queue, *ready]
             async with _open(await self._linked()) as lane:
                 if not all([await lane.is_empty(queue) for queue in queues]):
                     return False
@@ -278,11 +269,11 @@ class RabbitBroker:
         try:
             queues = await self._management.queues()
         except BrokerError as error:
-            delayed = [await self._ready(self._names.rung(rung)) or 0 for rung in self._known_rungs]
+            delayed = await self._ready(map(self._names.rung, self._known_rungs))
             return Counts(
                 work.message_count,
                 None,
-                sum(delayed),
+                sum(delayed.values()),
                 completed,
                 failed.message_count,
                 work.consumer_count,
@@ -459,14 +450,19 @@ class RabbitBroker:
             role.fail(error)
         self._bell.ring()
 
-    async def _ready(self, queue: str) -> int | None:
-        """How many messages a queue has ready; None if there is no such queue."""
-        try:
-            async with _open(await self._linked()) as lane:
-                found: int = (await lane.call("queue_declare", queue, passive=True)).message_count
-                return found
-        except QueueMissing:
-            return None
+    async def _ready(self, queues: Iterable[str]) -> dict[str, int]:
+        """How many messages these queues have ready, of those that there are."""
+        link = await self._linked()
+        ready: dict[str, int] = {}
+        left = [*queues]
+        while left:  # over one channel as long as they are there: one that is missing closes it
+            with suppress(QueueMissing):
+                async with _open(link) as lane:
+                    while left:
+                        queue = left.pop()
+                        found = await lane.call("queue_declare", queue, passive=True)
+                        ready[queue] = found.message_count
+        return ready
 
     def _rungs_among(self, queues: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         return [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
@@ -476,9 +472,8 @@ class RabbitBroker:
         try:
             names = await self._management.queues()
         except BrokerError:
-            return [
-                rung for rung in self._known_rungs if await self._ready(self._names.rung(rung)) is not None
-            ]
+            ready = await self._ready(map(self._names.rung, self._known_rungs))
+            return [rung for rung in self._known_rungs if self._names.rung(rung) in ready]
         return [length for name in names if (length := self._names.rung_length(name)) is not None]
 
 

@@ -46,11 +46,11 @@ _LINGER = 0.005  # seconds; what is fetched ahead lasts ten times as long
 _PORT, _TLS_PORT = 5672, 5671
 _FAREWELL = 1.0
 
-# A limit on connections or channels, as an operator sets it: there is room again when others have left.
 _LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)  # a connection, not trust
 _PROBABLE = (pika_errors.ProbableAuthenticationError, pika_errors.ProbableAccessDeniedError)
 # What RabbitMQ says itself; anything else is a connection that was lost.
 _WAS_REFUSED = re.compile(r"ConnectionClosedByBroker: \((403|530)\)")
+# A limit on connections or channels, as an operator sets it: there is room again when others have left.
 _LIMIT = re.compile(r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)")
 
 

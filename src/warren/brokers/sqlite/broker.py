@@ -67,8 +67,8 @@ class SqliteBroker:
         self._listener: Listener | None = None
         self._prefetch = 0
         self._held: dict[int, Delivery] = {}
-        self._outcomes: list[tuple[Delivery, Outcome]] = []
-        self._handed_back: list[Delivery] = []
+        self._outcomes: list[tuple[int, Outcome]] = []
+        self._handed_back: list[int] = []
         self._settling = 0
         self._wake = asyncio.Event()
         self._turned = asyncio.Condition()
@@ -161,12 +161,12 @@ class SqliteBroker:
         self._prefetch = 0
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
-        self._outcomes.append((delivery, outcome))
+        self._outcomes.append((delivery.tag, outcome))
         self._settling += 1
         self._wake.set()
 
     def hand_back(self, deliveries: Sequence[Delivery]) -> None:
-        self._handed_back.extend(deliveries)
+        self._handed_back.extend(delivery.tag for delivery in deliveries)
         self._settling += len(deliveries)
         self._wake.set()
 
@@ -201,19 +201,9 @@ class SqliteBroker:
                 self._wake.clear()
                 outcomes, self._outcomes = self._outcomes, []
                 handed_back, self._handed_back = self._handed_back, []
-                given = len(outcomes) + len(handed_back)
-                # What was claimed before the lease was lost has nothing to say of what has its number by now.
-                outcomes = [(delivery, outcome) for delivery, outcome in outcomes if self._holds(delivery)]
-                handed_back = [delivery for delivery in handed_back if self._holds(delivery)]
-                self._settling -= given - len(outcomes) - len(handed_back)
                 room = max(0, self._prefetch - len(self._held))
                 try:
-                    was_lost, deliveries = await self._run(
-                        self._claims.turn,
-                        [(delivery.tag, outcome) for delivery, outcome in outcomes],
-                        [delivery.tag for delivery in handed_back],
-                        room,
-                    )
+                    was_lost, deliveries = await self._run(self._claims.turn, outcomes, handed_back, room)
                 except BrokerUnreachable as error:
                     self._outcomes[:0], self._handed_back[:0] = outcomes, handed_back
                     give_up_at = await self._hold_on(error, give_up_at)
@@ -222,11 +212,17 @@ class SqliteBroker:
                     _log.warning("%s can be written again", self._address.path)
                     give_up_at = None
                 if was_lost and self._listener:
+                    # What was said meanwhile is of claims that were lost, and what has their numbers by now is new.
+                    self._settling -= len(self._outcomes) + len(self._handed_back)
+                    self._outcomes.clear()
+                    self._handed_back.clear()
                     self._held.clear()
                     self._listener.on_lost()
                 self._settling -= len(outcomes) + len(handed_back)
-                for delivery in (*(delivery for delivery, _ in outcomes), *handed_back):
-                    self._held.pop(delivery.tag, None)
+                for tag, _ in outcomes:
+                    self._held.pop(tag, None)
+                for tag in handed_back:
+                    self._held.pop(tag, None)
                 async with self._turned:
                     self._turned.notify_all()
                 if len(deliveries) == room > 0:
@@ -238,9 +234,6 @@ class SqliteBroker:
         finally:
             async with self._turned:
                 self._turned.notify_all()
-
-    def _holds(self, delivery: Delivery) -> bool:
-        return self._held.get(delivery.tag) is delivery
 
     async def _hold_on(self, error: BrokerUnreachable, give_up_at: float | None) -> float:
         """Pause before the next try; until when to try, or raise the error when that has passed."""
