@@ -9,6 +9,7 @@ import struct
 
 import pytest
 from pika.exceptions import (
+    ChannelClosedByBroker,
     ConnectionClosedByBroker,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
@@ -16,7 +17,7 @@ from pika.exceptions import (
 )
 
 from warren.brokers.rabbitmq.link import Link, translate
-from warren.errors import AccessRefused, BrokerError, BrokerUnreachable
+from warren.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
 from warren.settings import Address
 
 
@@ -50,3 +51,25 @@ async def test_connection_that_is_reset_at_once_is_an_error_at_once() -> None:
 )
 def test_only_a_refusal_is_a_refusal(error: Exception, kind: type[BrokerError]) -> None:
     assert type(translate(error, Address("amqp://u:p@host"))) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("NOT_FOUND - no queue 'q' in vhost '/'", QueueMissing),
+        ("NOT_FOUND - no exchange 'q' in vhost '/'", QueueMissing),
+        # Of a queue that another client is just making (seen on RabbitMQ 4.3).
+        (
+            "NOT_FOUND - home node 'n' of durable queue 'q' in vhost '/' is down or inaccessible",
+            BrokerUnreachable,
+        ),
+        (
+            "NOT_FOUND - failed to perform operation on queue 'q' in vhost '/' due to timeout",
+            BrokerUnreachable,
+        ),
+    ],
+)
+def test_queue_that_is_away_is_not_missing(text: str, kind: type[BrokerError]) -> None:
+    error = translate(ChannelClosedByBroker(404, text), Address("amqp://u:p@host"))
+    assert isinstance(error, kind)
+    assert "in vhost '/'" in str(error)

@@ -14,7 +14,7 @@ from warren.brokers.protocol import Counts, FailedTask, Finding, Message, Verdic
 from warren.brokers.rabbitmq import topology
 from warren.brokers.rabbitmq.bell import Bell
 from warren.brokers.rabbitmq.consuming import Consuming
-from warren.brokers.rabbitmq.link import Link
+from warren.brokers.rabbitmq.link import PATIENCE, Link, QueueAway
 from warren.brokers.rabbitmq.management import Management
 from warren.brokers.rabbitmq.outbox import Outbox
 from warren.brokers.rabbitmq.publishing import Publishing
@@ -41,6 +41,7 @@ _log = logging.getLogger("warren.broker")
 
 RECONNECT_FOR: Final = 300.0
 READ_AGAIN_FOR: Final = 30.0
+_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 # What was on its way out of a delay when RabbitMQ was killed is sent again after three minutes
 # (dead_letter_worker_publisher_confirm_timeout); in seconds, with some to spare.
@@ -107,12 +108,7 @@ class RabbitBroker:
 
     async def declare(self, rungs: Sequence[int]) -> None:
         self._known_rungs = sorted({*self._known_rungs, *rungs})
-        link = await self._linked()
-        wanted = topology.queue_arguments(self._names, link.version, rungs)
-        is_new = len(await self._ready(wanted)) < len(wanted)
-        async with _open(link) as lane:
-            await topology.declare(lane, self._names, link.version, rungs)
-        if is_new:
+        if await self._make(rungs):
             await asyncio.sleep(self.settling)
 
     async def rungs(self, wanted: Sequence[int]) -> list[int]:
@@ -129,7 +125,7 @@ class RabbitBroker:
             # A stream cannot be purged. It is the first, since RabbitMQ lets whoever may read a queue purge it, but only
             # who may set it up delete it: others are refused before anything is lost.
             await lane.call("queue_delete", self._names.results)
-            await topology.declare(lane, self._names, link.version, [])
+            await self._make([])
             for queue in (
                 self._names.queue,
                 *map(self._names.rung, await self._existing_rungs()),
@@ -449,6 +445,24 @@ class RabbitBroker:
         for role in self._roles():
             role.fail(error)
         self._bell.ring()
+
+    async def _make(self, rungs: Sequence[int]) -> bool:
+        """Create what is missing, and say whether anything was."""
+        link = await self._linked()
+        wanted = topology.queue_arguments(self._names, link.version, rungs)
+        loop = asyncio.get_running_loop()
+        was_missing, give_up_at = False, loop.time() + PATIENCE
+        while True:
+            try:
+                was_missing |= len(await self._ready(wanted)) < len(wanted)
+                async with _open(link) as lane:
+                    await topology.declare(lane, self._names, link.version, rungs)
+            except QueueAway:
+                if loop.time() > give_up_at:
+                    raise
+                await asyncio.sleep(_PAUSE)
+            else:
+                return was_missing
 
     async def _ready(self, queues: Iterable[str]) -> dict[str, int]:
         """How many messages these queues have ready, of those that there are."""

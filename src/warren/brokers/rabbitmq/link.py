@@ -67,6 +67,10 @@ class _Services(_AsyncioIOServicesAdapter):
             return self._loop.call_soon(on_done, ConnectionResetError(str(error)))
 
 
+class QueueAway(BrokerUnreachable):
+    """The broker knows the queue and does not reach it, as while it starts, or while another client makes the queue."""
+
+
 class Link:
     """An open connection.
 
@@ -388,10 +392,7 @@ def _by_code(code: int, text: str, address: Address) -> BrokerError:
         case 403 | 530:
             return _not_allowed(text, address, "this", f": {_plain(text)}")
         case 404:
-            return QueueMissing(
-                f"queue {address.queue!r} does not exist on {address.shown}, or lacks a part ({_plain(text)}); "
-                "publish tasks, or create it with `warren setup`"
-            )
+            return _not_found(text, address)
         case 406 if size := re.search(r"message size (\d+) is larger than configured max size (\d+)", text):
             return MessageTooLarge(
                 f"a message has {int(size[1]):,} bytes; {address.shown} takes {int(size[2]):,}", int(size[2])
@@ -410,6 +411,15 @@ def _not_allowed(text: str, address: Address, what: str, why: str = "") -> Broke
     if limit := _LIMIT.search(text):
         return BrokerUnreachable(f"{address.shown} lets nobody more in: {limit[0]}")
     return AccessRefused(f"{address.shown} refuses {what} to user {address.credentials[0]!r}{why}")
+
+
+def _not_found(text: str, address: Address) -> BrokerError:
+    if not text.startswith("NOT_FOUND - no "):
+        return QueueAway(f"{address.shown}: {_plain(text)}")
+    return QueueMissing(
+        f"queue {address.queue!r} does not exist on {address.shown}, or lacks a part ({_plain(text)}); "
+        "publish tasks, or create it with `warren setup`"
+    )
 
 
 def _mismatch(text: str, address: Address) -> QueueMismatch:
