@@ -102,6 +102,37 @@ async def test_second_cut_before_tasks_came_back_from_the_first_costs_them_nothi
     assert rows == dict.fromkeys([message.id for message in (*fast, *waiting)] + ["w"], 1)
 
 
+async def test_what_another_worker_lost_is_told_even_after_a_cut(
+    rabbit_address: Address, tmp_path: Path
+) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(rabbit_address, [task("echo", "t", 1)])
+    hands = Hands()
+    async with connect(rabbit_address) as other:
+        await other.consume(hands, 1)
+        await hands.have(1)
+    fast = [task("echo", f"fast{n}", 9) for n in range(300)]  # after which many are fetched ahead
+    await publish(rabbit_address, [*fast, task("wait_for", "w", file=str(gate), log=str(log))])
+    async with connect(rabbit_address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        supervisor = Supervisor(broker, ChildSettings(APP, concurrency=1), processes=1, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 1)
+
+        async def are_held() -> bool:  # one runs, and the other waits to run alone
+            return supervisor.held == 2
+
+        await eventually(are_held)
+        await _cut_and_mended(broker)
+        gate.touch()
+        assert await running is Exit.DRAINED
+
+    rows = {row["task_id"]: row for row in await results(rabbit_address)}
+    assert [attempt["error"] for attempt in rows["t"]["history"]] == ["WorkerLost"]
+    assert (rows["t"]["attempts"], rows["w"]["attempts"]) == (2, 1)
+
+
 async def test_task_that_shares_its_message_id_with_one_that_has_ended_comes_back(
     rabbit_address: Address,
 ) -> None:

@@ -462,7 +462,8 @@ class Supervisor:
     def _excuse(self, run: Run) -> None:
         """It did not begin here: that it was lost with the connection is not to be counted when it comes back."""
         identity = run.delivery.identity
-        self._excused[identity] = run.delivery.lost + 1
+        # Not what was lost before, which others may have begun.
+        self._excused[identity] = min(self._excused.get(identity, 0), run.delivery.lost) + 1
         self._loop.call_later(REMEMBERED_FOR, self._excused.pop, identity, None)
 
     def on_timed_out(self, run: Run, worker: str) -> None:
