@@ -78,55 +78,24 @@ async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) 
 async def test_second_cut_before_tasks_came_back_from_the_first_costs_them_nothing(
     rabbit_address: Address, tmp_path: Path
 ) -> None:
-    gate, log = tmp_path / "gate", tmp_path / "log"
-    fast = [task("echo", f"fast{n}", 9) for n in range(300)]  # after which many are fetched ahead
     waiting = [task("echo", f"t{n}", 1) for n in range(40)]
-    await publish(rabbit_address, [*fast, task("wait_for", "w", file=str(gate), log=str(log)), *waiting])
-    async with connect(rabbit_address) as broker:
-        assert isinstance(broker, RabbitBroker)
-        supervisor = Supervisor(broker, ChildSettings(APP, concurrency=1), processes=1, drain=True)
-        await supervisor.start()
-        running = asyncio.create_task(supervisor.run())
-        await until_written(log, 1)
-
-        async def are_held() -> bool:
-            return supervisor.held == 41
-
-        await eventually(are_held)
-        for _ in range(2):
-            await _cut_and_mended(broker)
-        gate.touch()
-        assert await running is Exit.DRAINED
+    await publish(rabbit_address, waiting)
+    ids = await _drain_with_cuts(rabbit_address, tmp_path, held=41, cuts=2)
 
     rows = {row["task_id"]: row["attempts"] for row in await results(rabbit_address)}
-    assert rows == dict.fromkeys([message.id for message in (*fast, *waiting)] + ["w"], 1)
+    assert rows == dict.fromkeys([message.id for message in waiting] + ids, 1)
 
 
 async def test_what_another_worker_lost_is_told_even_after_a_cut(
     rabbit_address: Address, tmp_path: Path
 ) -> None:
-    gate, log = tmp_path / "gate", tmp_path / "log"
     await publish(rabbit_address, [task("echo", "t", 1)])
     hands = Hands()
     async with connect(rabbit_address) as other:
         await other.consume(hands, 1)
         await hands.have(1)
-    fast = [task("echo", f"fast{n}", 9) for n in range(300)]  # after which many are fetched ahead
-    await publish(rabbit_address, [*fast, task("wait_for", "w", file=str(gate), log=str(log))])
-    async with connect(rabbit_address) as broker:
-        assert isinstance(broker, RabbitBroker)
-        supervisor = Supervisor(broker, ChildSettings(APP, concurrency=1), processes=1, drain=True)
-        await supervisor.start()
-        running = asyncio.create_task(supervisor.run())
-        await until_written(log, 1)
-
-        async def are_held() -> bool:  # one runs, and the other waits to run alone
-            return supervisor.held == 2
-
-        await eventually(are_held)
-        await _cut_and_mended(broker)
-        gate.touch()
-        assert await running is Exit.DRAINED
+    # One runs, and the other waits to run alone.
+    await _drain_with_cuts(rabbit_address, tmp_path, held=2, cuts=1)
 
     rows = {row["task_id"]: row for row in await results(rabbit_address)}
     assert [attempt["error"] for attempt in rows["t"]["history"]] == ["WorkerLost"]
@@ -325,6 +294,29 @@ async def test_scripts_publish_and_read(rabbit_address: Address) -> None:
         return [row["task_id"] for row in warren.results(broker=broker, queue=queue)]
 
     assert sorted(map(str, await asyncio.to_thread(script))) == sorted(f"t{n}" for n in range(10))
+
+
+async def _drain_with_cuts(address: Address, directory: Path, *, held: int, cuts: int) -> list[str]:
+    """Cut a worker's connection while it holds so many tasks, the first of which waits; what was added for that, by id."""
+    gate, log = directory / "gate", directory / "log"
+    fast = [task("echo", f"fast{n}", 9) for n in range(300)]  # after which many are fetched ahead
+    await publish(address, [*fast, task("wait_for", "w", file=str(gate), log=str(log))])
+    async with connect(address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        supervisor = Supervisor(broker, ChildSettings(APP, concurrency=1), processes=1, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 1)
+
+        async def are_held() -> bool:
+            return supervisor.held == held
+
+        await eventually(are_held)
+        for _ in range(cuts):
+            await _cut_and_mended(broker)
+        gate.touch()
+        assert await running is Exit.DRAINED
+    return [message.id for message in fast] + ["w"]
 
 
 def _cut(broker: object) -> None:
