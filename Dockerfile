@@ -1,4 +1,4 @@
-# Warren's image: Python, Warren, and pip for `--requirements`. It runs as no special user, on a read-only root.
+# Warrener's image: Python, Warrener, and pip for `--requirements`. It runs as no special user, on a read-only root.
 #
 # The tag is pinned by version. Whoever mirrors this image should pin the digest, too: python:3.13.13-slim@sha256:...
 
@@ -19,4 +19,4 @@ RUN python -m pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
 # The user of the manifests, by number, so that Kubernetes sees that it is not root.
 USER 10001:10001
 WORKDIR /tmp
-ENTRYPOINT ["python", "-m", "warren"]
+ENTRYPOINT ["python", "-m", "warrener"]

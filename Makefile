@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-DEMO := .warren/codestats
+DEMO := .warrener/codestats
 
 .PHONY: help demo test test-long test-cluster chaos lint bench profile clean
 
@@ -15,7 +15,7 @@ $(READY): pyproject.toml
 	touch $@
 
 demo: $(READY) ## Measure the standard library's code; BROKER=amqp://... does it on RabbitMQ
-	@WARREN_BROKER='$(or $(BROKER),embedded)' $(BIN)/python examples/codestats/demo.py $(DEMO)
+	@WARRENER_BROKER='$(or $(BROKER),embedded)' $(BIN)/python examples/codestats/demo.py $(DEMO)
 
 lint: $(READY) ## Style, types and layers
 	$(BIN)/ruff check .
@@ -25,7 +25,7 @@ lint: $(READY) ## Style, types and layers
 
 # Tests wait more than they work, so there is room for several at a time.
 test: lint ## Everything, on a RabbitMQ of its own
-ifdef WARREN_TEST_BROKER
+ifdef WARRENER_TEST_BROKER
 	$(BIN)/pytest --numprocesses 3 --dist worksteal
 else
 	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 3 --dist worksteal
@@ -34,14 +34,14 @@ endif
 test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes
 	$(BIN)/pytest -m long tests/chaos
 
-chaos: $(READY) ## Break everything at random and count; SEED=, ONLY=, MINUTES=; on your own RabbitMQ with WARREN_TEST_BROKER
+chaos: $(READY) ## Break everything at random and count; SEED=, ONLY=, MINUTES=; on your own RabbitMQ with WARRENER_TEST_BROKER
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') \
 		$(if $(MINUTES),--minutes $(MINUTES))
 
-test-cluster: $(READY) ## On a real cluster: needs KUBECONFIG, and WARREN_TEST_IMAGE with this project's image
+test-cluster: $(READY) ## On a real cluster: needs KUBECONFIG, and WARRENER_TEST_IMAGE with this project's image
 	$(BIN)/pytest -x tests/cluster
 
-bench: $(READY) ## Warren beside its peers and targets; ONLY=race,tail TASKS= ROUNDS= CONTESTANT= JSON=
+bench: $(READY) ## Warrener beside its peers and targets; ONLY=race,tail TASKS= ROUNDS= CONTESTANT= JSON=
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only '$(ONLY)') $(if $(CONTESTANT),--contestant '$(CONTESTANT)') \
 		$(if $(TASKS),--tasks $(TASKS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json '$(JSON)')
 
@@ -49,4 +49,4 @@ profile: $(READY) ## Where the time goes; TASKS=, BROKER=embedded
 	$(BIN)/python -m benchmarks.profiling $(if $(TASKS),--tasks $(TASKS)) $(if $(BROKER),--broker $(BROKER))
 
 clean: ## Remove what was installed and made
-	rm -rf .venv .warren .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .warrener .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,7 +23,7 @@ def requirements() -> dict[str, str]:
 
 def prepared() -> Path:
     """The environment's directory, made anew when the list of peers has changed."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "warren"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "warrener"
     directory = cache / f"peers-{sys.version_info.major}.{sys.version_info.minor}"
     wanted = (_SOURCES / "requirements.txt").read_text()
     made = directory / "requirements.txt"

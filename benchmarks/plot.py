@@ -51,7 +51,7 @@ def _panel(measured: Measured, figure: Figure, top: int) -> Iterator[str]:
     yield f'<text x="{_LABELS}" y="{top + 20}" font-weight="600">{escape(heading(figure))}</text>'
     for row, (contestant, values) in enumerate(found.items()):
         y = top + _HEAD + row * _ROW
-        colour = _OURS if "warren" in contestant.lower() else _BAR
+        colour = _OURS if "warrener" in contestant.lower() else _BAR
         length, middle = median(values) * scale, y + _ROW / 2 - 2
         left, right = (_LABELS + value * scale for value in (min(values), max(values)))
         yield f'<text x="{_LABELS - 8}" y="{y + 14}" text-anchor="end">{escape(contestant)}</text>'

@@ -38,11 +38,11 @@ def main() -> None:
             verb: (place.app("noop"), *words) if verb == "work" else words for verb, words in COMMANDS.items()
         }
         for verb, words in commands.items():
-            told(place, verb, place.warren(verb, *words))
-        place.warren("delete", "--yes")
+            told(place, verb, place.warrener(verb, *words))
+        place.warrener("delete", "--yes")
         for verb, words in commands.items():
             place.new_marks()
-            ran = place.run(place.python, "-m", "cProfile", "-o", verb, "-m", "warren", verb, *words)
+            ran = place.run(place.python, "-m", "cProfile", "-o", verb, "-m", "warrener", verb, *words)
             print("\nunder the profiler, ", end="")
             told(place, verb, ran)
             pstats.Stats(str(place.directory / verb)).strip_dirs().sort_stats("tottime").print_stats(

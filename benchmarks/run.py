@@ -1,4 +1,4 @@
-"""Measures Warren beside its peers and against its targets: `make bench`, or `make bench ONLY=race,tail TASKS=5000`.
+"""Measures Warrener beside its peers and against its targets: `make bench`, or `make bench ONLY=race,tail TASKS=5000`.
 
 One RabbitMQ for all; every contestant has it for itself while it runs; rounds are interleaved, so that what else the
 machine does meets all of them. Rates depend on the machine, ratios much less.
@@ -118,8 +118,8 @@ def show(console: Console, measured: Measured) -> None:
 
 def broker(stack: ExitStack) -> Server:
     """The RabbitMQ that the environment names, or one of our own."""
-    if url := os.environ.get("WARREN_TEST_BROKER"):
-        return Server(url, os.environ["WARREN_TEST_MANAGEMENT"])
+    if url := os.environ.get("WARRENER_TEST_BROKER"):
+        return Server(url, os.environ["WARRENER_TEST_MANAGEMENT"])
     node = stack.enter_context(RabbitMQ())
     return Server(node.url, node.management_url)
 
@@ -132,7 +132,7 @@ def machine() -> str:
 
 
 def versions(server: Server) -> dict[str, str]:
-    own = {name: version(name) for name in ("warren", "pika", "msgspec")}
+    own = {name: version(name) for name in ("warrener", "pika", "msgspec")}
     return {"Python": platform.python_version(), "RabbitMQ": server.version, **own, **requirements()}
 
 

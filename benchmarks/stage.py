@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT: Final = Path(__file__).parent.parent
-WARREN: Final = [sys.executable, "-m", "warren"]
+WARRENER: Final = [sys.executable, "-m", "warrener"]
 QUEUE: Final = "bench"
 _PATIENCE: Final = 60.0  # without any progress
 _STOP_SECONDS: Final = 30.0
@@ -90,7 +90,7 @@ class Place:
     def __init__(self, server: Server, peers: Path, tasks: int) -> None:
         self.tasks = tasks
         self.peers = peers
-        self.directory = Path(tempfile.mkdtemp(prefix="warren-bench-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="warrener-bench-"))
         self._server = server
         self._host = f"bench-{secrets.token_hex(4)}"
         self._running: list[subprocess.Popen[bytes]] = []
@@ -99,13 +99,13 @@ class Place:
     def __enter__(self) -> Self:
         self.url = self._server.make_host(self._host)
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("WARREN_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith("WARRENER_")},
             "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))),
             "BENCH_URL": self.url,
             "BENCH_TASKS": str(self.tasks),
-            "WARREN_BROKER": self.url,
-            "WARREN_MANAGEMENT": self._server.management,
-            "WARREN_QUEUE": QUEUE,
+            "WARRENER_BROKER": self.url,
+            "WARRENER_MANAGEMENT": self._server.management,
+            "WARRENER_QUEUE": QUEUE,
         }
         self.new_marks()
         return self
@@ -122,10 +122,10 @@ class Place:
     # --- which broker, which marks
 
     def use_embedded(self) -> None:
-        """Let Warren's commands use the embedded broker."""
+        """Let Warrener's commands use the embedded broker."""
         self.url = f"sqlite:{self.directory / 'queue.db'}"
-        self.environment |= {"WARREN_BROKER": self.url, "BENCH_URL": self.url}
-        del self.environment["WARREN_MANAGEMENT"]
+        self.environment |= {"WARRENER_BROKER": self.url, "BENCH_URL": self.url}
+        del self.environment["WARRENER_MANAGEMENT"]
 
     def new_marks(self) -> None:
         """Let what starts from now on count from zero."""
@@ -134,7 +134,7 @@ class Place:
 
     @property
     def python(self) -> str:
-        """The Python that Warren runs on."""
+        """The Python that Warrener runs on."""
         return sys.executable
 
     # --- files
@@ -168,9 +168,9 @@ class Place:
             raise Broken(f"{' '.join(command)} ended with {process.returncode}:\n{self._said(process)}")
         return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, self._said(process))
 
-    def warren(self, *words: str) -> Ran:
-        """Run a Warren command to its end."""
-        return self.run(*WARREN, *words)
+    def warrener(self, *words: str) -> Ran:
+        """Run a Warrener command to its end."""
+        return self.run(*WARRENER, *words)
 
     def module(self, name: str, *words: str, python: str | Path = sys.executable) -> float:
         """Run a contestant's enqueuing to its end; the seconds that it tells."""
@@ -199,8 +199,8 @@ class Place:
         return str(ROOT / "benchmarks" / "apps" / f"{name}.py")
 
     def begin_worker(self, app: str, *words: str) -> subprocess.Popen[bytes]:
-        """Start a Warren worker."""
-        return self.begin(*WARREN, "work", self.app(app), *words)
+        """Start a Warrener worker."""
+        return self.begin(*WARRENER, "work", self.app(app), *words)
 
     def begin_module(self, name: str, *words: str) -> subprocess.Popen[bytes]:
         """Start one of `peers` that runs in this environment."""

@@ -14,7 +14,7 @@ TASK_BYTES = 80
 
 
 def tasks(count: int, type: str = "noop") -> Iterator[bytes]:
-    """Tasks as Warren publishes them, each a line of JSON of 80 bytes."""
+    """Tasks as Warrener publishes them, each a line of JSON of 80 bytes."""
     for n in range(count):
         yield json.dumps(task(n, type), separators=(",", ":")).encode()
 
@@ -24,7 +24,7 @@ def task(n: int, type: str = "noop") -> dict[str, object]:
 
 
 def argument(n: int) -> str:
-    """The only argument of the n-th task; with what Warren writes around it, 80 bytes."""
+    """The only argument of the n-th task; with what Warrener writes around it, 80 bytes."""
     return f"{n:016}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from warren.cli.main import app
+from warrener.cli.main import app
 
 
 def reference() -> str:
@@ -16,7 +16,7 @@ def reference() -> str:
         "",
         "Made from the commands themselves by `python docs/make_cli.py > docs/cli.md`.",
     ]
-    for path, leaf in _leaves(command, "warren"):
+    for path, leaf in _leaves(command, "warrener"):
         context = typer.Context(leaf, info_name=path, terminal_width=100, max_content_width=100)
         parts += ["", f"## {path}", "", "```", leaf.get_help(context).strip(), "```"]
     return "\n".join(parts) + "\n"

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from warren.brokers import Message, connect
-from warren.brokers.rabbitmq import RabbitBroker
-from warren.failures import read
-from warren.retries import RetryPolicy, ladder
-from warren.tasks import Failure, Task, encode
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit, Supervisor
+from warrener.brokers import Message, connect
+from warrener.brokers.rabbitmq import RabbitBroker
+from warrener.failures import read
+from warrener.retries import RetryPolicy, ladder
+from warrener.tasks import Failure, Task, encode
+from warrener.worker.frames import ChildSettings
+from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from warren.brokers import Delivery
-    from warren.settings import Address
+    from warrener.brokers import Delivery
+    from warrener.settings import Address
 
 APP = str(Path(__file__).parent / "conformance" / "apps.py")
 RUNGS = ladder([RetryPolicy(3, 0.05), RetryPolicy(12, 0.001)])

@@ -11,8 +11,8 @@ import pytest
 
 from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
-from warren.brokers import connect
-from warren.settings import Address
+from warrener.brokers import connect
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[tuple[str, str]]:
     """URL and management URL of a RabbitMQ; without one the tests fail with a sentence that says how to get it."""
-    url = os.environ.get("WARREN_TEST_BROKER")
+    url = os.environ.get("WARRENER_TEST_BROKER")
     if url:
-        yield url, os.environ.get("WARREN_TEST_MANAGEMENT", "")
+        yield url, os.environ.get("WARRENER_TEST_MANAGEMENT", "")
         return
     with RabbitMQ() as server:
         yield server.url, server.management_url

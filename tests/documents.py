@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import Any, Final
 
-from warren.cli.main import app
+from warrener.cli.main import app
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -31,9 +31,9 @@ class Document:
         }
 
     def commands(self) -> list[list[str]]:
-        """The words of each `warren ...` line, without what is said about it at its end."""
+        """The words of each `warrener ...` line, without what is said about it at its end."""
         lines = [line for block in self.blocks() for line in block.splitlines()]
-        found = [re.match(r"(?:\$ )?warren (.*?)(?:\s{2,}.*|\s+#.*)?$", line) for line in lines]
+        found = [re.match(r"(?:\$ )?warrener (.*?)(?:\s{2,}.*|\s+#.*)?$", line) for line in lines]
         return [shlex.split(line[1]) for line in found if line]
 
 
@@ -43,4 +43,4 @@ def parse(words: list[str]) -> None:
     words = words.copy()
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
-    command.make_context("warren", words)
+    command.make_context("warrener", words)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.batch import PATIENCE, eventually
-from warren.brokers import connect
-from warren.errors import QueueMissing
-from warren.settings import Address
+from warrener.brokers import connect
+from warrener.errors import QueueMissing
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WARREN: Final = [sys.executable, "-m", "warren"]
+WARRENER: Final = [sys.executable, "-m", "warrener"]
 
 
 class Place:
@@ -32,14 +32,14 @@ class Place:
 
     def __init__(self, path: Path, address: Address | None = None) -> None:
         self.path = path
-        self.address = address or Address(f"sqlite:{path / '.warren' / 'work-queue.db'}")
+        self.address = address or Address(f"sqlite:{path / '.warrener' / 'work-queue.db'}")
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("WARREN_")
+            name: value for name, value in os.environ.items() if not name.startswith("WARRENER_")
         }
         if address:
-            self.environment |= {"WARREN_BROKER": address.broker, "WARREN_QUEUE": address.queue}
+            self.environment |= {"WARRENER_BROKER": address.broker, "WARRENER_QUEUE": address.queue}
             if address.management:
-                self.environment["WARREN_MANAGEMENT"] = address.management
+                self.environment["WARRENER_MANAGEMENT"] = address.management
         self._begun: list[Running] = []
 
     def __enter__(self) -> Self:
@@ -49,10 +49,10 @@ class Place:
         for running in self._begun:
             running.end(signal.SIGKILL)
 
-    def warren(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def warrener(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [*WARREN, *words],
+            [*WARRENER, *words],
             cwd=self.path,
             env=self.environment,
             input=text,
@@ -74,7 +74,7 @@ class Place:
         said = self.path / f"said-{len(self._begun) + 1}"
         with said.open("wb") as file:
             process = subprocess.Popen(
-                [*WARREN, *words],
+                [*WARRENER, *words],
                 cwd=self.path,
                 env=self.environment,
                 stdin=stdin,

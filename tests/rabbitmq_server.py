@@ -71,7 +71,7 @@ class RabbitMQ:
         self.extra_config = extra_config
         self.version = ""  # known once the node has been up
         self._temporary = directory is None
-        self.directory = (directory or Path(tempfile.mkdtemp(prefix="warren-rabbitmq-"))).resolve()
+        self.directory = (directory or Path(tempfile.mkdtemp(prefix="warrener-rabbitmq-"))).resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log = self.directory / "log" / "node.log"
         self._settings = _settings(self.directory)
@@ -301,8 +301,8 @@ def find() -> _Source:
     source = _Installed.find() or _Docker.find() or _DebianRoot.find()
     if source is None:
         raise NoBroker(
-            "No RabbitMQ 4.3 or later here: install rabbitmq-server 4.3, run Docker, or set WARREN_TEST_BROKER "
-            "to the URL of a broker and WARREN_TEST_MANAGEMENT to its management URL."
+            "No RabbitMQ 4.3 or later here: install rabbitmq-server 4.3, run Docker, or set WARRENER_TEST_BROKER "
+            "to the URL of a broker and WARRENER_TEST_MANAGEMENT to its management URL."
         )
     return source
 
@@ -316,7 +316,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "command",
         nargs="*",
-        help="after --: run it with WARREN_TEST_BROKER and WARREN_TEST_MANAGEMENT, then stop the broker",
+        help="after --: run it with WARRENER_TEST_BROKER and WARRENER_TEST_MANAGEMENT, then stop the broker",
     )
     command = parser.parse_args(arguments).command
     signal.signal(signal.SIGINT, _leave)
@@ -483,7 +483,7 @@ exec chroot "$root" "$@"
             return None
         if _output([*cls.namespace, "true"]) is None:  # we are root of a container only
             return None
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "warren"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "warrener"
         root = cache / "rabbitmq-forky"
         if not root.exists():
             cache.mkdir(parents=True, exist_ok=True)
@@ -540,7 +540,7 @@ def _make_debian_root(root: Path, namespace: Iterable[str]) -> None:
             if done.returncode:
                 raise NoBroker(
                     f"No RabbitMQ here, and making a private one failed, see {log}: install rabbitmq-server 4.3, "
-                    "run Docker, or set WARREN_TEST_BROKER and WARREN_TEST_MANAGEMENT to the URLs of a broker."
+                    "run Docker, or set WARRENER_TEST_BROKER and WARRENER_TEST_MANAGEMENT to the URLs of a broker."
                 )
     (unfinished / "etc" / "hosts").write_text("127.0.0.1 localhost\n", "utf-8")
     unfinished.rename(root)
@@ -561,8 +561,8 @@ def _settings(directory: Path) -> _Settings:
     file = directory / "node.json"
     if file.exists():
         return _Settings(**json.loads(file.read_text("utf-8")))
-    name = f"warren-{secrets.token_hex(4)}"
-    settings = _Settings(name, "warren", secrets.token_hex(16), *_free_ports(5))
+    name = f"warrener-{secrets.token_hex(4)}"
+    settings = _Settings(name, "warrener", secrets.token_hex(16), *_free_ports(5))
     _write(file, json.dumps(dataclasses.asdict(settings), indent=2))
     return settings
 
@@ -635,7 +635,7 @@ def _run(command: list[str], broker: RabbitMQ) -> int:
 
     signal.signal(signal.SIGINT, forward)
     signal.signal(signal.SIGTERM, forward)
-    environment = {"WARREN_TEST_BROKER": broker.url, "WARREN_TEST_MANAGEMENT": broker.management_url}
+    environment = {"WARRENER_TEST_BROKER": broker.url, "WARRENER_TEST_MANAGEMENT": broker.management_url}
     try:
         child = subprocess.Popen(command, env=os.environ | environment, process_group=None if terminal else 0)
     except OSError as error:

@@ -3,7 +3,7 @@
 from time import thread_time
 
 from benchmarks.marks import mark
-from warren import App
+from warrener import App
 
 SECONDS = 0.001
 

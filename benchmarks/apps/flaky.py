@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from benchmarks.marks import mark
-from warren import App
+from warrener import App
 
 app = App()
 

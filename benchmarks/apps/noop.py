@@ -1,7 +1,7 @@
 """Tasks that do nothing; `urgent` is the same under another name."""
 
 from benchmarks.marks import mark
-from warren import App
+from warrener import App
 
 app = App()
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from benchmarks.marks import mark
-from warren import App
+from warrener import App
 
 app = App()
 

@@ -89,7 +89,7 @@ def main() -> None:
 
     def declare(channel: Any) -> None:
         channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
-        results = {"x-queue-type": "stream"}  # what Warren has
+        results = {"x-queue-type": "stream"}  # what Warrener has
         channel.queue_declare(RESULTS, durable=True, arguments=results, callback=lambda _: role(channel))
 
     connection = pika.SelectConnection(

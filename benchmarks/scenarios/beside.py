@@ -16,7 +16,7 @@ ONE, TWO = "one worker, two children", "two workers, a child each"
 
 def workers(count: int, processes: str) -> Callable[[Place], dict[str, float]]:
     def run(place: Place) -> dict[str, float]:
-        place.module("warren")
+        place.module("warrener")
         running = [place.begin_worker("noop", "--processes", processes) for _ in range(count)]
         seen = place.await_marks(place.tasks)
         for worker in running:

@@ -1,4 +1,4 @@
-"""Warren's embedded broker and Huey on SQLite: enqueue, then drain with two processes, results kept."""
+"""Warrener's embedded broker and Huey on SQLite: enqueue, then drain with two processes, results kept."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from benchmarks.stage import Place
 
 
-def warren(place: Place) -> dict[str, float]:
+def warrener(place: Place) -> dict[str, float]:
     place.use_embedded()
-    seconds = place.module("warren")
+    seconds = place.module("warrener")
     worker = place.begin_worker("noop", "--processes", "2")
     seen = place.await_marks(place.tasks)
     place.stop(worker)
-    place.warren("results", "-o", "results.jsonl")
+    place.warrener("results", "-o", "results.jsonl")
     for _ in place.rows():
         pass  # as many as there are tasks, or it raises
     return {"enqueue": place.tasks / seconds, "drain": seen.tasks / seen.seconds}
@@ -41,11 +41,11 @@ def huey(fsync: str) -> Callable[[Place], dict[str, float]]:
 SCENARIO = Scenario(
     title="Tasks that do nothing, on SQLite, two worker processes, results kept",
     figures=(Figure("enqueue"), Figure("drain")),
-    contestants={"Warren": warren, "Huey, with fsync": huey("1"), "Huey, without fsync": huey("0")},
+    contestants={"Warrener": warrener, "Huey, with fsync": huey("1"), "Huey, without fsync": huey("0")},
     tasks=20_000,
-    yardstick="Warren",
+    yardstick="Warrener",
     targets=tuple(
-        Target("Warren", figure, bound, per=f"Huey, {how} fsync")
+        Target("Warrener", figure, bound, per=f"Huey, {how} fsync")
         for how, bound in (("with", 3), ("without", 1))
         for figure in ("enqueue", "drain")
     ),

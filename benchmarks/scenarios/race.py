@@ -1,4 +1,4 @@
-"""Warren and its peers on one RabbitMQ: enqueue, then drain with two processes."""
+"""Warrener and its peers on one RabbitMQ: enqueue, then drain with two processes."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ _TASKIQ = (
 )
 
 
-def warren(place: Place) -> dict[str, float]:
-    seconds = place.module("warren")
+def warrener(place: Place) -> dict[str, float]:
+    seconds = place.module("warrener")
     figures = drained(place, QUEUE, seconds, place.begin_worker("noop", "--processes", "2"))
-    left = json.loads(place.warren("status", "--json").output.splitlines()[-1])
+    left = json.loads(place.warrener("status", "--json").output.splitlines()[-1])
     if left["completed"] < place.tasks:
         raise Broken(f"not every task has its result: {left}")
     return figures
@@ -123,7 +123,7 @@ SCENARIO = Scenario(
     title="Tasks that do nothing, on RabbitMQ, two worker processes",
     figures=(Figure("enqueue"), Figure("drain")),
     contestants={
-        "Warren": warren,
+        "Warrener": warrener,
         **PEERS,
         "bare pika loop": bare_pika(1),
         "bare pika loop, 2 processes": bare_pika(2),
@@ -131,12 +131,12 @@ SCENARIO = Scenario(
         "C client, results confirmed": ceiling("work"),
     },
     tasks=20_000,
-    yardstick="Warren",
+    yardstick="Warrener",
     targets=(
-        *(Target("Warren", "enqueue", 5, per=peer) for peer in PEERS),
-        Target("Warren", "enqueue", 0.6, per="C client"),
-        *(Target("Warren", "drain", 2, per=peer) for peer in PEERS),
-        Target("Warren", "drain", 0.8, per="bare pika loop, 2 processes"),
+        *(Target("Warrener", "enqueue", 5, per=peer) for peer in PEERS),
+        Target("Warrener", "enqueue", 0.6, per="C client"),
+        *(Target("Warrener", "drain", 2, per=peer) for peer in PEERS),
+        Target("Warrener", "drain", 0.8, per="bare pika loop, 2 processes"),
     ),
     has_peers=True,
 )

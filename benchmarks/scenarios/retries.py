@@ -19,7 +19,7 @@ def storm(*, fails: bool) -> Callable[[Place], dict[str, float]]:
         tried = place.directory / "tried"
         tried.write_bytes(bytes(place.tasks) if fails else b"\1" * place.tasks)
         place.environment["BENCH_TRIED"] = str(tried)
-        place.module("warren")
+        place.module("warrener")
         place.begin_worker("flaky", "--processes", "2")
         seen = place.await_marks(place.tasks * (1 + fails))
         return {"attempts": seen.tasks / seen.seconds, "tasks": place.tasks / seen.seconds}

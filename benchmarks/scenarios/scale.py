@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import marks
 from benchmarks.scenario import Figure, Scenario, Target
-from benchmarks.stage import WARREN
+from benchmarks.stage import WARRENER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +22,12 @@ def commands(part: int, *, is_embedded: bool) -> Callable[[Place], dict[str, flo
         place.tasks = math.ceil(place.tasks / part)
         if is_embedded:
             place.use_embedded()
-        published = place.warren("publish", place.write_tasks())
-        waiting = place.warren("status", "--json")
-        words = [*WARREN, "work", place.app("noop"), "--drain", "--processes", "2"]
+        published = place.warrener("publish", place.write_tasks())
+        waiting = place.warrener("status", "--json")
+        words = [*WARRENER, "work", place.app("noop"), "--drain", "--processes", "2"]
         worked = place.run(*words)
         seen = marks.seen(place.marks)
-        collected = place.warren("results", "-o", "results.jsonl")
+        collected = place.warrener("results", "-o", "results.jsonl")
         for _ in place.rows():
             pass  # as many as there are tasks, or it raises
         return {

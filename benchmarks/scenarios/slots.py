@@ -30,11 +30,11 @@ def ideal(
     tasks: Callable[[Place], Iterator[bytes]], seconds: float, slots: int, app: str, *words: str
 ) -> Callable[[Place], dict[str, float]]:
     def run(place: Place) -> dict[str, float]:
-        place.warren("publish", place.write_tasks(tasks(place)))
+        place.warrener("publish", place.write_tasks(tasks(place)))
         place.begin_worker(app, *words)
         seen = place.await_marks(place.tasks)
         rate = seen.tasks / (seen.seconds + seconds)  # the first mark is the first task's end
-        place.warren("results", "-o", "results.jsonl")
+        place.warrener("results", "-o", "results.jsonl")
         rows = list(place.rows())
         lasted = max(row["processed_at"] for row in rows) - min(row["started_at"] for row in rows)
         busy = sum(row["duration"] for row in rows) / (slots * lasted)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def on_rabbitmq(place: Place) -> dict[str, float]:
-    place.warren("publish", place.write_tasks())
+    place.warrener("publish", place.write_tasks())
     start = time.time()
     place.begin_worker("noop", "--processes", "2")
     return {"wait": place.await_marks(1).first - start}
@@ -24,7 +24,7 @@ def on_embedded(place: Place) -> dict[str, float]:
 
 
 def help_(place: Place) -> dict[str, float]:
-    return {"wait": place.warren("--help").seconds}
+    return {"wait": place.warrener("--help").seconds}
 
 
 def python(place: Place) -> dict[str, float]:
@@ -36,14 +36,14 @@ SCENARIO = Scenario(
     figures=(Figure("wait", "s"),),
     contestants={
         "python -c pass": python,
-        "warren --help": help_,
-        "warren work, RabbitMQ": on_rabbitmq,
-        "warren work, embedded": on_embedded,
+        "warrener --help": help_,
+        "warrener work, RabbitMQ": on_rabbitmq,
+        "warrener work, embedded": on_embedded,
     },
     tasks=1,
     yardstick="python -c pass",
     targets=(
-        Target("warren --help", "wait", 0.15, at_most=True),
-        *(Target(f"warren work, {on}", "wait", 0.5, at_most=True) for on in ("RabbitMQ", "embedded")),
+        Target("warrener --help", "wait", 0.15, at_most=True),
+        *(Target(f"warrener work, {on}", "wait", 0.5, at_most=True) for on in ("RabbitMQ", "embedded")),
     ),
 )

@@ -30,13 +30,13 @@ def lines(place: Place) -> Iterator[bytes]:
 
 def workers(count: int, processes: int) -> Callable[[Place], dict[str, float]]:
     def run(place: Place) -> dict[str, float]:
-        place.warren("publish", place.write_tasks(lines(place)))
+        place.warrener("publish", place.write_tasks(lines(place)))
         slots = str(SLOTS // (count * processes))
         words = ("--processes", str(processes), "--concurrency", slots, "--drain")
         running = [place.begin_worker("sleeping", *words) for _ in range(count)]
         for worker in running:
             place.end(worker)
-        place.warren("results", "-o", "results.jsonl")
+        place.warrener("results", "-o", "results.jsonl")
         rows = sorted((row["processed_at"], row["duration"]) for row in place.rows())
         rest = rows[len(rows) * 99 // 100 :]
         tail = rest[-1][0] - rows[len(rows) * 99 // 100 - 1][0]

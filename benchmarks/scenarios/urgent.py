@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks import work
 from benchmarks.scenario import Figure, Scenario, Target
 from benchmarks.stage import QUEUE
-from warren import Publisher, Task
+from warrener import Publisher, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,16 +23,16 @@ _PRIORITY = 9
 
 def urgent(*, in_crowd: bool) -> Callable[[Place], dict[str, float]]:
     def run(place: Place) -> dict[str, float]:
-        place.warren("setup")
+        place.warrener("setup")
         count = place.tasks // _CROWD_PER_URGENT
         crowd = place.tasks - count if in_crowd else 1
-        place.warren("publish", place.write_tasks(work.tasks(crowd)))
+        place.warrener("publish", place.write_tasks(work.tasks(crowd)))
         worker = place.begin_worker("noop", "--processes", "2", "--drain")
         place.await_marks(max(1, crowd // 20))
         published_at, published = asyncio.run(publish(place.url, count))
         place.end(worker)
         place.tasks = crowd + count
-        place.warren("results", "-o", "results.jsonl")
+        place.warrener("results", "-o", "results.jsonl")
         rows = list(place.rows())
         last = max(row["processed_at"] for row in rows if row["type"] == "urgent")
         after = sum(row["started_at"] > last for row in rows)

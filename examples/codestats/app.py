@@ -5,7 +5,7 @@ import tokenize
 import warnings
 from pathlib import Path
 
-from warren import App, PermanentError
+from warrener import App, PermanentError
 
 app = App()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 QUEUE = "codestats"
 URGENT = 100
-WARREN = [sys.executable, "-m", "warren"]
+WARRENER = [sys.executable, "-m", "warrener"]
 
 
 def main() -> int:
@@ -17,10 +17,10 @@ def main() -> int:
     tasks, results = directory / "tasks.jsonl", directory / "results.jsonl"
     count = write_tasks(tasks)
     print(f"{count} files of the standard library, one task each: {tasks}", flush=True)
-    subprocess.run([*WARREN, "delete", "--yes", "--queue", QUEUE], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*WARRENER, "delete", "--yes", "--queue", QUEUE], check=True, stderr=subprocess.DEVNULL)
     app = Path(__file__).with_name("app.py")
     run = subprocess.run(
-        [*WARREN, "run", str(app), str(tasks), "-o", str(results), "--queue", QUEUE], check=False
+        [*WARRENER, "run", str(app), str(tasks), "-o", str(results), "--queue", QUEUE], check=False
     )
     some_failed = 1  # as expected: some of the library's own test files do not parse
     if run.returncode not in (0, some_failed):

@@ -1,6 +1,6 @@
 """Counts primes: small tasks without any data to fetch, to try a cluster with."""
 
-from warren import App, PermanentError
+from warrener import App, PermanentError
 
 app = App()
 

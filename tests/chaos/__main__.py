@@ -48,7 +48,7 @@ def main() -> int:
         if row.broken:
             console.print(row.broken)
 
-    with tempfile.TemporaryDirectory(prefix="warren-chaos-") as directory:
+    with tempfile.TemporaryDirectory(prefix="warrener-chaos-") as directory:
         Suite(given.seed, Path(directory), given.only, given.minutes).run(tell)
     table = Table(*_COLUMNS, title=f"seed {given.seed}")
     for row in rows:

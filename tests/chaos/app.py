@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from warren import App, PermanentError, Task
+from warrener import App, PermanentError, Task
 
 LOG = Path(os.environ["CHAOS_LOG"])
 _log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -13,7 +13,7 @@ from tests.chaos.nodes import Cluster
 from tests.chaos.proxy import Proxy
 from tests.chaos.trial import Arena
 from tests.rabbitmq_server import RabbitMQ
-from warren.settings import Address
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -106,9 +106,9 @@ async def _delete_work_queue(trial: Trial) -> None:
         for worker in trial.workers:
             assert await asyncio.to_thread(worker.end) == 78, worker.said
         trial.workers.clear()
-        await trial.warren("setup", APP)
+        await trial.warrener("setup", APP)
         again = trial.place.tasks(trial.tasks, "again.jsonl")
-        await trial.warren("publish", again)
+        await trial.warrener("publish", again)
         await trial.begin_workers()
     await trial.end_workers()
 

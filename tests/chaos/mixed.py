@@ -40,7 +40,7 @@ def fault(minutes: float) -> Fault:
 
 
 async def _rage(trial: Trial, *, minutes: float) -> None:
-    await trial.warren("setup", APP)
+    await trial.warrener("setup", APP)
     await trial.begin_workers(2)
     steady = trial.workers[0]
     await _publish_more(trial)  # which adds the delays that apps have by default
@@ -77,7 +77,7 @@ async def _publish_more(trial: Trial) -> None:
         publisher = trial.place.begin("publish", file)
         await asyncio.sleep(trial.chance.random())  # wherever that is
         publisher.end(signal.SIGKILL)
-    await trial.warren("publish", file)
+    await trial.warrener("publish", file)
 
 
 def _deeds(trial: Trial) -> list[_Deed]:
@@ -121,7 +121,7 @@ async def _scale(trial: Trial, workers: list[Running]) -> None:
 
 
 async def _collect(trial: Trial, _: list[Running]) -> None:
-    done = await asyncio.to_thread(trial.place.warren, "results", "-o", "so-far.jsonl")
+    done = await asyncio.to_thread(trial.place.warrener, "results", "-o", "so-far.jsonl")
     assert done.returncode in (0, 1), done.stderr
 
 

@@ -112,7 +112,7 @@ class Cluster:
         self._count = count
         self._ticktime = ticktime
         self._network: _Network | None = None
-        self._directory = Path(tempfile.mkdtemp(prefix="warren-cluster-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="warrener-cluster-"))
 
     def __enter__(self) -> Self:
         try:
@@ -246,7 +246,7 @@ class _Network:
             router, *self.hosts = [str(next(hosts)) for _ in range(count + 1)]
             self._hub.ip("link", "add", "bridge", "type", "bridge")
             self._hub.ip("link", "set", "bridge", "up")
-            wire = f"warren-{secrets.token_hex(3)}"
+            wire = f"warrener-{secrets.token_hex(3)}"
             _run(["ip", "link", "add", wire, "type", "veth", "peer", "name", "host", "netns", self._hub.pid])
             self._plug("host")
             _run(["ip", "address", "add", f"{router}/24", "dev", wire])
@@ -295,7 +295,7 @@ def _free_subnet() -> ipaddress.IPv4Network:
 def _nodes(directory: Path, network: _Network, ticktime: int) -> list[Node]:
     """Nodes with one cookie, user and password, and the usual ports, since each has an address of its own."""
     cookie, password = secrets.token_hex(16), secrets.token_hex(16)
-    settings = _Settings("rabbit", "warren", password, 5672, 15672, 5671, 25672, 4369)
+    settings = _Settings("rabbit", "warrener", password, 5672, 15672, 5671, 25672, 4369)
     peers = "".join(
         f"cluster_formation.classic_config.nodes.{number} = {settings.node}@{host}\n"
         for number, host in enumerate(network.hosts, 1)

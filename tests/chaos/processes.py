@@ -58,14 +58,14 @@ async def _freeze_worker(trial: Trial) -> None:
 
 async def _kill_publishers(trial: Trial) -> None:
     """Each publishes the whole file, goes on where the one before was killed, and only the last one may end."""
-    await trial.warren("setup", APP)
+    await trial.warrener("setup", APP)
     await trial.begin_workers()
     for number in range(1, 4):
         publisher = trial.place.begin("publish", trial.file)
         await trial.has_done(number * len(trial.tasks) // 10)
         async with trial.strike():
             publisher.end(signal.SIGKILL)
-    await trial.warren("publish", trial.file)
+    await trial.warrener("publish", trial.file)
     await trial.end_workers()
 
 

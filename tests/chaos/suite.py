@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.chaos import arenas, broker, cluster, connections, machine, mixed, poison, processes
 from tests.chaos.fault import CLUSTER, EMBEDDED, RABBITMQ
-from warren.settings import Address
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,8 +52,8 @@ class Suite:
             lane.join()
 
     def _lanes(self) -> list[_Lane]:
-        if url := os.environ.get("WARREN_TEST_BROKER"):
-            address = Address(url, management=os.environ.get("WARREN_TEST_MANAGEMENT"))
+        if url := os.environ.get("WARRENER_TEST_BROKER"):
+            address = Address(url, management=os.environ.get("WARRENER_TEST_MANAGEMENT"))
             lanes = [_Lane(RABBITMQ, lambda: arenas.theirs(address), self._wanted(_ON_ANY_BROKER, RABBITMQ))]
         else:
             mixture = [mixed.fault(self.minutes)] if self.minutes else []

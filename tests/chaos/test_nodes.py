@@ -13,11 +13,11 @@ import pytest
 
 from tests.batch import RUNGS, drain, eventually, results, task
 from tests.chaos.nodes import Cluster
-from warren.brokers import connect
-from warren.brokers.rabbitmq import link
-from warren.errors import BrokerError
-from warren.settings import Address
-from warren.worker.supervisor import Exit
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq import link
+from warrener.errors import BrokerError
+from warrener.settings import Address
+from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,4 +235,4 @@ def test_nothing_is_left_of_a_cluster_whose_process_is_killed() -> None:
 
 def _interfaces() -> set[str]:
     shown = subprocess.run(["ip", "-brief", "link"], check=True, capture_output=True, text=True).stdout
-    return {line.split("@")[0].split()[0] for line in shown.splitlines() if line.startswith("warren-")}
+    return {line.split("@")[0].split()[0] for line in shown.splitlines() if line.startswith("warrener-")}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tests.batch import eventually
 from tests.place import Place, children
-from warren.brokers import connect
+from warrener.brokers import connect
 
 if TYPE_CHECKING:
     import random
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.proxy import Proxy
     from tests.place import Running
     from tests.rabbitmq_server import RabbitMQ
-    from warren.settings import Address
+    from warrener.settings import Address
 
 APP: Final = str(Path(__file__).with_name("app.py"))
 WORKERS: Final = 2
@@ -116,16 +116,18 @@ class Trial:
         """The queue's."""
         return self.place.address
 
-    async def warren(self, *words: str) -> str:
+    async def warrener(self, *words: str) -> str:
         """Run a command to its end, which must be a good one; what it said."""
-        done = await asyncio.to_thread(self.place.warren, *words)
-        assert done.returncode == 0, f"`warren {' '.join(words)}` ended with {done.returncode}: {done.stderr}"
+        done = await asyncio.to_thread(self.place.warrener, *words)
+        assert done.returncode == 0, (
+            f"`warrener {' '.join(words)}` ended with {done.returncode}: {done.stderr}"
+        )
         return done.stderr
 
     async def publish(self) -> None:
         """Declare the queue with all that the app needs, and publish every task."""
-        await self.warren("setup", APP)
-        await self.warren("publish", self.file)
+        await self.warrener("setup", APP)
+        await self.warrener("publish", self.file)
 
     async def begin_workers(self, count: int = WORKERS) -> None:
         """Start more workers, and wait until they have children."""

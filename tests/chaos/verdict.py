@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tests.chaos.trial import APP, PROCESSES
-from warren.brokers import connect
-from warren.failures import read
+from warrener.brokers import connect
+from warrener.failures import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tests.chaos.trial import Event, Trial
-    from warren.tasks import Failure
+    from warrener.tasks import Failure
 
 
 @dataclass
@@ -70,7 +70,7 @@ async def judge(trial: Trial, row: Row, costs: Mapping[str, int], *, is_free: bo
         assert code == 0, f"the last worker ended with {code}: {last.said}"
     except subprocess.TimeoutExpired:
         row.stuck = await trial.left()
-    said = await asyncio.to_thread(trial.place.warren, "results", "-o", "out.jsonl")
+    said = await asyncio.to_thread(trial.place.warrener, "results", "-o", "out.jsonl")
     assert said.returncode in (0, 1), said.stderr
     collected = trial.place.rows("out.jsonl")
     async with connect(trial.address) as broker:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from warren import App
+from warrener import App
 
 Path(os.environ["IMPORTING"]).write_text("now\n")
 while not Path(os.environ["GO_ON"]).exists():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def test_run_ends_with_a_line_that_accounts_for_every_task(place: Place) -> None:
     tasks = [{"type": "echo", "data": {"number": n}} for n in range(20)] + [{"type": "permanent"}]
 
-    done = place.warren("run", APP, place.tasks(tasks), "-o", "out.jsonl")
+    done = place.warrener("run", APP, place.tasks(tasks), "-o", "out.jsonl")
 
     assert done.returncode == 1
     assert done.stdout == ""
@@ -36,9 +36,9 @@ def test_run_ends_with_a_line_that_accounts_for_every_task(place: Place) -> None
 
 def test_second_run_does_nothing_twice(place: Place) -> None:
     file = place.tasks([{"type": "echo"}] * 5)
-    assert place.warren("run", APP, file, "-o", "out.jsonl").returncode == 0
+    assert place.warrener("run", APP, file, "-o", "out.jsonl").returncode == 0
 
-    again = place.warren("run", APP, file, "-o", "again.jsonl")
+    again = place.warrener("run", APP, file, "-o", "again.jsonl")
 
     assert again.returncode == 0
     assert "5 of these tasks had ended before" in again.stderr
@@ -57,7 +57,7 @@ async def test_killed_run_goes_on_where_it_was_without_publishing_again(place: P
     file_itself.close()
     gate.touch()
 
-    done = place.warren("run", APP, file, "-o", "out.jsonl")
+    done = place.warrener("run", APP, file, "-o", "out.jsonl")
 
     assert done.returncode == 0, done.stderr
     assert "4 tasks: 4 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
@@ -75,7 +75,7 @@ async def test_ctrl_c_in_a_terminal_is_no_error_however_early_it_comes(place: Pl
     os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
 
     assert running.end() == 130, running.said
-    assert "go on with: warren run slow.py tasks.jsonl -o out.jsonl --start-line" in running.said
+    assert "go on with: warrener run slow.py tasks.jsonl -o out.jsonl --start-line" in running.said
     assert "cannot be written" not in running.said
 
 
@@ -88,11 +88,11 @@ async def test_interrupted_run_says_how_to_go_on_and_does(place: Place) -> None:
     await running.says("stopping")
     assert running.end(signal.SIGINT) == 130
     assert not (place.path / "out.jsonl").exists()
-    hint = re.search(r"go on with: warren (run .*)", running.said)
+    hint = re.search(r"go on with: warrener (run .*)", running.said)
     assert hint
     gate.touch()
 
-    done = place.warren(*hint[1].split())
+    done = place.warrener(*hint[1].split())
 
     assert done.returncode == 0, done.stderr
     assert "3 tasks: 3 completed, 0 failed, 0 missing" in done.stderr
@@ -100,29 +100,29 @@ async def test_interrupted_run_says_how_to_go_on_and_does(place: Place) -> None:
 
 def test_each_verb_on_its_own(place: Place) -> None:
     tasks = [{"type": "echo"}, {"type": "fail", "id": "bad", "data": {"message": "\x1b[31mred"}}]
-    assert place.warren("publish", place.tasks(tasks)).returncode == 0
-    assert place.warren("work", APP, "--drain").returncode == 0
+    assert place.warrener("publish", place.tasks(tasks)).returncode == 0
+    assert place.warrener("work", APP, "--drain").returncode == 0
 
-    status = json.loads(place.warren("status", "--json").stdout)
+    status = json.loads(place.warrener("status", "--json").stdout)
     assert (status["ready"], status["completed"], status["failed"], status["progress"]) == (0, 1, 1, 1)
-    assert place.warren("status", "--watch").returncode == 1
-    table = place.warren("results", "-o", "-", "--format", "csv")
+    assert place.warrener("status", "--watch").returncode == 1
+    table = place.warrener("results", "-o", "-", "--format", "csv")
     assert table.stdout.startswith("task_id,type,status,value,")
     assert "\ntasks-1,echo,completed," in table.stdout
-    assert json.loads(place.warren("results", "--format", "json").stdout)[0]["task_id"] == "tasks-1"
-    assert "exhausted" in place.warren("failures", "list").stdout
-    shown = place.warren("failures", "show", "bad").stdout
+    assert json.loads(place.warrener("results", "--format", "json").stdout)[0]["task_id"] == "tasks-1"
+    assert "exhausted" in place.warrener("failures", "list").stdout
+    shown = place.warrener("failures", "show", "bad").stdout
     assert "attempt 4:" in shown
     assert "\x1b" not in shown
-    assert place.warren("failures", "export", "-o", "failures.jsonl").returncode == 0
+    assert place.warrener("failures", "export", "-o", "failures.jsonl").returncode == 0
     assert json.loads((place.path / "failures.jsonl").read_text())["task"]["id"] == "bad"
-    assert "1 failure published as tasks again" in place.warren("failures", "retry", "bad").stderr
-    assert place.warren("work", APP, "--drain").returncode == 0
-    assert "1 failure discarded" in place.warren("failures", "discard", "--yes").stderr
-    assert place.warren("doctor").returncode == 0
-    assert place.warren("purge", "--yes").returncode == 0
-    assert place.warren("delete", "--yes").returncode == 0
-    assert place.warren("status").returncode == 3
+    assert "1 failure published as tasks again" in place.warrener("failures", "retry", "bad").stderr
+    assert place.warrener("work", APP, "--drain").returncode == 0
+    assert "1 failure discarded" in place.warrener("failures", "discard", "--yes").stderr
+    assert place.warrener("doctor").returncode == 0
+    assert place.warrener("purge", "--yes").returncode == 0
+    assert place.warrener("delete", "--yes").returncode == 0
+    assert place.warrener("status").returncode == 3
 
 
 def test_command_as_handler(place: Place) -> None:
@@ -132,25 +132,27 @@ def test_command_as_handler(place: Place) -> None:
         "if task['type'] == 'bad': sys.exit('cannot') if False else (print('cannot', file=sys.stderr), sys.exit(65))\n"
         "print(json.dumps(task['data']['n'] * 2))\n"
     )
-    place.warren(
+    place.warrener(
         "publish", "-", text='{"type": "a", "id": "a", "data": {"n": 4}}\n{"type": "bad", "id": "b"}\n'
     )
 
-    done = place.warren("work", "--exec", f"{sys.executable} {script}", "--drain")
+    done = place.warrener("work", "--exec", f"{sys.executable} {script}", "--drain")
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(place.warren("results").stdout)["value"] == 8
-    listed = json.loads(place.warren("failures", "list", "--json").stdout)
+    assert json.loads(place.warrener("results").stdout)["value"] == 8
+    listed = json.loads(place.warrener("failures", "list", "--json").stdout)
     assert (listed["reason"], listed["example_message"]) == ("permanent", "exit code 65: cannot")
 
 
 async def test_sigterm_ends_a_worker_with_75_and_hands_back(place: Place) -> None:
     gate, log = place.path / "gate", place.path / "log"
-    place.warren("publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}]))
+    place.warrener(
+        "publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}])
+    )
     worker = place.begin("work", APP, "--grace", "0")
     await until_written(log, 1)
     assert worker.end(signal.SIGTERM) == 75
-    assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
+    assert json.loads(place.warrener("status", "--json").stdout)["ready"] == 1
 
 
 async def test_app_that_never_ends_its_import_is_left_alone_when_the_worker_is_stopped(place: Place) -> None:
@@ -167,8 +169,8 @@ async def test_app_that_never_ends_its_import_is_left_alone_when_the_worker_is_s
 
 @pytest.mark.parametrize("words", [["results", "-o", "x" * 300], ["--broker", "sqlite:" + "x" * 300]])
 def test_name_that_no_file_can_have_is_refused_in_one_sentence(place: Place, words: list[str]) -> None:
-    place.warren("publish", place.tasks([{"type": "echo"}]))
-    done = place.warren(*(words if words[0] == "results" else ["status", *words]))
+    place.warrener("publish", place.tasks([{"type": "echo"}]))
+    done = place.warrener(*(words if words[0] == "results" else ["status", *words]))
 
     assert done.returncode in (2, 3)
     assert len(done.stderr.splitlines()) == 1
@@ -178,19 +180,19 @@ def test_name_that_no_file_can_have_is_refused_in_one_sentence(place: Place, wor
 async def test_worker_that_is_stopped_while_its_app_imports_ends_with_75(place: Place) -> None:
     importing, go_on = place.path / "importing", place.path / "go-on"
     place.environment |= {"IMPORTING": str(importing), "GO_ON": str(go_on)}
-    place.warren("publish", place.tasks([{"type": "echo"}]))
+    place.warrener("publish", place.tasks([{"type": "echo"}]))
     worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")))
     await until_written(importing, 1)
     worker.process.terminate()
     go_on.touch()
     assert worker.end() == 75
-    assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1
+    assert json.loads(place.warrener("status", "--json").stdout)["ready"] == 1
 
 
 async def test_nursery_that_is_killed_while_it_imports_is_replaced(place: Place) -> None:
     importing, go_on = place.path / "importing", place.path / "go-on"
     place.environment |= {"IMPORTING": str(importing), "GO_ON": str(go_on)}
-    place.warren("publish", place.tasks([{"type": "echo"}]))
+    place.warrener("publish", place.tasks([{"type": "echo"}]))
     worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")), "--drain")
     await until_written(importing, 1)
     (nursery,) = children(worker.process.pid)
@@ -201,7 +203,7 @@ async def test_nursery_that_is_killed_while_it_imports_is_replaced(place: Place)
 
 async def test_killed_worker_loses_nothing(place: Place) -> None:
     gate, log = place.path / "gate", place.path / "log"
-    place.warren(
+    place.warrener(
         "publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}] * 4)
     )
     worker = place.begin("work", APP, "--processes", "2")
@@ -209,9 +211,9 @@ async def test_killed_worker_loses_nothing(place: Place) -> None:
     worker.end(signal.SIGKILL)
     gate.touch()
 
-    assert place.warren("work", APP, "--drain").returncode == 0
+    assert place.warrener("work", APP, "--drain").returncode == 0
 
-    done = place.warren("results", "-o", "out.jsonl")
+    done = place.warrener("results", "-o", "out.jsonl")
     assert "4 tasks: 4 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
 
 
@@ -231,7 +233,7 @@ async def test_killed_worker_loses_nothing(place: Place) -> None:
         (["results", "--format", "xml"], 2, "there is no format 'xml'"),
         (["status", "--queue", "a b"], 2, "queue name 'a b' is not allowed"),
         (["status", "--broker", "ftp://x"], 2, "the broker's address has the scheme 'ftp'"),
-        (["work", APP, "--broker", "k8s:batch"], 2, "workers run in the cluster: `warren k8s submit`"),
+        (["work", APP, "--broker", "k8s:batch"], 2, "workers run in the cluster: `warrener k8s submit`"),
         (["status", "--broker", "amqp://127.0.0.1:1"], 3, "cannot be reached"),
         (["status", "--broker", "sqlite:bad.jsonl"], 3, "no SQLite database"),
         (["failures", "retry", "--data", "{}"], 2, "name its id"),
@@ -242,7 +244,7 @@ def test_mistakes_give_one_sentence(place: Place, words: list[str], code: int, s
     (place.path / "bad.jsonl").write_text('{"type": "echo"}\nnope\n' + "x" * 2000)
     (place.path / "data.csv").write_text("a\n1\n")
 
-    done = place.warren(*words)
+    done = place.warrener(*words)
 
     assert sentence in done.stderr
     assert done.returncode == code
@@ -251,7 +253,7 @@ def test_mistakes_give_one_sentence(place: Place, words: list[str], code: int, s
 
 def test_skipped_lines_are_counted(place: Place) -> None:
     (place.path / "bad.jsonl").write_text('{"type": "echo"}\nnope\n{"type": "echo"}\n')
-    done = place.warren("publish", "bad.jsonl", "--skip-invalid")
+    done = place.warrener("publish", "bad.jsonl", "--skip-invalid")
     assert done.returncode == 0
     assert "2 tasks published" in done.stderr
     assert "1 invalid line left out" in done.stderr
@@ -259,8 +261,8 @@ def test_skipped_lines_are_counted(place: Place) -> None:
 
 def test_stopped_publish_goes_on_from_its_line(place: Place) -> None:
     (place.path / "bad.jsonl").write_text('{"type": "echo"}\n{"type": "echo"}\nnope\n')
-    done = place.warren("publish", "bad.jsonl")
-    assert "2 tasks are confirmed; go on with: warren publish bad.jsonl --start-line 3" in done.stderr
+    done = place.warrener("publish", "bad.jsonl")
+    assert "2 tasks are confirmed; go on with: warrener publish bad.jsonl --start-line 3" in done.stderr
 
 
 def test_reference_is_up_to_date() -> None:
@@ -271,4 +273,4 @@ def test_reference_is_up_to_date() -> None:
 def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
     assert len(sections) > 12
-    assert [section.split("\n")[0] for section in sections if "Example: warren" not in section] == []
+    assert [section.split("\n")[0] for section in sections if "Example: warrener" not in section] == []

@@ -39,8 +39,8 @@ async def test_interrupt_while_a_pipe_idles_says_how_to_go_on(each_place: Place)
     assert publishing.end(signal.SIGINT) == 130
 
     assert publishing.said.splitlines()[-2:] == [
-        f"1 task is confirmed; go on with: warren publish - --start-line 2{each_place.address.flags()}",
-        "warren: interrupted",
+        f"1 task is confirmed; go on with: warrener publish - --start-line 2{each_place.address.flags()}",
+        "warrener: interrupted",
     ]
 
 
@@ -59,10 +59,10 @@ async def test_publisher_killed_in_the_middle_and_run_again_leaves_one_row_per_t
     file.unlink()
     file.write_text("".join(lines))
 
-    assert each_place.warren("publish", "tasks.jsonl").returncode == 0
+    assert each_place.warrener("publish", "tasks.jsonl").returncode == 0
 
-    assert each_place.warren("work", APP, "--drain").returncode == 0
-    done = each_place.warren("results", "-o", "out.jsonl")
+    assert each_place.warrener("work", APP, "--drain").returncode == 0
+    done = each_place.warrener("results", "-o", "out.jsonl")
     assert "1,000 tasks: 1,000 completed, 0 failed, 0 missing" in done.stderr
     rows = each_place.rows("out.jsonl")
     assert sorted((row["task_id"], row["value"]) for row in rows) == sorted(
@@ -80,9 +80,9 @@ async def test_publisher_killed_in_the_middle_and_run_again_leaves_one_row_per_t
 def test_start_line_leaves_out_what_is_before_it(place: Place, name: str, text: str, ids: list[str]) -> None:
     (place.path / f"three.{name}").write_text(text)
 
-    done = place.warren("publish", f"three.{name}", "--type", "echo", "--start-line", "3")
+    done = place.warrener("publish", f"three.{name}", "--type", "echo", "--start-line", "3")
 
     assert "2 tasks published" in done.stderr
-    assert place.warren("work", APP, "--drain").returncode == 0
-    place.warren("results", "-o", "out.jsonl")
+    assert place.warrener("work", APP, "--drain").returncode == 0
+    place.warrener("results", "-o", "out.jsonl")
     assert sorted(str(row["task_id"]) for row in place.rows("out.jsonl")) == ids

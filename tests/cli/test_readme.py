@@ -26,8 +26,8 @@ def test_ten_lines_and_a_file_of_tasks_are_a_batch(place: Place) -> None:
         if words[0] == "cat":
             (place.path / words[1]).write_text(shown)
             continue
-        assert words[0] == "warren"
-        done = place.warren(*words[1:])
+        assert words[0] == "warrener"
+        done = place.warrener(*words[1:])
         assert done.returncode == 0, done.stderr
         assert shown.strip() in done.stderr
 
@@ -44,15 +44,15 @@ def test_failures_are_listed_shown_and_retried_as_it_says(place: Place) -> None:
         {"id": "ID", "type": "measure", "data": {"file": "slow"}},
         {"type": "measure", "data": {"file": "no"}},
     ]
-    assert place.warren("run", "app.py", place.tasks(tasks)).returncode == 1
+    assert place.warrener("run", "app.py", place.tasks(tasks)).returncode == 1
     listed, shown, retried, *_ = (words for words in COMMANDS if words[0] == "failures")
 
-    groups = place.warren(*listed)
+    groups = place.warrener(*listed)
     assert {"1 timed-out TimedOut", "1 exhausted FileNotFoundError"} == {
         re.sub(r"\s+", " ", line).strip().split(":")[0] for line in groups.stdout.splitlines()
     }
-    assert "TimedOut: killed at its time limit" in place.warren(*shown).stdout
-    assert "1 failure published as tasks again" in place.warren(*retried).stderr
+    assert "TimedOut: killed at its time limit" in place.warrener(*shown).stdout
+    assert "1 failure published as tasks again" in place.warrener(*retried).stderr
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -61,7 +61,7 @@ def test_commands_exist(words: list[str]) -> None:
 
 
 def test_commands_were_found() -> None:
-    lines = [line for line in README.text.splitlines() if re.match(r"(\$ )?warren ", line)]
+    lines = [line for line in README.text.splitlines() if re.match(r"(\$ )?warrener ", line)]
     assert len(COMMANDS) == len(lines) > 8
 
 

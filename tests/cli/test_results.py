@@ -24,7 +24,7 @@ async def test_killed_collector_leaves_the_old_file_and_the_next_one_ends_with_t
     gate, log, out = (each_place.path / name for name in ("gate", "log", "out.jsonl"))
     out.write_text("old\n")
     waiting = {"id": "last", "type": "wait_for", "data": {"file": str(gate), "log": str(log)}}
-    each_place.warren("publish", each_place.tasks([waiting, *[{"type": "echo"}] * 3]))
+    each_place.warrener("publish", each_place.tasks([waiting, *[{"type": "echo"}] * 3]))
     worker = each_place.begin("work", APP, "--drain", "--processes", "2")
 
     killed = each_place.begin("results", "-o", "out.jsonl", "--follow")
@@ -35,7 +35,7 @@ async def test_killed_collector_leaves_the_old_file_and_the_next_one_ends_with_t
     following = each_place.begin("results", "-o", "out.jsonl", "--follow")
     await _until_unfinished_has(out, 3, but=leftover)
     assert not leftover.exists()
-    beside = each_place.warren("results", "-o", "out.jsonl")
+    beside = each_place.warrener("results", "-o", "out.jsonl")
     assert "4 tasks: 3 completed, 0 failed, 1 missing" in beside.stderr
     assert len(each_place.rows("out.jsonl")) == 3
     assert len(_unfinished(out)) == 1
@@ -54,9 +54,9 @@ async def test_killed_collector_leaves_the_old_file_and_the_next_one_ends_with_t
 
 def test_each_format_parses_and_says_the_same(place: Place) -> None:
     tasks = [{"type": "echo", "data": {"number": n, "text": text}} for n, text in enumerate(ODD)]
-    assert place.warren("run", APP, place.tasks(tasks), "-o", "out.jsonl").returncode == 0
+    assert place.warrener("run", APP, place.tasks(tasks), "-o", "out.jsonl").returncode == 0
     for name in ("out.json", "out.csv"):
-        assert place.warren("results", "-o", name).returncode == 0
+        assert place.warrener("results", "-o", name).returncode == 0
 
     rows = place.rows("out.jsonl")
     assert {str(row["task_id"]): row["value"] for row in rows} == {
@@ -70,32 +70,32 @@ def test_each_format_parses_and_says_the_same(place: Place) -> None:
 
 
 def test_nothing_is_valid_in_each_format(place: Place) -> None:
-    place.warren("setup")
-    assert json.loads(place.warren("results", "--format", "json").stdout) == []
-    assert place.warren("results", "--format", "jsonl").stdout == ""
-    assert place.warren("results", "--format", "csv").stdout.count("\n") == 1
+    place.warrener("setup")
+    assert json.loads(place.warrener("results", "--format", "json").stdout) == []
+    assert place.warrener("results", "--format", "jsonl").stdout == ""
+    assert place.warrener("results", "--format", "csv").stdout.count("\n") == 1
 
 
 def test_what_is_no_regular_file_stays_what_it_is(place: Place) -> None:
-    place.warren("run", APP, place.tasks([{"type": "echo"}]), "-o", "real.jsonl")
+    place.warrener("run", APP, place.tasks([{"type": "echo"}]), "-o", "real.jsonl")
     link, pipe = place.path / "link.jsonl", place.path / "pipe"
     link.symlink_to("real.jsonl")
     os.mkfifo(pipe)
 
-    assert place.warren("results", "-o", "link.jsonl").returncode == 0
+    assert place.warrener("results", "-o", "link.jsonl").returncode == 0
     with open(os.open(pipe, os.O_RDWR), "rb", buffering=0) as end:  # noqa: PTH123 - opened so, a pipe waits for no writer
-        assert place.warren("results", "-o", "pipe").returncode == 0
+        assert place.warrener("results", "-o", "pipe").returncode == 0
         assert end.read(1 << 16) == (place.path / "real.jsonl").read_bytes()
-    full = place.warren("results", "-o", "/dev/full")
+    full = place.warrener("results", "-o", "/dev/full")
 
     assert link.is_symlink()
     assert pipe.is_fifo()
     assert full.returncode == 2
-    assert full.stderr == "warren: /dev/full cannot be written: No space left on device\n"
+    assert full.stderr == "warrener: /dev/full cannot be written: No space left on device\n"
 
 
 def test_reader_that_has_seen_enough_ends_it_quietly(place: Place) -> None:
-    assert place.warren("run", APP, place.tasks([{"type": "echo"}]), "-o", "out.jsonl").returncode == 0
+    assert place.warrener("run", APP, place.tasks([{"type": "echo"}]), "-o", "out.jsonl").returncode == 0
     reading, writing = os.pipe()
     os.close(reading)
 

@@ -2,7 +2,7 @@
 
 import time
 
-from warren import App
+from warrener import App
 
 app = App(base=0.5)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from warren.kubernetes.cluster import Cluster
-from warren.kubernetes.names import object_names, selector
+from warrener.kubernetes.cluster import Cluster
+from warrener.kubernetes.names import object_names, selector
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,25 +24,25 @@ T = TypeVar("T")
 APP = str(Path(__file__).with_name("app.py"))
 PATIENCE = 300.0
 NEEDED = (
-    "these tests need a cluster: set KUBECONFIG (kind, k3d or any), and WARREN_TEST_IMAGE to an image of this "
+    "these tests need a cluster: set KUBECONFIG (kind, k3d or any), and WARRENER_TEST_IMAGE to an image of this "
     "project's Dockerfile that its nodes have or can pull; see docs/kubernetes.md"
 )
 
 
 class Place:
-    """A namespace, and `warren` as a user would type it there."""
+    """A namespace, and `warrener` as a user would type it there."""
 
     def __init__(self, namespace: str, directory: Path) -> None:
         self.namespace = namespace
         self.directory = directory
-        self.image = os.environ["WARREN_TEST_IMAGE"]
+        self.image = os.environ["WARRENER_TEST_IMAGE"]
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("WARREN_")
+            name: value for name, value in os.environ.items() if not name.startswith("WARRENER_")
         }
 
-    def warren(self, *words: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    def warrener(self, *words: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "warren", *words],
+            [sys.executable, "-m", "warrener", *words],
             cwd=self.directory,
             env=self.environment,
             capture_output=True,
@@ -53,9 +53,9 @@ class Place:
 
     def up(self, queue: str) -> subprocess.CompletedProcess[str]:
         small = ["--storage", "1Gi", "--broker-memory", "1Gi"]
-        if image := os.environ.get("WARREN_TEST_RABBITMQ_IMAGE"):
+        if image := os.environ.get("WARRENER_TEST_RABBITMQ_IMAGE"):
             small += ["--rabbitmq-image", image]
-        return self.warren("k8s", "up", "--queue", queue, "--namespace", self.namespace, *small)
+        return self.warrener("k8s", "up", "--queue", queue, "--namespace", self.namespace, *small)
 
     def submit_words(self, queue: str, *more: str) -> list[str]:
         where = ["--queue", queue, "--namespace", self.namespace]
@@ -69,11 +69,11 @@ class Place:
         ]
 
     def submit(self, queue: str, *more: str) -> subprocess.CompletedProcess[str]:
-        return self.warren(*self.submit_words(queue, *more))
+        return self.warrener(*self.submit_words(queue, *more))
 
     def begin(self, queue: str, *more: str) -> subprocess.Popen[str]:
         """Submit, and go on at once."""
-        words = [sys.executable, "-m", "warren", *self.submit_words(queue, *more)]
+        words = [sys.executable, "-m", "warrener", *self.submit_words(queue, *more)]
         return subprocess.Popen(
             words, cwd=self.directory, env=self.environment, stderr=subprocess.PIPE, text=True
         )
@@ -87,7 +87,7 @@ class Place:
         return [json.loads(line) for line in lines]
 
     def status(self, queue: str) -> dict[str, Any]:
-        done = self.warren("k8s", "status", "--json", "--queue", queue, "--namespace", self.namespace)
+        done = self.warrener("k8s", "status", "--json", "--queue", queue, "--namespace", self.namespace)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -131,9 +131,9 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    if not (os.environ.get("KUBECONFIG") and os.environ.get("WARREN_TEST_IMAGE")):
+    if not (os.environ.get("KUBECONFIG") and os.environ.get("WARRENER_TEST_IMAGE")):
         pytest.fail(NEEDED)
-    place = Place(f"warren-test-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("cluster"))
+    place = Place(f"warrener-test-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("cluster"))
     # Enforced, so that every pod that runs here proves that it is fit for it.
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from warren.brokers import Message, connect
-from warren.errors import AccessRefused, BrokerError
-from warren.kubernetes.names import BROKER, object_names, selector
-from warren.kubernetes.reach import login, reached
+from warrener.brokers import Message, connect
+from warrener.errors import AccessRefused, BrokerError
+from warrener.kubernetes.names import BROKER, object_names, selector
+from warrener.kubernetes.reach import login, reached
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
     from tests.cluster.conftest import Place
-    from warren.kubernetes.cluster import Cluster
+    from warrener.kubernetes.cluster import Cluster
 
 
 def square(n: int, seconds: float = 0.0) -> dict[str, Any]:
@@ -86,9 +86,9 @@ def test_workers_grow_and_shrink_while_they_work(place: Place) -> None:
     submission = place.begin("scaled", "--parallelism", "4", "--grace", "0")
     place.running("scaled", 4)
     where = ("--queue", "scaled", "--namespace", place.namespace)
-    assert place.warren("k8s", "scale", "8", *where).returncode == 0
+    assert place.warrener("k8s", "scale", "8", *where).returncode == 0
     place.running("scaled", 8)
-    assert place.warren("k8s", "scale", "2", *where).returncode == 0
+    assert place.warrener("k8s", "scale", "2", *where).returncode == 0
 
     finished(submission)
 
@@ -117,7 +117,7 @@ def test_task_that_eats_all_memory_fails_alone(place: Place) -> None:
     assert "51 tasks: 50 completed, 1 failed, 0 missing" in done.stderr
     assert_exact(place, "hungry", 50)
     broker = ("--broker", f"k8s:{place.namespace}", "--queue", "hungry")
-    assert "reason    crashed" in place.warren("failures", "show", "hog", *broker).stdout
+    assert "reason    crashed" in place.warrener("failures", "show", "hog", *broker).stdout
 
 
 def test_cancelled_and_resumed_run_is_exact(place: Place) -> None:
@@ -125,18 +125,18 @@ def test_cancelled_and_resumed_run_is_exact(place: Place) -> None:
     where = ("--queue", "resumed", "--namespace", place.namespace)
     assert place.submit("resumed", "--no-wait", "--grace", "0").returncode == 0
     place.until_done("resumed", 2)
-    done = place.warren("k8s", "cancel", *where)
+    done = place.warrener("k8s", "cancel", *where)
     assert done.returncode == 0, done.stderr
     status = place.status("resumed")
     assert status["completed"] < 20
     assert status["crew"]["state"] == "suspended"
 
-    done = place.warren("k8s", "resume", *where)
+    done = place.warrener("k8s", "resume", *where)
 
     assert done.returncode == 0, done.stderr
-    assert place.warren("k8s", "status", "--watch", *where).returncode == 0
+    assert place.warrener("k8s", "status", "--watch", *where).returncode == 0
     broker = ("--broker", f"k8s:{place.namespace}", "--queue", "resumed")
-    assert place.warren("results", "-o", "resumed.results.jsonl", *broker).returncode == 0
+    assert place.warrener("results", "-o", "resumed.results.jsonl", *broker).returncode == 0
     assert_exact(place, "resumed", 20, attempts={1})
 
 
@@ -156,7 +156,7 @@ def test_app_that_does_not_import_is_said_before_anything_is_published(place: Pl
     words = place.submit_words("typo")
     words[2] = "broken_app.py"
 
-    done = place.warren(*words)
+    done = place.warrener(*words)
 
     assert done.returncode == 2, done.stderr
     assert "No module named 'no_such_module'" in done.stderr

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from warren import App, PermanentError, Task, TransientError
+from warrener import App, PermanentError, Task, TransientError
 
 app = App(base=0.05)
 

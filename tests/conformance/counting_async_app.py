@@ -6,7 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from warren import App, Task
+from warrener import App, Task
 
 app = App(retries=3, base=0.02)
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from warren import App, Task, TransientError
+from warrener import App, Task, TransientError
 
 app = App(retries=0, base=0.05)
 MIB = 1024 * 1024

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from warren import App, Task
+from warrener import App, Task
 
 app = App(retries=0, base=0.05)
 _left: list[asyncio.Task[None]] = []

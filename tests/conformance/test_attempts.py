@@ -12,12 +12,12 @@ import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import has_ended
-from warren.brokers import connect
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit, Supervisor
+from warrener.brokers import connect
+from warrener.worker.frames import ChildSettings
+from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
-    from warren.settings import Address
+    from warrener.settings import Address
 
 APP: Final = ChildSettings(str(Path(__file__).with_name("counting_app.py")))
 THREADS: Final = ChildSettings(APP.app, threads=4)

@@ -14,11 +14,11 @@ import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place, has_ended
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit
+from warrener.worker.frames import ChildSettings
+from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
-    from warren.settings import Address
+    from warrener.settings import Address
 
 APP: Final = str(Path(__file__).with_name("hostile_app.py"))
 ASYNC_APP: Final = str(Path(__file__).with_name("hostile_async_app.py"))

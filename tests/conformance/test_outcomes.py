@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
-from warren.brokers import Message, connect
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit, Supervisor
+from warrener.brokers import Message, connect
+from warrener.worker.frames import ChildSettings
+from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 async def test_each_task_ends_as_one_row(address: Address) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.batch import RUNGS, drain, failures, publish, results, task
-from warren import failures as failed_tasks
-from warren.brokers import connect
-from warren.errors import QueueMissing
-from warren.failures import Choice
+from warrener import failures as failed_tasks
+from warrener.brokers import connect
+from warrener.errors import QueueMissing
+from warrener.failures import Choice
 
 if TYPE_CHECKING:
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 async def test_declaring_twice_is_harmless(address: Address) -> None:
@@ -33,7 +33,7 @@ async def test_queue_is_created_by_many_at_once(address: Address) -> None:
 
 async def test_missing_queue_is_said(address: Address) -> None:
     async with connect(address) as broker:
-        with pytest.raises(QueueMissing, match="warren setup"):
+        with pytest.raises(QueueMissing, match="warrener setup"):
             await broker.counts()
 
 

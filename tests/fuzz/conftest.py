@@ -1,4 +1,4 @@
-"""How long to search: `WARREN_FUZZ=long pytest tests/fuzz` goes on for hours, and tries something new each time."""
+"""How long to search: `WARRENER_FUZZ=long pytest tests/fuzz` goes on for hours, and tries something new each time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ settings.register_profile("ci", deadline=None, derandomize=True, max_examples=10
 settings.register_profile(
     "long", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("WARREN_FUZZ", "ci"))
+settings.load_profile(os.environ.get("WARRENER_FUZZ", "ci"))
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tests.batch import APP, drain, failures, publish, task
 from tests.fuzz.strategies import fragments
-from warren.errors import PermanentError, TransientError
-from warren.tasks import Task, encode
-from warren.worker.command import command_handler
-from warren.worker.frames import ChildSettings
+from warrener.errors import PermanentError, TransientError
+from warrener.tasks import Task, encode
+from warrener.worker.command import command_handler
+from warrener.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
-    from warren.settings import Address
+    from warrener.settings import Address
 
 outputs = st.binary() | fragments.map(lambda text: text.encode("utf-8", "surrogatepass"))
 endings = st.integers(0, 255).map("exit {}".format) | st.integers(1, 64).filter(
@@ -78,7 +78,7 @@ async def test_delay_that_is_none_leaves_the_retry_to_the_policy(
 ) -> None:
     app = tmp_path / "app_after.py"
     app.write_text(
-        "from warren import App, TransientError\n"
+        "from warrener import App, TransientError\n"
         "app = App(retries=1, base=0.01)\n"
         "@app.task\n"
         f"def odd() -> None: raise TransientError('later', after={after})\n"

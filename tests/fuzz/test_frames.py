@@ -10,11 +10,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warren.app import Handler
-from warren.retries import RetryPolicy
-from warren.tasks import Task, encode, open_envelope
-from warren.worker.child.reports import _seconds
-from warren.worker.frames import NoFrame, Order, Orders, Report, Unpacker, pack
+from warrener.app import Handler
+from warrener.retries import RetryPolicy
+from warrener.tasks import Task, encode, open_envelope
+from warrener.worker.child.reports import _seconds
+from warrener.worker.frames import NoFrame, Order, Orders, Report, Unpacker, pack
 
 unicode = st.text(st.characters(codec="utf-8"))
 data = st.dictionaries(

@@ -12,11 +12,11 @@ from pika.data import decode_value, encode_table
 from pika.spec import BasicProperties
 
 from tests.fuzz.strategies import amqp_values, records
-from warren.brokers.protocol import DELIVERY_LIMIT
-from warren.brokers.rabbitmq.properties import _UNREADABLE, Properties
-from warren.brokers.rabbitmq.reading import _failed_task
-from warren.retries import RetryPolicy
-from warren.tasks import (
+from warrener.brokers.protocol import DELIVERY_LIMIT
+from warrener.brokers.rabbitmq.properties import _UNREADABLE, Properties
+from warrener.brokers.rabbitmq.reading import _failed_task
+from warrener.retries import RetryPolicy
+from warrener.tasks import (
     KEPT_ATTEMPTS,
     MAX_MESSAGE,
     MAX_TRACEBACK,
@@ -29,7 +29,7 @@ from warren.tasks import (
 )
 
 FRAME = 131_072
-_NAMES = ["warren", "x-delivery-count", "x-death", "x-stream-offset"]
+_NAMES = ["warrener", "x-delivery-count", "x-death", "x-stream-offset"]
 _keys = st.sampled_from(_NAMES) | st.text(st.characters(codec="utf-8"), max_size=20)
 headers = st.dictionaries(_keys, amqp_values, max_size=5)
 
@@ -128,8 +128,8 @@ def test_forged_record_does_no_harm(header: bytes, lost: int, retries: int) -> N
 def test_headers_that_cannot_be_read_keep_no_other_from_being_read(
     table: list[tuple[bytes, bytes]], message_id: bytes, priority: int
 ) -> None:
-    own = b"\x06warrenS\0\0\0\2{}"
-    others = [(key, value) for key, value in table if key != b"warren"]
+    own = b"\x08warrenerS\0\0\0\2{}"
+    others = [(key, value) for key, value in table if key != b"warrener"]
     raw = b"".join(bytes([len(key)]) + key + value for key, value in others)
 
     found = properties(raw + own, priority, message_id)
@@ -142,7 +142,7 @@ def test_headers_that_cannot_be_read_keep_no_other_from_being_read(
 
 
 @given(st.binary(max_size=60))
-@example(b"\x06warrenS\xff\xff\xff\xff{}")
+@example(b"\x08warrenerS\xff\xff\xff\xff{}")
 @example(b"\xff")
 def test_table_that_is_none_has_no_headers(table: bytes) -> None:
     found = properties(table)

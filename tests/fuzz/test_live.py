@@ -17,14 +17,14 @@ from tests.batch import APP, failures, publish
 from tests.fuzz.strategies import ODD_JSON
 from tests.fuzz.test_headers import NESTED
 from tests.place import Place
-from warren.brokers import connect
+from warrener.brokers import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
-SEEDS: Final = range(200 if os.environ.get("WARREN_FUZZ") == "long" else 1)
+SEEDS: Final = range(200 if os.environ.get("WARRENER_FUZZ") == "long" else 1)
 # So many messages at first pika can read.
 _READABLE: Final = 30
 _TYPES: Final = ["echo", "echo", "permanent", "fail", "nobody", "whole"]
@@ -47,7 +47,7 @@ _VALUES: Final[list[Any]] = [None, True, -1, 2**40, b"\xff", "text", [1, [b"x"]]
 # Fields that pika itself cannot write: a time beyond the calendar, text that is none, a table of a thousand tables.
 _RAW: Final = [
     b"\4timeT" + struct.pack(">Q", 2**63),
-    b"\6warrenS\0\0\0\2\xff\xfe",
+    b"\6warrenerS\0\0\0\2\xff\xfe",
     b"\2\xff\xfeV",
     b"\6nestedF" + struct.pack(">I", 7 + len(NESTED)) + b"\6nested" + NESTED,
 ]
@@ -138,7 +138,7 @@ async def test_every_row_of_strangers_in_a_file_ends(
 
 async def _all_end(address: Address, path: Path, published: dict[str, int]) -> None:
     with Place(path, address) as place:
-        worked = place.warren("work", APP, "--drain", "--processes", "1")
+        worked = place.warrener("work", APP, "--drain", "--processes", "1")
 
         assert worked.returncode == 0, worked.stderr[-2000:]
         assert "Traceback" not in worked.stderr
@@ -163,7 +163,7 @@ async def _all_end(address: Address, path: Path, published: dict[str, int]) -> N
             (["failures", "retry"], 0),
             (["work", APP, "--drain", "--processes", "1"], 0),
         ):
-            done = place.warren(*words)
+            done = place.warrener(*words)
             assert done.returncode == code, (words, done.stderr[-2000:])
             assert "Traceback" not in done.stderr, words
         assert (path / "out.jsonl").read_bytes().count(b"\n") > 1
@@ -191,10 +191,10 @@ def _row(odds: random.Random, number: int) -> bytes:
 def _properties(odds: random.Random, number: int) -> _Raw:
     headers: dict[str, Any] = {
         name: odds.choice(_VALUES)
-        for name in odds.sample(["x-delivery-count", "x-death", "x-stream-offset", "warren", "other"], 2)
+        for name in odds.sample(["x-delivery-count", "x-death", "x-stream-offset", "warrener", "other"], 2)
     }
     if odds.random() < 0.5:
-        headers["warren"] = odds.choice(_RECORDS)
+        headers["warrener"] = odds.choice(_RECORDS)
     pieces: list[bytes] = []
     encode_table(pieces, headers)
     is_readable = number <= _READABLE or odds.random() < 0.7

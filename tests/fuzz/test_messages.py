@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.strategies import ODD_JSON, bodies, fragments, is_sentence, texts, values
-from warren.app import Handler
-from warren.brokers import FailedTask
-from warren.errors import InvalidTask, UsageError
-from warren.failures import _patched
-from warren.retries import RetryPolicy
-from warren.tasks import (
+from warrener.app import Handler
+from warrener.brokers import FailedTask
+from warrener.errors import InvalidTask, UsageError
+from warrener.failures import _patched
+from warrener.retries import RetryPolicy
+from warrener.tasks import (
     MAX_NAME_BYTES,
     Record,
     Task,

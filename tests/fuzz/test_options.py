@@ -10,12 +10,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.strategies import is_sentence, texts
-from warren.errors import UsageError
-from warren.kubernetes.names import object_names
-from warren.kubernetes.plan import Plan
-from warren.kubernetes.quantities import quantity
-from warren.retries import MAX_DELAY, RetryPolicy
-from warren.settings import Address
+from warrener.errors import UsageError
+from warrener.kubernetes.names import object_names
+from warrener.kubernetes.plan import Plan
+from warrener.kubernetes.quantities import quantity
+from warrener.retries import MAX_DELAY, RetryPolicy
+from warrener.settings import Address
 
 SECRET = "sEcReT"
 _odd = st.text(st.sampled_from("/?#[]@:%\\&=1 ü\u2100\n\0\ud800"), max_size=4)

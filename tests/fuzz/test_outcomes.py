@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.strategies import bodies, fragments
-from warren.brokers import Broker, Counts, FailedTask
-from warren.collector import Tally, collect
-from warren.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
-from warren.target import Format, opened
-from warren.tasks import Record, Result, encode
+from warrener.brokers import Broker, Counts, FailedTask
+from warrener.collector import Tally, collect
+from warrener.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
+from warrener.target import Format, opened
+from warrener.tasks import Record, Result, encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -10,9 +10,9 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from warren.errors import ObjectConflict, ObjectInvalid, ObjectMissing
-from warren.kubernetes import lint
-from warren.kubernetes.cluster import Cluster, Endpoint, Object, Objects, Propagation
+from warrener.errors import ObjectConflict, ObjectInvalid, ObjectMissing
+from warrener.kubernetes import lint
+from warrener.kubernetes.cluster import Cluster, Endpoint, Object, Objects, Propagation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -167,7 +167,9 @@ def ended(code: int, message: str = "") -> dict[str, Any]:
 def waiting(reason: str, message: str) -> dict[str, Any]:
     """What a pod's status says of a worker that cannot start."""
     state = {"waiting": {"reason": reason, "message": message}}
-    return {"containerStatuses": [{"name": "worker", "image": "warren:1", "restartCount": 0, "state": state}]}
+    return {
+        "containerStatuses": [{"name": "worker", "image": "warrener:1", "restartCount": 0, "state": state}]
+    }
 
 
 def _written(job: Object) -> None:

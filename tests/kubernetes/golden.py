@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.kubernetes.plans import PASSWORDS, PLANS
-from warren.kubernetes.manifests import render
-from warren.kubernetes.text import to_yaml
+from warrener.kubernetes.manifests import render
+from warrener.kubernetes.text import to_yaml
 
 PLACE = Path(__file__).parent / "golden"
 

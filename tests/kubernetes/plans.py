@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from warren.brokers.rabbitmq.access import PARTS as USERS
-from warren.kubernetes.code import Code
-from warren.kubernetes.names import ADMIN
-from warren.kubernetes.plan import Plan
+from warrener.brokers.rabbitmq.access import PARTS as USERS
+from warrener.kubernetes.code import Code
+from warrener.kubernetes.names import ADMIN
+from warrener.kubernetes.plan import Plan
 
 PASSWORDS: Final = {part: f"password-of-{part}" for part in (*USERS, ADMIN)}
 
@@ -39,7 +39,7 @@ _PATCH: Final = {
 
 def plan(**changes: Any) -> Plan:
     """A small plan with a fixed image, since the usual one changes with each version."""
-    return Plan(**{"queue": "images", "namespace": "batch", "image": "warren:1.2.3", **changes})
+    return Plan(**{"queue": "images", "namespace": "batch", "image": "warrener:1.2.3", **changes})
 
 
 PLANS: Final[dict[str, tuple[Plan, tuple[str, ...]]]] = {

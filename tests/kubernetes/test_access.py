@@ -15,20 +15,20 @@ from pika.exceptions import ChannelClosedByBroker
 from tests.batch import RUNGS, drain, failures, results, task
 from tests.kubernetes.plans import PASSWORDS, PLANS, plan
 from tests.rabbitmq_server import RabbitMQ, find
-from warren.brokers import connect
-from warren.brokers.rabbitmq.access import permissions
-from warren.kubernetes.access import (
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq.access import permissions
+from warrener.kubernetes.access import (
     DEFINITIONS,
     access_secrets,
     definitions,
     password_hash,
     user_name,
 )
-from warren.kubernetes.manifests import render
-from warren.kubernetes.names import ADMIN
-from warren.kubernetes.statefulset import settings
-from warren.retries import RetryPolicy, ladder
-from warren.settings import Address
+from warrener.kubernetes.manifests import render
+from warrener.kubernetes.names import ADMIN
+from warrener.kubernetes.statefulset import settings
+from warrener.retries import RetryPolicy, ladder
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,20 +70,22 @@ def entries(name: str, secret: str) -> dict[str, str]:
 
 def test_secrets_say_all_that_a_part_needs() -> None:
     assert entries("secrets", "images-worker") == {
-        "url": "amqp://images-worker:password-of-worker@warren-rabbitmq.batch.svc:5672/warren",
+        "url": "amqp://images-worker:password-of-worker@warrener-rabbitmq.batch.svc:5672/warrener",
         "username": "images-worker",
         "password": "password-of-worker",
-        "host": "warren-rabbitmq.batch.svc",
+        "host": "warrener-rabbitmq.batch.svc",
         "port": "5672",
-        "vhost": "warren",
+        "vhost": "warrener",
     }
-    assert entries("secrets", "images-watcher")["management"] == "http://warren-rabbitmq.batch.svc:15672"
-    assert entries("secrets-tls", "images-watcher")["management"] == "https://warren-rabbitmq.batch.svc:15671"
+    assert entries("secrets", "images-watcher")["management"] == "http://warrener-rabbitmq.batch.svc:15672"
+    assert (
+        entries("secrets-tls", "images-watcher")["management"] == "https://warrener-rabbitmq.batch.svc:15671"
+    )
     assert entries("secrets-tls", "images-worker")["url"].startswith("amqps://images-worker:")
     assert entries("secrets-existing", "images-worker")["url"] == (
         "amqps://images-worker:password-of-worker@mq.example.com:5671/jobs"
     )
-    assert entries("secrets", "warren-rabbitmq-admin")["username"] == "admin"
+    assert entries("secrets", "warrener-rabbitmq-admin")["username"] == "admin"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def server() -> Iterator[RabbitMQ]:
 def address(server: RabbitMQ, part: str) -> Address:
     user = ADMIN if part == ADMIN else user_name(Q, part)
     port = urlsplit(server.url).port
-    return Address(f"amqp://{user}:{PASSWORDS[part]}@127.0.0.1:{port}/warren", Q, server.management_url)
+    return Address(f"amqp://{user}:{PASSWORDS[part]}@127.0.0.1:{port}/warrener", Q, server.management_url)
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_each_part_can_do_its_own_and_nothing_else(channel: BlockingChannel, par
     assert refused.value.reply_code == 403
 
 
-async def test_queue_is_as_warren_wants_it(server: RabbitMQ) -> None:
+async def test_queue_is_as_warrener_wants_it(server: RabbitMQ) -> None:
     async with connect(address(server, ADMIN)) as broker:
         await broker.declare(ladder([RetryPolicy()]))
         findings = await broker.inspect()

@@ -8,9 +8,9 @@ import pytest
 
 from tests.kubernetes.double import Double, ended, waiting
 from tests.kubernetes.plans import plan
-from warren.errors import AppError, ClusterError, ObjectMissing
-from warren.kubernetes import checking
-from warren.kubernetes.code import Code
+from warrener.errors import AppError, ClusterError, ObjectMissing
+from warrener.kubernetes import checking
+from warrener.kubernetes.code import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def with_pod(cluster: Double, *what: Any, then: Callable[[], None] = lambda: Non
 
 async def test_rungs_of_an_app_that_can_be_run(cluster: Double) -> None:
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
-    cluster.output["pod"] = ["warren: broker cannot be reached; trying again", '{"rungs":[1000,2000]}']
+    cluster.output["pod"] = ["warrener: broker cannot be reached; trying again", '{"rungs":[1000,2000]}']
     said: list[str] = []
 
     fit = await checking.check(cluster, PLAN, said.append)
@@ -64,7 +64,7 @@ async def test_a_job_that_is_about_to_be_complete_is_waited_for(cluster: Double)
 
 
 async def test_an_app_that_does_not_import(cluster: Double) -> None:
-    message = "Traceback ...\nwarren: app 'app' does not import: No module named 'numpy'"
+    message = "Traceback ...\nwarrener: app 'app' does not import: No module named 'numpy'"
     with_pod(
         cluster,
         "Failed",
@@ -72,7 +72,9 @@ async def test_an_app_that_does_not_import(cluster: Double) -> None:
         **ended(78, message),
     )
 
-    with pytest.raises(AppError, match=r"can never work: warren: app 'app' does not import: No module named"):
+    with pytest.raises(
+        AppError, match=r"can never work: warrener: app 'app' does not import: No module named"
+    ):
         await checking.check(cluster, PLAN, lambda _: None)
 
     assert ("Job", JOB) not in cluster.objects
@@ -83,7 +85,7 @@ async def test_a_missing_secret(cluster: Double) -> None:
     cluster.tell("Pod", "pod", "FailedMount", 'MountVolume.SetUp failed: secret "images-worker" not found')
 
     with pytest.raises(
-        ClusterError, match=r"Secret images-worker, which the pods mount, does not exist: .*`warren k8s up`"
+        ClusterError, match=r"Secret images-worker, which the pods mount, does not exist: .*`warrener k8s up`"
     ):
         await checking.check(cluster, PLAN, lambda _: None)
 
@@ -94,7 +96,7 @@ async def test_an_image_that_is_not_there(cluster: Double) -> None:
     with_pod(cluster, "Pending", **waiting("ErrImagePull", "manifest unknown"))
 
     with pytest.raises(
-        ClusterError, match="image warren:1 is not there or not for us to pull: correct --image"
+        ClusterError, match="image warrener:1 is not there or not for us to pull: correct --image"
     ):
         await checking.check(cluster, PLAN, lambda _: None)
 
@@ -111,7 +113,7 @@ async def test_what_may_pass_is_waited_for(cluster: Double) -> None:
 
     await checking.check(cluster, PLAN, on_progress)
 
-    assert "image warren:1 cannot be pulled (i/o timeout)" in said[0]
+    assert "image warrener:1 cannot be pulled (i/o timeout)" in said[0]
 
 
 async def test_when_time_is_over_it_says_what_the_pod_waited_for(cluster: Double) -> None:
@@ -121,7 +123,7 @@ async def test_when_time_is_over_it_says_what_the_pod_waited_for(cluster: Double
         del cluster.objects["Pod", "pod"]
         cluster.end(JOB, "Failed", "DeadlineExceeded")
 
-    with pytest.raises(ClusterError, match=r"image warren:1 cannot be pulled \(i/o timeout\)"):
+    with pytest.raises(ClusterError, match=r"image warrener:1 cannot be pulled \(i/o timeout\)"):
         await checking.check(cluster, PLAN, on_progress)
 
 

@@ -11,7 +11,7 @@ import pytest
 from kmock import RawHandler
 
 from tests.kubernetes.conftest import write_kubeconfig
-from warren.errors import (
+from warrener.errors import (
     ClusterError,
     ClusterRefused,
     ClusterUnreachable,
@@ -20,8 +20,8 @@ from warren.errors import (
     ObjectMissing,
     UsageError,
 )
-from warren.kubernetes import cluster as cluster_module
-from warren.kubernetes.cluster import Change, Cluster
+from warrener.kubernetes import cluster as cluster_module
+from warrener.kubernetes.cluster import Change, Cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,7 +70,7 @@ async def test_version(kmock: RawHandler, cluster: Cluster) -> None:
 
     assert await cluster.version() == "v1.36.2"
     assert next(iter(kmock)).headers["Authorization"] == "Bearer secret-token"
-    assert next(iter(kmock)).headers["User-Agent"] == "warren"
+    assert next(iter(kmock)).headers["User-Agent"] == "warrener"
 
 
 async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster) -> None:
@@ -82,7 +82,7 @@ async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster
     assert applied == {**JOB, "status": {}}
     request = next(iter(kmock["patch"]))
     assert request.headers["Content-Type"] == "application/apply-patch+yaml"
-    assert request.params == {"fieldManager": "warren"}
+    assert request.params == {"fieldManager": "warrener"}
     assert request.data == JOB
 
 
@@ -91,7 +91,7 @@ async def test_apply_takes_fields_over_only_on_request(kmock: RawHandler, cluste
 
     await cluster.apply(JOB, force=True)
 
-    assert next(iter(kmock["patch"])).params == {"fieldManager": "warren", "force": "true"}
+    assert next(iter(kmock["patch"])).params == {"fieldManager": "warrener", "force": "true"}
 
 
 async def test_apply_names_who_else_manages_a_field(kmock: RawHandler, cluster: Cluster) -> None:
@@ -109,7 +109,7 @@ async def test_apply_names_who_else_manages_a_field(kmock: RawHandler, cluster: 
     assert str(caught.value) == (
         'cannot apply Job render-workers: spec.parallelism is managed by "kubectl-edit": '
         "change it the way it was made, or take it over with "
-        "`kubectl apply --server-side --force-conflicts --field-manager=warren`"
+        "`kubectl apply --server-side --force-conflicts --field-manager=warrener`"
     )
 
 
@@ -148,7 +148,7 @@ async def test_every_kind_has_its_place(
 
 
 async def test_an_unknown_kind_is_left_to_kubectl(cluster: Cluster) -> None:
-    with pytest.raises(UsageError, match=r"Deployment is no kind that Warren handles .*: use kubectl"):
+    with pytest.raises(UsageError, match=r"Deployment is no kind that Warrener handles .*: use kubectl"):
         await cluster.get("Deployment", "it")
 
 

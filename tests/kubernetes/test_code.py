@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from warren.errors import UsageError
-from warren.kubernetes.code import MAX_BYTES, Code, pack
+from warrener.errors import UsageError
+from warrener.kubernetes.code import MAX_BYTES, Code, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "app.py").write_text(
-        "from warren import App\napp = App()\n\n@app.task\ndef f() -> int:\n    return 1\n"
+        "from warrener import App\napp = App()\n\n@app.task\ndef f() -> int:\n    return 1\n"
     )
     package = tmp_path / "images"
     for name in ("__init__.py", "sizes/__init__.py", "sizes/table.json", "__pycache__/x.pyc", ".git/config"):
@@ -67,12 +67,12 @@ def test_modules_are_left_to_the_image(here: Path, app: str) -> None:
         ("nowhere.py", "app 'nowhere.py' does not exist"),
         ("no/where", "app 'no/where' does not exist; a module that the image has is named without '/'"),
         ("my-app.py", "app 'my-app.py' cannot be imported as 'my-app': give it another name"),
-        ("warren.py", "cannot be imported as 'warren'"),
+        ("warrener.py", "cannot be imported as 'warrener'"),
     ],
 )
 def test_paths_that_cannot_be_sent(here: Path, app: str, sentence: str) -> None:
     (here / "my-app.py").touch()
-    (here / "warren.py").touch()
+    (here / "warrener.py").touch()
     with pytest.raises(UsageError) as refused:
         pack(app)
     assert sentence in str(refused.value)
@@ -97,10 +97,10 @@ def test_what_is_sent_can_be_run(here: Path) -> None:
     away = here / "away"
     away.mkdir()
     (away / "app.zip").write_bytes(archive)
-    publish = [sys.executable, "-m", "warren", "publish", "-"]
+    publish = [sys.executable, "-m", "warrener", "publish", "-"]
     subprocess.run(publish, cwd=away, input=b'{"type": "f"}\n', check=True, capture_output=True)
     subprocess.run(
-        [sys.executable, "-m", "warren", "work", module, "--drain"],
+        [sys.executable, "-m", "warrener", "work", module, "--drain"],
         cwd=away,
         env={**os.environ, "PYTHONPATH": "app.zip"},
         check=True,

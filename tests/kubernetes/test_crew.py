@@ -9,10 +9,10 @@ import pytest
 
 from tests.kubernetes.double import Double, ended, waiting
 from tests.kubernetes.plans import plan
-from warren.errors import ClusterError, ObjectMissing, UsageError
-from warren.kubernetes import crew as crews
-from warren.kubernetes import lint
-from warren.kubernetes.code import Code
+from warrener.errors import ClusterError, ObjectMissing, UsageError
+from warrener.kubernetes import crew as crews
+from warrener.kubernetes import lint
+from warrener.kubernetes.code import Code
 
 PLAN = plan(code=Code(b"zip"), parallelism=4)
 JOB = "images-workers"
@@ -97,7 +97,7 @@ async def test_resume_makes_a_job_like_the_last_one(cluster: Double) -> None:
     changes["template"] = first["spec"]["template"]
     assert changes == first["spec"]
     assert second["spec"]["template"]["spec"] == first["spec"]["template"]["spec"]
-    assert second["metadata"]["annotations"] == {"warren/queue": "images"}
+    assert second["metadata"]["annotations"] == {"warrener/queue": "images"}
     assert second["metadata"]["labels"] == {
         key: value for key, value in first["metadata"]["labels"].items() if "job-name" not in key
     }
@@ -117,7 +117,7 @@ async def test_resume_with_other_workers(cluster: Double) -> None:
 
 async def test_resume_needs_a_job_that_has_ended(cluster: Double) -> None:
     with pytest.raises(
-        ObjectMissing, match=r"no Job in namespace batch to go on from: use `warren k8s submit`"
+        ObjectMissing, match=r"no Job in namespace batch to go on from: use `warrener k8s submit`"
     ):
         await crews.resume(cluster, "images")
     await crews.start(cluster, PLAN)
@@ -153,7 +153,7 @@ async def test_scale_says_what_is_wrong(cluster: Double) -> None:
     await crews.start(cluster, PLAN)
     cluster.end(JOB, "Complete")
     with pytest.raises(
-        ClusterError, match=r"have ended \(Job images-workers is complete\).*`warren k8s resume`"
+        ClusterError, match=r"have ended \(Job images-workers is complete\).*`warrener k8s resume`"
     ):
         await crews.scale(cluster, "images", 2)
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import TOKEN, write_kubeconfig
-from warren.kubernetes import forward as forward_module
-from warren.kubernetes.cluster import Cluster
-from warren.kubernetes.forward import Forward
+from warrener.kubernetes import forward as forward_module
+from warrener.kubernetes.cluster import Cluster
+from warrener.kubernetes.forward import Forward
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

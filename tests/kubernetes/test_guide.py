@@ -12,9 +12,9 @@ import yaml
 from tests.documents import ROOT, Document, parse
 from tests.kubernetes.plans import plan
 from tests.place import Place
-from warren.brokers.rabbitmq.access import PARTS
-from warren.kubernetes.cluster import _KINDS
-from warren.kubernetes.manifests import render
+from warrener.brokers.rabbitmq.access import PARTS
+from warrener.kubernetes.cluster import _KINDS
+from warrener.kubernetes.manifests import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_commands_exist(words: list[str]) -> None:
 
 
 def test_commands_were_found() -> None:
-    lines = [line for line in GUIDE.text.splitlines() if line.startswith("warren ")]
+    lines = [line for line in GUIDE.text.splitlines() if line.startswith("warrener ")]
     assert len(COMMANDS) == len(lines) > 20
 
 
@@ -49,7 +49,7 @@ def test_parts_render_as_it_says(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "kubernetes", place.path, dirs_exist_ok=True)
     names: set[str] = set()
     for words in (words for words in COMMANDS if words[:2] == ["k8s", "render"]):
-        done = place.warren(*words)
+        done = place.warrener(*words)
         assert done.returncode == 0, done.stderr
         text = (place.path / words[words.index("-o") + 1]).read_text() if "-o" in words else done.stdout
         names |= {

@@ -12,9 +12,9 @@ from typing import Any, Final
 import pytest
 
 from tests.kubernetes.plans import plan
-from warren.kubernetes.plan import DEFAULT_IMAGE
-from warren.kubernetes.pods import pod_template
-from warren.sources import read
+from warrener.kubernetes.plan import DEFAULT_IMAGE
+from warrener.kubernetes.pods import pod_template
+from warrener.sources import read
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "examples" / "kubernetes"
@@ -35,7 +35,7 @@ def last(path: Path, verb: str) -> str:
 OURS: Final = ROOT / "Dockerfile"
 
 
-def test_the_python_is_pinned_and_one_that_warren_takes() -> None:
+def test_the_python_is_pinned_and_one_that_warrener_takes() -> None:
     found = re.fullmatch(r"PYTHON=python:(\d+)\.(\d+)\.\d+-slim", last(OURS, "ARG"))
     assert found
     least = re.fullmatch(r">=(\d+)\.(\d+)", PROJECT["requires-python"])

@@ -16,25 +16,25 @@ from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.plans import plan
 from tests.rabbitmq_server import RabbitMQ
-from warren.brokers import connect
-from warren.brokers.rabbitmq.access import PARTS, permissions
-from warren.brokers.rabbitmq.management import Management
-from warren.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
-from warren.kubernetes import install
-from warren.kubernetes.install import prepare, uninstall
-from warren.kubernetes.names import BROKER
-from warren.kubernetes.reach import Login, login, queue_of, reached
-from warren.kubernetes.submit import Submission
-from warren.settings import Address
-from warren.sources import Line
-from warren.target import opened
-from warren.tasks import Task
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq.access import PARTS, permissions
+from warrener.brokers.rabbitmq.management import Management
+from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
+from warrener.kubernetes import install
+from warrener.kubernetes.install import prepare, uninstall
+from warrener.kubernetes.names import BROKER
+from warrener.kubernetes.reach import Login, login, queue_of, reached
+from warrener.kubernetes.submit import Submission
+from warrener.settings import Address
+from warrener.sources import Line
+from warrener.target import opened
+from warrener.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from warren.kubernetes.plan import Plan
+    from warrener.kubernetes.plan import Plan
 
 POD = f"{BROKER}-0"
 
@@ -79,8 +79,8 @@ def _admin(server: RabbitMQ) -> dict[str, str]:
         "username": who.username or "",
         "password": who.password or "",
         "host": host,
-        "url": f"amqp://{who.username}:{who.password}@{host}:5672/warren",
-        "vhost": "warren",
+        "url": f"amqp://{who.username}:{who.password}@{host}:5672/warrener",
+        "vhost": "warrener",
     }
 
 
@@ -129,7 +129,7 @@ async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: R
     users = {row["user"]: row for row in json.loads(server.ctl("list_users", "--formatter=json"))}
     granted = {
         row["user"]: (row["configure"], row["write"], row["read"])
-        for row in json.loads(server.ctl("list_permissions", "-p", "warren", "--formatter=json"))
+        for row in json.loads(server.ctl("list_permissions", "-p", "warrener", "--formatter=json"))
     }
     for part in PARTS:
         name = f"{wanted.queue}-{part}"
@@ -196,7 +196,7 @@ async def test_queues_whose_objects_would_share_names(cluster: Double) -> None:
 async def test_no_broker_in_the_namespace() -> None:
     with pytest.raises(
         ObjectMissing,
-        match=r"no broker in namespace batch \(no Secret warren-rabbitmq-admin\).*warren k8s up",
+        match=r"no broker in namespace batch \(no Secret warrener-rabbitmq-admin\).*warrener k8s up",
     ):
         await prepare(Double(), plan(), [], quiet)
 
@@ -204,7 +204,7 @@ async def test_no_broker_in_the_namespace() -> None:
 async def test_no_such_queue() -> None:
     with pytest.raises(
         ObjectMissing,
-        match="there is no queue 'images' in namespace batch: make it with `warren k8s up --queue images",
+        match="there is no queue 'images' in namespace batch: make it with `warrener k8s up --queue images",
     ):
         async with queue_of(Double(), "images"):
             pass
@@ -232,13 +232,13 @@ async def test_secrets_of_all_shapes() -> None:
     assert one
     assert (one.username, one.password, one.host, one.vhost) == ("m@e", "p/w", "mq.example.com", "j/obs")
     assert other
-    assert (other.username, other.host, other.vhost) == ("u", "mq.batch.svc", "warren")
+    assert (other.username, other.host, other.vhost) == ("u", "mq.batch.svc", "warrener")
 
 
 async def test_a_host_that_is_no_service_here_is_reached_directly() -> None:
     cluster = Double()
     who = Login(
-        "me", "pw", "mq.other.svc", "amqps://me:pw@mq.other.svc/jobs?cacertfile=/etc/warren/ca/ca.crt"
+        "me", "pw", "mq.other.svc", "amqps://me:pw@mq.other.svc/jobs?cacertfile=/etc/warrener/ca/ca.crt"
     )
     async with reached(cluster, who, "images") as address:
         assert address.broker == "amqps://me:pw@mq.other.svc/jobs"  # where the pods' authority is not
@@ -289,7 +289,7 @@ async def test_down_keeps_data_and_passwords_unless_purged(cluster: Double) -> N
     await install.install(cluster, wanted, quiet)
     claim = {
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "data", "labels": {"app.kubernetes.io/part-of": "warren"}},
+        "metadata": {"name": "data", "labels": {"app.kubernetes.io/part-of": "warrener"}},
     }
     cluster.objects["PersistentVolumeClaim", "data"] = claim
     cluster.objects["Secret", "mine"] = {"kind": "Secret", "metadata": {"name": "mine"}}

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.kubernetes.conftest import write_kubeconfig
-from warren.errors import ClusterRefused, ClusterUnreachable, UsageError
-from warren.kubernetes.cluster import Cluster
+from warrener.errors import ClusterRefused, ClusterUnreachable, UsageError
+from warrener.kubernetes.cluster import Cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,13 +158,13 @@ def test_within_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightkube.config.kubeconfig", None)
 
-    with pytest.raises(UsageError, match=r"not installed: pip install 'warren\[kubernetes\]'$"):
+    with pytest.raises(UsageError, match=r"not installed: pip install 'warrener\[kubernetes\]'$"):
         Cluster.open()
 
 
 def test_help_needs_no_extra() -> None:
     script = (
         "import sys; sys.modules.update(lightkube=None, httpx2=None, websockets=None, yaml=None); "
-        "import warren.cli, warren.kubernetes.cluster, warren.kubernetes.forward, warren.kubernetes.problems"
+        "import warrener.cli, warrener.kubernetes.cluster, warrener.kubernetes.forward, warrener.kubernetes.problems"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

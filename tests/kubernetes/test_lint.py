@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.kubernetes.plans import PASSWORDS, PLANS
-from warren.kubernetes.lint import check
-from warren.kubernetes.manifests import render
+from warrener.kubernetes.lint import check
+from warrener.kubernetes.manifests import render
 
 JOB = "spec.template.spec"
 WORKER = f"{JOB}.containers.0"

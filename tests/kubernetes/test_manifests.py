@@ -11,10 +11,10 @@ import yaml
 
 from tests.kubernetes.golden import PLACE, rendered
 from tests.kubernetes.plans import PASSWORDS, PLANS, plan
-from warren.errors import UsageError
-from warren.kubernetes.lint import check
-from warren.kubernetes.manifests import PARTS, render
-from warren.kubernetes.text import to_yaml
+from warrener.errors import UsageError
+from warrener.kubernetes.lint import check
+from warrener.kubernetes.manifests import PARTS, render
+from warrener.kubernetes.text import to_yaml
 
 VERSION = "1.36"
 # Kinds of others, whose schemas are not Kubernetes' own.
@@ -62,12 +62,12 @@ def test_all_is_found_by_its_labels(name: str) -> None:
         labels = found["metadata"]["labels"]
         is_of_broker = labels["app.kubernetes.io/component"] == "broker"
         base = PLANS[name][0].names.base
-        assert labels["app.kubernetes.io/part-of"] == "warren"
-        assert labels["app.kubernetes.io/managed-by"] == "warren"
-        assert labels["app.kubernetes.io/instance"] == ("warren-rabbitmq" if is_of_broker else base)
+        assert labels["app.kubernetes.io/part-of"] == "warrener"
+        assert labels["app.kubernetes.io/managed-by"] == "warrener"
+        assert labels["app.kubernetes.io/instance"] == ("warrener-rabbitmq" if is_of_broker else base)
         assert found["metadata"]["namespace"] == "batch"
         if not is_of_broker:
-            assert found["metadata"]["annotations"]["warren/queue"] == PLANS[name][0].queue
+            assert found["metadata"]["annotations"]["warrener/queue"] == PLANS[name][0].queue
         if found["kind"] == "Job":
             assert found["spec"]["template"]["metadata"]["labels"].items() >= labels.items() - {
                 ("kueue.x-k8s.io/queue-name", "team")
@@ -95,7 +95,7 @@ def test_worker_job() -> None:
 def test_broker() -> None:
     pod = one("statefulset", "StatefulSet")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    settings = one("statefulset", "ConfigMap")["data"]["10-warren.conf"]
+    settings = one("statefulset", "ConfigMap")["data"]["10-warrener.conf"]
 
     assert "env" not in container  # the image ends when it finds a *_FILE variable
     assert "livenessProbe" not in container
@@ -113,7 +113,7 @@ def definitions() -> dict[str, Any]:
 
 
 def test_tls_leaves_nothing_unencrypted_on_the_network() -> None:
-    settings = one("statefulset-tls", "ConfigMap")["data"]["10-warren.conf"]
+    settings = one("statefulset-tls", "ConfigMap")["data"]["10-warrener.conf"]
     ports = {
         port["port"]
         for found in objects("statefulset-tls")
@@ -135,7 +135,7 @@ def test_scaled_job() -> None:
         "mode": "QueueLength",
         "value": "",
         "queueName": "images",
-        "vhostName": "warren",
+        "vhostName": "warrener",
     }
     assert "metricType" not in trigger
     assert spec["rollout"] == {"strategy": "gradual"}

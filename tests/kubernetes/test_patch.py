@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from warren.errors import UsageError
-from warren.kubernetes.patch import merged, read_patch
+from warrener.errors import UsageError
+from warrener.kubernetes.patch import merged, read_patch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,5 +136,5 @@ def test_a_patch_is_read(tmp_path: Path) -> None:
 
 def test_without_pyyaml_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(UsageError, match=r"pip install 'warren\[kubernetes\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'warrener\[kubernetes\]'"):
         read_patch("patch.yaml")

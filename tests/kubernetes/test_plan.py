@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.kubernetes.plans import plan
-from warren.errors import UsageError
-from warren.kubernetes.quantities import quantity
+from warrener.errors import UsageError
+from warrener.kubernetes.quantities import quantity
 
 
 @pytest.mark.parametrize(

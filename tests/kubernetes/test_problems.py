@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from warren.kubernetes.problems import (
+from warrener.kubernetes.problems import (
     Obstacle,
     PodCounts,
     job_obstacles,
@@ -122,14 +122,14 @@ CRASH_LOOP = a_pod(
         pytest.param(
             waiting("CreateContainerConfigError", 'secret "render-worker" not found'),
             "CreateContainerConfigError",
-            "Secret render-worker does not exist: create it, or run `warren k8s up`",
+            "Secret render-worker does not exist: create it, or run `warrener k8s up`",
             True,
             id="missing Secret",
         ),
         pytest.param(
             waiting("CreateContainerConfigError", 'configmap "settings" not found'),
             "CreateContainerConfigError",
-            "ConfigMap settings does not exist: create it, or run `warren k8s up`",
+            "ConfigMap settings does not exist: create it, or run `warrener k8s up`",
             True,
             id="missing ConfigMap",
         ),
@@ -184,9 +184,9 @@ CRASH_LOOP = a_pod(
             id="out of memory",
         ),
         pytest.param(
-            ended(78, message="Traceback ...\nwarren: app.py does not import: No module named 'numpy'\n"),
+            ended(78, message="Traceback ...\nwarrener: app.py does not import: No module named 'numpy'\n"),
             "CannotWork",
-            "container worker can never work: warren: app.py does not import: No module named 'numpy'",
+            "container worker can never work: warrener: app.py does not import: No module named 'numpy'",
             True,
             id="exit code 78",
         ),
@@ -254,7 +254,7 @@ def test_nothing_is_in_the_way(pod: dict[str, Any]) -> None:
     [
         (
             'MountVolume.SetUp failed for volume "broker" : secret "render-worker" not found',
-            "Secret render-worker, which the pods mount, does not exist: create it, or run `warren k8s up`",
+            "Secret render-worker, which the pods mount, does not exist: create it, or run `warrener k8s up`",
             True,
         ),
         (
@@ -293,7 +293,7 @@ def test_volumes_that_cannot_be_mounted(message: str, text: str, *, fatal: bool)
             "requests.memory=256Mi, used: requests.memory=1Gi, limited: requests.memory=1Gi",
             "QuotaExceeded",
             "quota small of namespace batch is used up (requested: requests.memory=256Mi, used: requests.memory=1Gi, "
-            "limited: requests.memory=1Gi): wait until others end, or go on with fewer workers (`warren k8s scale`)",
+            "limited: requests.memory=1Gi): wait until others end, or go on with fewer workers (`warrener k8s scale`)",
             False,
             id="quota used up",
         ),
@@ -362,7 +362,7 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
         (
             a_job(suspend=True),
             "Suspended",
-            "Job render-workers is suspended: go on with `warren k8s resume`",
+            "Job render-workers is suspended: go on with `warrener k8s resume`",
             False,
         ),
         (

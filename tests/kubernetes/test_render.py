@@ -1,4 +1,4 @@
-"""`warren k8s render` as a command."""
+"""`warrener k8s render` as a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    (tmp_path / "app.py").write_text("from warren import App\n\napp = App()\n")
+    (tmp_path / "app.py").write_text("from warrener import App\n\napp = App()\n")
     (tmp_path / "requirements.txt").write_text("pillow\n")
     (tmp_path / "patch.yaml").write_text("spec: {priorityClassName: low}\n")
     (tmp_path / "bad.yaml").write_text("spec: {hostNetwork: true}\n")
@@ -31,7 +31,7 @@ def objects(text: str) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_all_options_reach_the_manifests(place: Place) -> None:
-    done = place.warren(
+    done = place.warrener(
         *("k8s", "render", "./app.py:app", "--queue", "images", "-n", "batch", "--parallelism", "20"),
         *("--requirements", "requirements.txt", "--patch", "patch.yaml", "--egress", "10.0.0.0/8"),
         *("--egress", "10.0.0.0/9", "--part", "workers", "--part", "check"),
@@ -65,11 +65,11 @@ def test_all_options_reach_the_manifests(place: Place) -> None:
     ],
 )
 def test_usual_parts(place: Place, words: list[str], kinds: list[str]) -> None:
-    done = place.warren("k8s", "render", *words)
+    done = place.warrener("k8s", "render", *words)
     assert done.returncode == 0, done.stderr
     assert sorted(kind for kind, _ in objects(done.stdout)) == kinds
     assert done.stdout.startswith(
-        "# Made by `warren k8s render` for the queue 'work-queue'.\n# No password is in here."
+        "# Made by `warrener k8s render` for the queue 'work-queue'.\n# No password is in here."
     )
 
 
@@ -77,7 +77,7 @@ def test_secrets_go_to_a_file_that_nobody_else_reads(place: Place) -> None:
     file = place.path / "secrets.yaml"
     file.touch(0o644)
 
-    done = place.warren("k8s", "render", "--part", "secrets", "-o", "secrets.yaml")
+    done = place.warrener("k8s", "render", "--part", "secrets", "-o", "secrets.yaml")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
@@ -87,11 +87,11 @@ def test_secrets_go_to_a_file_that_nobody_else_reads(place: Place) -> None:
 
 def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
     words = ["k8s", "render", "--part", "secrets"]
-    assert len(objects(place.warren(*words).stdout)) == 7
+    assert len(objects(place.warrener(*words).stdout)) == 7
 
     ours, theirs = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "warren", *words],
+        [sys.executable, "-m", "warrener", *words],
         stdout=theirs,
         stderr=subprocess.PIPE,
         text=True,
@@ -119,7 +119,7 @@ def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
     ],
 )
 def test_mistakes(place: Place, words: list[str], sentence: str) -> None:
-    done = place.warren("k8s", "render", *words)
+    done = place.warrener("k8s", "render", *words)
     assert done.returncode == 2
     assert done.stdout == ""
     assert sentence in done.stderr

@@ -10,18 +10,18 @@ import pytest
 from tests.batch import RUNGS, drain, publish, task
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.plans import plan
-from warren.brokers import connect
-from warren.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
-from warren.kubernetes import crew as crews
-from warren.kubernetes import submit
-from warren.monitor import Monitor, Status
+from warrener.brokers import connect
+from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
+from warrener.kubernetes import crew as crews
+from warrener.kubernetes import submit
+from warrener.monitor import Monitor, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from warren.brokers import Counts
-    from warren.kubernetes.crew import Crew
-    from warren.settings import Address
+    from warrener.brokers import Counts
+    from warrener.kubernetes.crew import Crew
+    from warrener.settings import Address
 
 PLAN = plan()
 JOB = "images-workers"
@@ -93,7 +93,7 @@ async def test_a_job_that_is_complete_with_work_left_is_none(
 
     assert str(caught.value) == (
         "nobody works on what is left: Job images-workers is complete; "
-        "then go on with `warren k8s resume --queue images --namespace batch`"
+        "then go on with `warrener k8s resume --queue images --namespace batch`"
     )
 
 
@@ -129,7 +129,9 @@ async def test_cancelled_elsewhere(cluster: Double, sqlite_address: Address) -> 
     await two_tasks(sqlite_address)
     await crews.cancel(cluster, "images")
 
-    with pytest.raises(ClusterError, match="Job images-workers is suspended: go on with `warren k8s resume`"):
+    with pytest.raises(
+        ClusterError, match="Job images-workers is suspended: go on with `warrener k8s resume`"
+    ):
         await watch(cluster, sqlite_address, 2)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kubernetes.plans import PASSWORDS, PLANS
-from warren.kubernetes.comments import COMMENTS
-from warren.kubernetes.manifests import PARTS, render
-from warren.kubernetes.text import to_yaml
+from warrener.kubernetes.comments import COMMENTS
+from warrener.kubernetes.manifests import PARTS, render
+from warrener.kubernetes.text import to_yaml
 
 # Texts that a careless writer would turn into something else.
 _TRICKY = st.sampled_from(

@@ -15,10 +15,10 @@ import trustme
 from tests.batch import APP, drain, publish, results, task
 from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
-from warren.brokers import connect
-from warren.brokers.rabbitmq.access import PARTS, permissions
-from warren.errors import AccessRefused, UsageError
-from warren.settings import Address
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq.access import PARTS, permissions
+from warrener.errors import AccessRefused, UsageError
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,9 @@ def place(tmp_path: Path, server: RabbitMQ, queue: str) -> Place:
     place = Place(tmp_path)
     (tmp_path / "url").write_text(f"{server.url}\n")
     place.environment |= {
-        "WARREN_BROKER": f"file:{tmp_path}/url",
-        "WARREN_MANAGEMENT": server.management_url,
-        "WARREN_QUEUE": queue,
+        "WARRENER_BROKER": f"file:{tmp_path}/url",
+        "WARRENER_MANAGEMENT": server.management_url,
+        "WARRENER_QUEUE": queue,
     }
     return place
 
@@ -74,7 +74,7 @@ def test_setup_makes_users_with_exactly_their_rights(
     place: Place, users: Path, server: RabbitMQ, queue: str
 ) -> None:
     for _ in range(2):  # harmless when all is there
-        done = place.warren("setup", APP, "--users", str(users))
+        done = place.warrener("setup", APP, "--users", str(users))
         assert done.returncode == 0, done.stderr
         assert f"queue {queue!r} on amqp://127.0.0.1:" in done.stderr
 
@@ -105,11 +105,11 @@ def as_part(server: RabbitMQ, queue: str, part: str) -> str:
 async def test_what_setup_made_carries_a_batch(
     place: Place, users: Path, server: RabbitMQ, queue: str
 ) -> None:
-    assert place.warren("setup", APP, "--users", str(users)).returncode == 0
+    assert place.warrener("setup", APP, "--users", str(users)).returncode == 0
 
     def run(part: str, *words: str) -> str:
         (place.path / "url").write_text(as_part(server, queue, part))
-        done = place.warren(*words)
+        done = place.warrener(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -137,7 +137,7 @@ def test_a_directory_of_users_that_is_wrong(place: Place, users: Path, spoil: ob
     assert callable(spoil)
     spoil(users)
 
-    done = place.warren("setup", "--users", str(users))
+    done = place.warrener("setup", "--users", str(users))
 
     assert done.returncode == 2
     assert sentence in done.stderr
@@ -146,53 +146,53 @@ def test_a_directory_of_users_that_is_wrong(place: Place, users: Path, spoil: ob
 def test_setup_needs_an_administrator_for_users(
     place: Place, users: Path, server: RabbitMQ, queue: str
 ) -> None:
-    assert place.warren("setup", "--users", str(users)).returncode == 0
+    assert place.warrener("setup", "--users", str(users)).returncode == 0
     (place.path / "url").write_text(as_part(server, queue, "setup"))
 
-    done = place.warren("setup", "--users", str(users))
+    done = place.warrener("setup", "--users", str(users))
 
     assert done.returncode == 3
     assert f"refuses this to user '{queue}-setup', who needs the tag 'administrator'" in done.stderr
 
 
 def test_an_address_in_a_file(place: Place) -> None:
-    done = place.warren("setup")
+    done = place.warrener("setup")
     assert done.returncode == 0, done.stderr
     assert "file:" not in done.stderr
 
-    done = place.warren("doctor", "--broker", "file:nowhere")
+    done = place.warrener("doctor", "--broker", "file:nowhere")
     assert done.returncode == 2
     assert "the broker's address cannot be read from nowhere: No such file or directory" in done.stderr
 
 
 def test_a_check_says_which_delays_an_app_needs(place: Place) -> None:
-    assert place.warren("setup", APP).returncode == 0
-    place.warren("publish", place.tasks([{"type": "echo"}]))
+    assert place.warrener("setup", APP).returncode == 0
+    place.warrener("publish", place.tasks([{"type": "echo"}]))
 
-    done = place.warren("work", APP, "--check")
+    done = place.warrener("work", APP, "--check")
 
     assert done.returncode == 0, done.stderr
     rungs = json.loads(done.stdout)["rungs"]
     assert rungs == sorted(rungs)
     assert 50 in rungs
-    assert json.loads(place.warren("status", "--json").stdout)["ready"] == 1  # it took no task
+    assert json.loads(place.warrener("status", "--json").stdout)["ready"] == 1  # it took no task
 
 
 def test_a_check_of_a_worker_that_can_never_work(place: Place, server: RabbitMQ) -> None:
     (place.path / "broken.py").write_text("import nosuchmodule\n")
 
-    missing = place.warren("work", APP, "--check")
+    missing = place.warrener("work", APP, "--check")
     assert missing.returncode == 78
     assert "does not exist on amqp://" in missing.stderr
 
-    assert place.warren("setup").returncode == 0
-    broken = place.warren("work", "broken.py", "--check")
+    assert place.warrener("setup").returncode == 0
+    broken = place.warrener("work", "broken.py", "--check")
     assert broken.returncode == 78
     assert "does not import: No module named 'nosuchmodule'" in broken.stderr
     assert broken.stdout == ""
 
     (place.path / "url").write_text(server.url.replace(urlsplit(server.url).password or "", "wrong"))
-    refused = place.warren("work", APP, "--check")
+    refused = place.warrener("work", APP, "--check")
     assert refused.returncode == 78
     assert "wrong name or password" in refused.stderr
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
-from warren.worker.supervisor import Exit
+from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 TIMEOUT = 5  # as in conftest.py; the broker looks every so often, which makes it up to twice that
 
@@ -21,7 +21,7 @@ TIMEOUT = 5  # as in conftest.py; the broker looks every so often, which makes i
 @pytest.fixture
 def nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers ask for no timeout of their own, so that the broker's holds."""
-    monkeypatch.setattr("warren.brokers.rabbitmq.consuming.consumer_arguments", lambda _: {})
+    monkeypatch.setattr("warrener.brokers.rabbitmq.consuming.consumer_arguments", lambda _: {})
 
 
 async def test_task_may_run_longer_than_the_consumer_timeout(breakable: Address) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from tests.place import Place
-from warren.brokers.names import Names
+from warrener.brokers.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Running
-    from warren.settings import Address
+    from warrener.settings import Address
 
 # What is deleted, and what the worker says then.
 UNDER_A_WORKER: Final = {
@@ -86,15 +86,15 @@ async def test_worker_says_what_is_missing_and_acknowledges_nothing(
 
     assert worker.end() == 78, worker.said
     sentence = worker.said.splitlines()[-1]
-    assert sentence.startswith("warren: ")
+    assert sentence.startswith("warrener: ")
     assert UNDER_A_WORKER[part].format(queue=place.address.queue) in sentence
-    assert "`warren setup`" in sentence
+    assert "`warrener setup`" in sentence
     assert "Traceback" not in worker.said
 
-    assert place.warren("setup", APP).returncode == 0
+    assert place.warrener("setup", APP).returncode == 0
     if part in ("work", "everything"):  # the tasks were deleted, too
         await publish(place.address, messages)
-    drained = place.warren("work", APP, "--drain", "--processes", "2")
+    drained = place.warrener("work", APP, "--drain", "--processes", "2")
     assert drained.returncode == 0, drained.stderr
     rows = {str(row["task_id"]) for row in await results(place.address)}
     failed = set(await failures(place.address))
@@ -125,9 +125,9 @@ async def test_publisher_says_what_is_missing_and_where_to_go_on(
 
     assert publisher.end() == 3
     *_, go_on, sentence = publisher.said.splitlines()
-    assert go_on.startswith("10 tasks are confirmed; go on with: warren publish - --start-line 11")
+    assert go_on.startswith("10 tasks are confirmed; go on with: warrener publish - --start-line 11")
     assert missing.format(queue=place.address.queue) in sentence
-    assert "`warren setup`" in sentence
+    assert "`warrener setup`" in sentence
 
 
 @pytest.mark.parametrize("part", ["work", "results", "failed", "everything"])
@@ -164,4 +164,4 @@ def _says_that_is_missing(reader: Running, part: str, address: Address) -> None:
     missing = {"work": f"{names.queue}'", "results": f"{names.results}'", "failed": f"{names.failed}'"}
     sentence = reader.said.splitlines()[-1]
     assert f"no queue '{missing.get(part, names.queue)}" in sentence
-    assert "`warren setup`" in sentence
+    assert "`warrener setup`" in sentence

@@ -25,16 +25,16 @@ from tests.batch import (
     until_written,
 )
 from tests.rabbitmq_server import RabbitMQ
-from warren.brokers import Message, connect
-from warren.brokers.names import Names
-from warren.brokers.protocol import Completed
-from warren.brokers.rabbitmq import RabbitBroker
-from warren.brokers.rabbitmq.topology import queue_arguments
-from warren.errors import AccessRefused, QueueMismatch
-from warren.settings import Address
-from warren.tasks import Record, Task, encode
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit, Supervisor
+from warrener.brokers import Message, connect
+from warrener.brokers.names import Names
+from warrener.brokers.protocol import Completed
+from warrener.brokers.rabbitmq import RabbitBroker
+from warrener.brokers.rabbitmq.topology import queue_arguments
+from warrener.errors import AccessRefused, QueueMismatch
+from warrener.settings import Address
+from warrener.tasks import Record, Task, encode
+from warrener.worker.frames import ChildSettings
+from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,9 +220,19 @@ async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_
     gate, log = tmp_path / "gate", tmp_path / "log"
     waiting = [task("wait_for", f"w{n}", 9, file=str(gate), log=str(log)) for n in range(4)]
     await publish(rabbit_address, [*waiting, *(task("echo", f"t{n}") for n in range(200))])
-    words = [sys.executable, "-m", "warren", "work", APP, "--processes", "2", "--queue", rabbit_address.queue]
+    words = [
+        sys.executable,
+        "-m",
+        "warrener",
+        "work",
+        APP,
+        "--processes",
+        "2",
+        "--queue",
+        rabbit_address.queue,
+    ]
     workers = [
-        subprocess.Popen(words, env={"WARREN_BROKER": rabbit_address.broker}, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - it is waited for below
+        subprocess.Popen(words, env={"WARRENER_BROKER": rabbit_address.broker}, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - it is waited for below
         for _ in range(2)
     ]
     await until_written(log, 4)
@@ -243,7 +253,7 @@ async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_
 async def test_where_the_broker_counts_returns_they_cost_nothing_either(
     rabbit_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warren.brokers.rabbitmq.consuming.counts_returns", lambda _: True)  # as before 4.3
+    monkeypatch.setattr("warrener.brokers.rabbitmq.consuming.counts_returns", lambda _: True)  # as before 4.3
     gate, log = tmp_path / "gate", tmp_path / "log"
     waiting = [task("wait_for", f"t{n}", file=str(gate), log=str(log)) for n in range(5)]
     lost = Record().add_lost(2)
@@ -271,7 +281,7 @@ async def test_other_arguments_are_named_with_the_way_out(rabbit_address: Addres
         arguments = queue_arguments(names, (4, 3), [])[names.queue] | {"x-delivery-limit": 7}
         connection.channel().queue_declare(names.queue, durable=True, arguments=arguments)
     async with connect(rabbit_address) as broker:
-        with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 5.*warren delete"):
+        with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 5.*warrener delete"):
             await broker.declare(RUNGS)
 
 
@@ -284,14 +294,14 @@ async def test_wrong_password_is_refused_without_repeating_it(rabbit_address: Ad
 
 
 async def test_scripts_publish_and_read(rabbit_address: Address) -> None:
-    import warren
+    import warrener
 
     def script() -> list[object]:
         broker, queue = rabbit_address.broker, rabbit_address.queue
-        count = warren.publish((Task(f"t{n}", "echo") for n in range(10)), broker=broker, queue=queue)
+        count = warrener.publish((Task(f"t{n}", "echo") for n in range(10)), broker=broker, queue=queue)
         assert count == 10
         asyncio.run(drain(rabbit_address))
-        return [row["task_id"] for row in warren.results(broker=broker, queue=queue)]
+        return [row["task_id"] for row in warrener.results(broker=broker, queue=queue)]
 
     assert sorted(map(str, await asyncio.to_thread(script))) == sorted(f"t{n}" for n in range(10))
 

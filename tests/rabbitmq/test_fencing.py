@@ -15,24 +15,24 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from tests.place import Place, children
-from warren.brokers import connect
-from warren.brokers.rabbitmq import RabbitBroker, consuming
-from warren.settings import Address
-from warren.worker import supervisor
-from warren.worker.frames import ChildSettings
-from warren.worker.supervisor import Exit, Supervisor
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq import RabbitBroker, consuming
+from warrener.settings import Address
+from warrener.worker import supervisor
+from warrener.worker.frames import ChildSettings
+from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from warren.brokers import Broker
+    from warrener.brokers import Broker
 
 HEARTBEAT: Final = "?heartbeat=1"
 _APP: Final = '''
 import os, time
 from pathlib import Path
-from warren import App, PermanentError
+from warrener import App, PermanentError
 
 app = App(base=0.05)
 

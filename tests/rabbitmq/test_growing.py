@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pika
 
 from tests.batch import PATIENCE, publish, results
-from warren.brokers.names import Names
-from warren.brokers.rabbitmq import reading
+from warrener.brokers.names import Names
+from warrener.brokers.rabbitmq import reading
 
 if TYPE_CHECKING:
     import pytest
 
-    from warren.brokers.rabbitmq.link import Link
-    from warren.settings import Address
+    from warrener.brokers.rabbitmq.link import Link
+    from warrener.settings import Address
 
 
 async def test_reading_ends_although_there_is_more_at_every_look(

@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.batch import PATIENCE, Hands, publish, task
-from warren.brokers import connect
-from warren.brokers.rabbitmq import link
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq import link
 
 if TYPE_CHECKING:
     import pytest
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 async def test_a_pause_that_nobody_waits_for_holds_up_nothing(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pika
 
 from tests.batch import RUNGS, eventually, publish, task
-from warren.brokers import connect
-from warren.brokers.names import Names
-from warren.brokers.rabbitmq.topology import WORK_KEY, delay_key
+from warrener.brokers import connect
+from warrener.brokers.names import Names
+from warrener.brokers.rabbitmq.topology import WORK_KEY, delay_key
 
 if TYPE_CHECKING:
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 async def test_what_cannot_leave_its_delay_is_waited_for(rabbit_address: Address) -> None:

@@ -1,4 +1,4 @@
-"""Plain AMQP programs beside Warren: the scripts of docs/migrate.md, run as they stand there."""
+"""Plain AMQP programs beside Warrener: the scripts of docs/migrate.md, run as they stand there."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 
 from tests.batch import PATIENCE, RUNGS, drain, eventually, failures, publish, results, task
 from tests.documents import Document, parse
-from warren.brokers import Message, connect
-from warren.collector import collect
-from warren.target import Target
-from warren.tasks import Attempt, Record, Task, encode
-from warren.worker.frames import ChildSettings
+from warrener.brokers import Message, connect
+from warrener.collector import collect
+from warrener.target import Target
+from warrener.tasks import Attempt, Record, Task, encode
+from warrener.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 DOCUMENT: Final = Document("docs/migrate.md")
 # What the document's scripts import as the user's own.
 IMAGES: Final = """
-from warren import PermanentError
+from warrener import PermanentError
 
 def resize(file, width=200):
     if file == "broken.png":
@@ -51,8 +51,8 @@ class Scripts:
         self.app = ChildSettings(str(directory / "app.py"))
         self._directory = directory
         self._environment = os.environ | {
-            "WARREN_BROKER": address.broker,
-            "WARREN_QUEUE": address.queue,
+            "WARRENER_BROKER": address.broker,
+            "WARRENER_QUEUE": address.queue,
             "OLD_QUEUE": f"{address.queue}.old",
         }
         (directory / "images.py").write_text(IMAGES)
@@ -102,7 +102,7 @@ def channel(rabbit_address: Address) -> Iterator[BlockingChannel]:
         yield channel
 
 
-async def test_plain_producer_and_warren_worker(scripts: Scripts, rabbit_address: Address) -> None:
+async def test_plain_producer_and_warrener_worker(scripts: Scripts, rabbit_address: Address) -> None:
     await publish(rabbit_address, [])
 
     await scripts.run("produce.py")
@@ -139,7 +139,7 @@ async def test_message_without_priority_waits_behind_the_default(
     assert order == ["high", "default", "plain", "low"]
 
 
-async def test_plain_consumer_works_for_warren(scripts: Scripts, rabbit_address: Address) -> None:
+async def test_plain_consumer_works_for_warrener(scripts: Scripts, rabbit_address: Address) -> None:
     before = Record(attempts=1, history=(Attempt(1, "ValueError"),))
     tried = Message(encode(Task("c.png", "resize", {"file": "c.png"})), "c.png", 5, before)
     tasks = [task("resize", name, file=name) for name in ("a.png", "broken.png")]
@@ -166,7 +166,7 @@ async def test_plain_consumer_works_for_warren(scripts: Scripts, rabbit_address:
     assert (found.error, found.message, found.attempts) == ("PermanentError", "no image", 1)
 
 
-async def test_warren_worker_goes_on_where_a_plain_consumer_delayed(
+async def test_warrener_worker_goes_on_where_a_plain_consumer_delayed(
     rabbit_address: Address, channel: BlockingChannel
 ) -> None:
     await publish(rabbit_address, [])
@@ -175,7 +175,7 @@ async def test_warren_worker_goes_on_where_a_plain_consumer_delayed(
         f"{rabbit_address.queue}.outcomes",
         f"delay.{RUNGS[0]}",
         b'{"id": "a", "type": "echo"}',
-        pika.BasicProperties(message_id="a", headers={"warren": json.dumps(record)}),
+        pika.BasicProperties(message_id="a", headers={"warrener": json.dumps(record)}),
         mandatory=True,
     )
 
@@ -185,7 +185,7 @@ async def test_warren_worker_goes_on_where_a_plain_consumer_delayed(
     assert (row["task_id"], row["attempts"], row["history"]) == ("a", 2, record["history"])
 
 
-async def test_plain_consumer_and_warren_worker_share_a_queue(
+async def test_plain_consumer_and_warrener_worker_share_a_queue(
     scripts: Scripts, rabbit_address: Address
 ) -> None:
     names = [f"{number}.png" for number in range(300)]

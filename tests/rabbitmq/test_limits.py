@@ -11,15 +11,15 @@ import pytest
 from tests.batch import APP, Hands, drain, failures, publish, results, task
 from tests.place import Place
 from tests.rabbitmq.conftest import SMALL_LIMIT
-from warren.brokers import connect
-from warren.brokers.protocol import Completed
+from warrener.brokers import connect
+from warrener.brokers.protocol import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.rabbitmq_server import RabbitMQ
-    from warren.settings import Address
+    from warrener.settings import Address
 
 MIB = 1024 * 1024
 
@@ -44,7 +44,7 @@ async def test_publisher_waits_for_a_broker_in_alarm(
             await interrupted.says("the broker is in alarm")
             assert interrupted.end(signal.SIGINT) == 130
             assert (
-                "0 tasks are confirmed; go on with: warren publish tasks.jsonl --start-line 1"
+                "0 tasks are confirmed; go on with: warrener publish tasks.jsonl --start-line 1"
                 in interrupted.said
             )
             waiting = place.begin("publish", file)
@@ -62,14 +62,14 @@ def test_task_over_the_limit_is_named_and_those_before_it_are_published(
     with Place(tmp_path, breakable) as place:
         small, large = {"type": "echo"}, {"type": "echo", "id": "large", "data": {"text": "x" * size}}
 
-        done = place.warren("publish", place.tasks([small, small, large, small]))
+        done = place.warrener("publish", place.tasks([small, small, large, small]))
 
         assert done.returncode == 3
         *_, go_on, sentence = done.stderr.splitlines()
         assert go_on.startswith(
-            "2 tasks are confirmed; go on with: warren publish tasks.jsonl --start-line 3"
+            "2 tasks are confirmed; go on with: warrener publish tasks.jsonl --start-line 3"
         )
-        assert sentence.startswith("warren: task 'large'")
+        assert sentence.startswith("warrener: task 'large'")
         assert "pass a reference to large data" in sentence
 
 
@@ -109,7 +109,7 @@ async def test_publisher_interrupted_in_an_alarm_says_where_to_go_on(
             await interrupted.says("the broker is in alarm")
             assert interrupted.end(signal.SIGINT) == 130, interrupted.said
 
-    assert "go on with: warren publish tasks.jsonl --start-line 1" in interrupted.said
+    assert "go on with: warrener publish tasks.jsonl --start-line 1" in interrupted.said
     assert "Traceback" not in interrupted.said
 
 
@@ -122,7 +122,7 @@ async def test_worker_in_an_alarm_says_so_and_goes_on_after(
         with alarm(server):
             await worker.says("the broker is in alarm")
             for words in (["status"], ["failures", "list"], ["doctor"]):
-                assert place.warren(*words).returncode == (1 if words == ["doctor"] else 0)
+                assert place.warrener(*words).returncode == (1 if words == ["doctor"] else 0)
             stopped = place.begin("work", APP, "--processes", "1", "--grace", "1")
             await stopped.says("the broker is in alarm")
             assert stopped.end(signal.SIGTERM) == 75, stopped.said

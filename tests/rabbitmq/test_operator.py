@@ -11,15 +11,15 @@ import pytest
 
 from tests.batch import APP, eventually
 from tests.place import Place
-from warren.brokers import connect
-from warren.errors import BrokerError
+from warrener.brokers import connect
+from warrener.errors import BrokerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.rabbitmq_server import RabbitMQ
-    from warren.settings import Address
+    from warrener.settings import Address
 
 TASKS = 1500
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.rabbitmq_server import RabbitMQ
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ async def test_doctor_names_policies_that_lose_or_hold_up(
         await eventually(lambda: _is_told(place, f"WRONG queue '{name}': a policy sets {sentence}"))
 
     async def is_well() -> bool:
-        return (await asyncio.to_thread(place.warren, "doctor")).returncode == 0
+        return (await asyncio.to_thread(place.warrener, "doctor")).returncode == 0
 
     await eventually(is_well)
 
 
 async def _is_told(place: Place, words: str) -> bool:
-    done = await asyncio.to_thread(place.warren, "doctor")
+    done = await asyncio.to_thread(place.warrener, "doctor")
     return done.returncode == 1 and words in done.stdout
 
 

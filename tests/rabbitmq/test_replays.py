@@ -11,14 +11,14 @@ import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place
-from warren.brokers import FailedTask, Message, connect
-from warren.brokers.rabbitmq import reading
-from warren.errors import BrokerError
+from warrener.brokers import FailedTask, Message, connect
+from warrener.brokers.rabbitmq import reading
+from warrener.errors import BrokerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 MANY = 1500
 
@@ -38,7 +38,7 @@ async def test_replay_killed_in_the_middle_loses_nothing(rabbit_address: Address
 
         await eventually(are_back)
         left = await failures(rabbit_address)
-        again = place.warren("failures", "retry")
+        again = place.warrener("failures", "retry")
         assert again.returncode == 0, again.stderr
         assert f"{len(left):,} failure" in again.stderr
     await drain(rabbit_address, processes=2)
@@ -87,7 +87,7 @@ async def test_collector_killed_in_the_middle_leaves_nothing_and_collects_all_ag
         collector.end(signal.SIGKILL)
         assert not (tmp_path / "out.jsonl").exists()
 
-        done = place.warren("results", "-o", "out.jsonl")
+        done = place.warrener("results", "-o", "out.jsonl")
 
         assert done.returncode == 0, done.stderr
         assert {row["task_id"] for row in place.rows("out.jsonl")} == {f"t{n}" for n in range(MANY)}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.batch import APP, drain, failures, publish, results, task, until_written
 from tests.place import Place, children
-from warren.settings import Address
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ async def test_worker_that_is_let_in_no_more_is_unfit_and_its_tasks_are_done_by_
 
         assert worker.end() == 78, worker.said
         sentence = worker.said.splitlines()[-1]
-        assert sentence.startswith("warren: amqp://127.0.0.1:")
+        assert sentence.startswith("warrener: amqp://127.0.0.1:")
         assert f"to user '{tenant.name}'" in sentence or f"user '{tenant.name}': wrong name or" in sentence
         assert SECRET not in worker.said
         assert "Traceback" not in worker.said
@@ -122,8 +122,8 @@ async def test_publisher_that_is_let_in_no_more_says_where_to_go_on(
 
         assert publisher.end() == 3, publisher.said
         *_, go_on, sentence = publisher.said.splitlines()
-        assert go_on.startswith("10 tasks are confirmed; go on with: warren publish - --start-line 11")
-        assert sentence.startswith("warren: amqp://127.0.0.1:")
+        assert go_on.startswith("10 tasks are confirmed; go on with: warrener publish - --start-line 11")
+        assert sentence.startswith("warrener: amqp://127.0.0.1:")
         assert SECRET not in publisher.said
 
 
@@ -157,7 +157,7 @@ async def test_limit_on_connections_is_waited_for(tenant: Tenant, tmp_path: Path
             newcomer = place.begin("work", APP, "--processes", "1", "--drain")
             await newcomer.says("lets nobody more in: ")
             assert "connection limit (0) is reached; trying again" in newcomer.said
-            status = place.warren("status")
+            status = place.warrener("status")
             assert status.returncode == 3
             assert "lets nobody more in: " in status.stderr
             gate.touch()
@@ -171,7 +171,7 @@ async def test_limit_on_connections_is_waited_for(tenant: Tenant, tmp_path: Path
 def test_limit_on_queues_is_named_at_setup(tenant: Tenant, tmp_path: Path) -> None:
     tenant.server.ctl("set_vhost_limits", "-p", tenant.name, '{"max-queues": 3}')
     with Place(tmp_path, tenant.address) as place:
-        done = place.warren("setup")
+        done = place.warrener("setup")
 
     assert done.returncode == 3
     assert "queue limit in vhost" in done.stderr

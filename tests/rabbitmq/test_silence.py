@@ -13,15 +13,15 @@ import pytest
 from tests.batch import APP, PATIENCE, RUNGS, eventually, publish, task
 from tests.chaos.proxy import Proxy
 from tests.place import Place
-from warren.brokers import connect
-from warren.brokers.rabbitmq import link
-from warren.errors import BrokerUnreachable
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq import link
+from warrener.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Messages and queues of programs that know nothing of Warren."""
+"""Messages and queues of programs that know nothing of Warrener."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from tests.batch import APP, drain, failures, publish, results
 from tests.place import Place
-from warren import failures as failed_tasks
-from warren.brokers import connect
-from warren.failures import Choice
+from warrener import failures as failed_tasks
+from warrener.brokers import connect
+from warrener.failures import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 STRANGE_HEADERS: Final[list[dict[str, Any]]] = [
-    {"warren": {"attempts": 7}},
-    {"warren": [1]},
-    {"warren": 3},
-    {"warren": "no JSON"},
-    {"warren": '{"attempts": "many"}'},
-    {"warren": "{}", "x-delivery-count": "many"},
+    {"warrener": {"attempts": 7}},
+    {"warrener": [1]},
+    {"warrener": 3},
+    {"warrener": "no JSON"},
+    {"warrener": '{"attempts": "many"}'},
+    {"warrener": "{}", "x-delivery-count": "many"},
     {"x-delivery-count": -5},
     {"x-delivery-count": 1 << 40},
     {"x-delivery-count": {"a": 1}},
@@ -102,7 +102,7 @@ def test_rows_of_others_are_left_out_and_counted(
     rabbit_address: Address, channel: BlockingChannel, tmp_path: Path
 ) -> None:
     with Place(tmp_path, rabbit_address) as place:
-        place.warren("publish", place.tasks([{"type": "echo"}] * 3))
+        place.warrener("publish", place.tasks([{"type": "echo"}] * 3))
         for row in (
             b"no JSON",
             b"\xff",
@@ -114,15 +114,15 @@ def test_rows_of_others_are_left_out_and_counted(
             channel.basic_publish(f"{rabbit_address.queue}.outcomes", "results", row, mandatory=True)
         foreign = b'{"task_id": "foreign"}'  # the least that is a row
         channel.basic_publish(f"{rabbit_address.queue}.outcomes", "results", foreign, mandatory=True)
-        assert place.warren("work", APP, "--drain").returncode == 0
+        assert place.warrener("work", APP, "--drain").returncode == 0
 
-        done = place.warren("results", "-o", "out.jsonl")
+        done = place.warrener("results", "-o", "out.jsonl")
 
         assert done.returncode == 0, done.stderr
         assert "4 tasks: 4 completed, 0 failed, 0 missing" in done.stderr
         assert "6 left out that no worker wrote" in done.stderr
         assert len(place.rows("out.jsonl")) == 4
-        assert place.warren("results", "--format", "csv").stdout.count("\n") == 5
+        assert place.warrener("results", "--format", "csv").stdout.count("\n") == 5
 
 
 def test_classic_queue_of_that_name_is_refused_in_one_sentence(
@@ -134,7 +134,7 @@ def test_classic_queue_of_that_name_is_refused_in_one_sentence(
         for words, code in ((["work", APP, "--drain"], 78), (["publish", "tasks.jsonl"], 3), (["setup"], 3)):
             place.tasks([{"type": "echo"}])
 
-            done = place.warren(*words)
+            done = place.warrener(*words)
 
             assert done.returncode == code, done.stderr
             assert len(done.stderr.splitlines()) < 5

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 @pytest.fixture

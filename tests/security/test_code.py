@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-import warren
+import warrener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT: Final = Path(warren.__file__).parent
+ROOT: Final = Path(warrener.__file__).parent
 # Modules that make objects or code of bytes.
 MODULES: Final = {
     *("pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle", "dbm"),

@@ -11,7 +11,7 @@ import pytest
 
 from tests.batch import drain, failures, publish, results
 from tests.security.strangers import Wired, field, nested, send, task
-from warren.tasks import KEPT_ATTEMPTS
+from warrener.tasks import KEPT_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Place
-    from warren.settings import Address
+    from warrener.settings import Address
 
 DEEP: Final = b"[" * 100_000 + b"]" * 100_000
 BODIES: Final = [
@@ -69,7 +69,7 @@ RECORDS: Final[list[dict[str, Any]]] = [
 HEADERS: Final = [
     field(b"n", b"T", struct.pack(">Q", 1 << 62)),  # a time that no calendar has
     field(b"n", b"A", nested(4000)[1:]),  # arrays in arrays
-    field(b"warren", b"S", struct.pack(">I", 2) + b"\xff\xfe"),  # a record that is no UTF-8
+    field(b"warrener", b"S", struct.pack(">I", 2) + b"\xff\xfe"),  # a record that is no UTF-8
     field(b"\xff", b"t", b"\1"),  # a name that is no UTF-8
 ]
 
@@ -79,7 +79,7 @@ def looked_at(rabbit_place: Place) -> Iterator[None]:
     """At the end every look at the failures is possible."""
     yield
     for words in (["list"], ["list", "--json"], ["export"], ["show", "bad 0"], ["show", "--json", "bad 0"]):
-        done = rabbit_place.warren("failures", *words)
+        done = rabbit_place.warrener("failures", *words)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
 
@@ -107,7 +107,7 @@ async def test_a_made_up_past_harms_nobody(
 ) -> None:
     await publish(rabbit_address, [])
     for number, record in enumerate(RECORDS):
-        past = pika.BasicProperties(headers={"warren": json.dumps(record, ensure_ascii=False)})
+        past = pika.BasicProperties(headers={"warrener": json.dumps(record, ensure_ascii=False)})
         send(channel, rabbit_address, task(f"good {number}"), past)
         send(channel, rabbit_address, task(f"bad {number}", "fail"), past)
 

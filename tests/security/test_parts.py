@@ -14,10 +14,10 @@ import pytest
 
 from tests.batch import APP, drain, publish, task
 from tests.place import Place
-from warren.brokers import connect
-from warren.brokers.rabbitmq.access import PARTS, admit, permissions
-from warren.brokers.rabbitmq.management import Management
-from warren.settings import Address
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq.access import PARTS, admit, permissions
+from warrener.brokers.rabbitmq.management import Management
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,7 @@ async def test_a_part_can_do_its_own(parts: Parts, part: str, tmp_path: Path) ->
     place = Place(tmp_path, parts.as_part(part))
     place.tasks([{"type": "echo", "id": "new"}])
     for operation in [operation for operation in OPERATIONS if operation in MAY[part]]:
-        done = place.warren(*OPERATIONS[operation])
+        done = place.warrener(*OPERATIONS[operation])
 
         # What is there may have failed, or is unfinished: exit code 1 says so.
         assert done.returncode in (0, 1), f"{part} {operation}: {done.stderr}"
@@ -122,11 +122,11 @@ async def test_a_part_is_refused_all_else(parts: Parts, part: str, tmp_path: Pat
     place.tasks([{"type": "echo", "id": "new"}])
     user = parts.users[part][0]
     for operation in [operation for operation in OPERATIONS if operation not in MAY[part]]:
-        done = place.warren(*OPERATIONS[operation])
+        done = place.warrener(*OPERATIONS[operation])
 
         assert done.returncode in EXIT_REFUSED, f"{part} {operation}: {done.returncode} {done.stderr}"
         last = done.stderr.splitlines()[-1]
-        assert last.startswith("warren: "), f"{part} {operation}: {done.stderr}"
+        assert last.startswith("warrener: "), f"{part} {operation}: {done.stderr}"
         assert f"refuses this to user '{user}'" in last, f"{part} {operation}: {done.stderr}"
         assert "Traceback" not in done.stderr
     assert await _counts(parts.administrator) == before

@@ -14,9 +14,9 @@ import pytest
 
 from tests.batch import APP, eventually, publish, results, task
 from tests.place import Place, children
-from warren.brokers.rabbitmq.management import Management
-from warren.errors import UsageError
-from warren.settings import Address
+from warrener.brokers.rabbitmq.management import Management
+from warrener.errors import UsageError
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,10 +57,10 @@ def url(rabbit_address: Address, user: str) -> str:
 def way(request: pytest.FixtureRequest, rabbit_place: Place, url: str) -> tuple[Place, list[str]]:
     """A place, and the words by which a command there learns the broker's address."""
     if request.param == "argument":
-        del rabbit_place.environment["WARREN_BROKER"]
+        del rabbit_place.environment["WARRENER_BROKER"]
         return rabbit_place, ["--broker", url]
     (rabbit_place.path / "url").write_text(url)
-    rabbit_place.environment["WARREN_BROKER"] = url if request.param == "environment" else "file:url"
+    rabbit_place.environment["WARRENER_BROKER"] = url if request.param == "environment" else "file:url"
     return rabbit_place, []
 
 
@@ -119,7 +119,7 @@ CRASHING: Final = """
 import os
 from pathlib import Path
 
-from warren import App, PermanentError
+from warrener import App, PermanentError
 
 app = App(retries=0)
 
@@ -162,7 +162,7 @@ def test_no_command_says_the_password(way: tuple[Place, list[str]], user: str) -
         ["purge", "--yes"],
         ["delete", "--yes"],
     ):
-        done = place.warren(*verb, *words)
+        done = place.warrener(*verb, *words)
         said += done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     said += (place.path / "out.jsonl").read_text()
@@ -177,9 +177,9 @@ def test_refusals_do_not_say_the_password(rabbit_place: Place, url: str, user: s
         url.replace("127.0.0.1", "localhost.invalid"),
         url.replace("amqp:", "amqps:"),
     ):
-        rabbit_place.environment["WARREN_BROKER"] = address
+        rabbit_place.environment["WARRENER_BROKER"] = address
         for verb in (["status"], ["doctor"]):
-            done = rabbit_place.warren(*verb)
+            done = rabbit_place.warrener(*verb)
             assert done.returncode == 3
             assert "Traceback" not in done.stderr
             assert not [form for form in forms("nobody") + forms(user) if form in done.stderr + done.stdout]

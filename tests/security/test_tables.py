@@ -15,8 +15,8 @@ import pytest
 
 from tests.batch import publish
 from tests.batch import task as message
-from warren.target import Format, Target
-from warren.tasks import Result, encode
+from warrener.target import Format, Target
+from warrener.tasks import Result, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Place
-    from warren.settings import Address
+    from warrener.settings import Address
 
 FORMULAS: Final = [
     "=HYPERLINK(1)",
@@ -113,7 +113,7 @@ async def test_a_row_that_is_written_over_several_lines_stays_one(
         channel.basic_publish(f"{rabbit_address.queue}.outcomes", "results", body, mandatory=True)
 
     for form in ("jsonl", "json", "csv"):
-        done = rabbit_place.warren("results", "--format", form, "-o", f"out.{form}")
+        done = rabbit_place.warrener("results", "--format", form, "-o", f"out.{form}")
         assert done.returncode == 0, done.stderr
         assert "2 tasks: 2 completed" in done.stderr
         assert "2 left out that no worker wrote" in done.stderr
@@ -124,7 +124,7 @@ async def test_a_row_that_is_written_over_several_lines_stays_one(
 
 
 DEEP_APP: Final = """
-from warren import App
+from warrener import App
 
 app = App(retries=0)
 
@@ -144,15 +144,15 @@ def test_a_value_that_nests_deep_is_a_row_or_a_failure_and_never_lost(place: Pla
         {"type": "nest", "id": str(levels), "data": {"levels": levels}} for levels in range(700, 1000, 10)
     ]
 
-    done = place.warren(
+    done = place.warrener(
         "run", "deep.py", place.tasks([*tasks, {"type": "nest", "id": "9", "data": {"levels": 9}}])
     )
 
     assert f"{len(tasks) + 1} tasks: " in done.stderr, done.stderr
     assert "0 missing; 0 duplicate rows dropped\n" in done.stderr
-    table = place.warren("results", "-o", "-", "--format", "csv")
+    table = place.warrener("results", "-o", "-", "--format", "csv")
     assert table.stdout.count("\n") == 1 + len(place.rows("results.jsonl")) > 1
-    kept = place.warren("failures", "export")
+    kept = place.warrener("failures", "export")
     assert len(kept.stdout.splitlines()) + len(place.rows("results.jsonl")) == len(tasks) + 1
     assert {json.loads(line)["reason"] for line in kept.stdout.splitlines()} == {"permanent"}
 
@@ -177,7 +177,7 @@ def test_names_and_values_choose_no_file(place: Place) -> None:
     ]
     tasks += [{"type": name, "id": f"as type {name}"} for name in HOSTILE_NAMES]
     (place.path / "app.py").write_text(
-        "from warren import App\n\napp = App()\n\n@app.task\ndef echo(text: str) -> str:\n    return text\n"
+        "from warrener import App\n\napp = App()\n\n@app.task\ndef echo(text: str) -> str:\n    return text\n"
     )
     work = place.path / "work"
     work.mkdir()
@@ -185,15 +185,15 @@ def test_names_and_values_choose_no_file(place: Place) -> None:
     before = _files(place.path)
 
     place.path = work
-    done = place.warren("run", "../app.py", "tasks.jsonl", "-o", "out.csv")
-    place.warren("failures", "export", "-o", "failures.jsonl")
+    done = place.warrener("run", "../app.py", "tasks.jsonl", "-o", "out.csv")
+    place.warrener("failures", "export", "-o", "failures.jsonl")
 
     assert f"{len(HOSTILE_NAMES)} completed, {len(HOSTILE_NAMES)} failed, 0 missing" in done.stderr
     made = {
-        name for name in _files(work.parent) - before if "__pycache__" not in name and ".warren" not in name
+        name for name in _files(work.parent) - before if "__pycache__" not in name and ".warrener" not in name
     }
     assert made == {"work/out.csv", "work/failures.jsonl"}
-    assert {path.name.partition(".db")[0] for path in (work / ".warren").iterdir()} == {"work-queue"}
+    assert {path.name.partition(".db")[0] for path in (work / ".warrener").iterdir()} == {"work-queue"}
 
 
 def _files(root: Path) -> set[str]:
@@ -207,9 +207,9 @@ def test_links_beside_the_file_are_not_followed(place: Place) -> None:
     precious.write_text("precious")
     for name in (".out.jsonl.unfinished", ".out.jsonl.aaaaaaaa.unfinished", "out.jsonl.unfinished"):
         (place.path / name).symlink_to(precious)
-    place.warren("setup")
+    place.warrener("setup")
 
-    assert place.warren("results", "-o", "out.jsonl").returncode == 0
+    assert place.warrener("results", "-o", "out.jsonl").returncode == 0
 
     assert precious.read_text() == "precious"
     assert not (place.path / "out.jsonl").is_symlink()
@@ -219,23 +219,23 @@ def test_links_beside_the_file_are_not_followed(place: Place) -> None:
 def test_the_queue_is_for_its_user_alone_and_results_are_as_any_file(place: Place, umask: int) -> None:
     former = os.umask(umask)
     try:
-        place.warren("publish", place.tasks([{"type": "echo", "id": "a"}]))
-        place.warren("results", "-o", "out.jsonl")
+        place.warrener("publish", place.tasks([{"type": "echo", "id": "a"}]))
+        place.warrener("results", "-o", "out.jsonl")
     finally:
         os.umask(former)
 
-    assert _mode(place.path / ".warren") == 0o700
-    assert _mode(place.path / ".warren" / "work-queue.db") == 0o600
+    assert _mode(place.path / ".warrener") == 0o700
+    assert _mode(place.path / ".warrener" / "work-queue.db") == 0o600
     assert _mode(place.path / "out.jsonl") == 0o666 & ~umask
 
 
 async def test_the_files_of_an_open_queue_are_for_its_user_alone(place: Place) -> None:
-    from warren.brokers import connect
+    from warrener.brokers import connect
 
     await publish(place.address, [message("echo", "a")])
     async with connect(place.address) as broker:
         await broker.counts()
-        modes = {path.name: _mode(path) for path in (place.path / ".warren").iterdir()}
+        modes = {path.name: _mode(path) for path in (place.path / ".warrener").iterdir()}
     assert len(modes) == 3
     assert set(modes.values()) == {0o600}
 

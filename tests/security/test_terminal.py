@@ -16,21 +16,21 @@ import pika
 import pytest
 
 from tests.batch import APP, drain, publish, task
-from tests.place import WARREN, Place
+from tests.place import WARRENER, Place
 from tests.security.strangers import send
-from warren.cli.printing import PlainFormatter, plain
-from warren.tasks import shown_json
+from warrener.cli.printing import PlainFormatter, plain
+from warrener.tasks import shown_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warren.settings import Address
+    from warrener.settings import Address
 
 # Colour, a new title, the 8-bit forms of both, backspaces, a turn of direction, ends of lines.
 HOSTILE: Final = "\x1b[31m\x1b]0;owned\x07\x9b31m\x9d0;owned\x9c\x08\x7f\u202e\u202a\u2066\u2069\u2028\u2029\x85\x0b\x0c\rowned"
-LINES: Final = f"{HOSTILE}\nwarren: all is well\n[red]red[/red][link=http://owned]here[/link]"
+LINES: Final = f"{HOSTILE}\nwarrener: all is well\n[red]red[/red][link=http://owned]here[/link]"
 IN_NAME: Final = f"{HOSTILE}[red]x[link=owned]"
 # All that a terminal might obey; a carriage return is one where no end of line follows.
 STEERING: Final = re.compile(
@@ -42,7 +42,7 @@ _OF_THE_BAR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b\[[0-9;]*m|\r")
 
 def on_a_pipe(place: Place, words: Sequence[str], stdin: str = "") -> str:
     done = subprocess.run(
-        [*WARREN, *words],
+        [*WARRENER, *words],
         cwd=place.path,
         env=place.environment,
         input=stdin.encode(),
@@ -55,7 +55,7 @@ def on_a_pipe(place: Place, words: Sequence[str], stdin: str = "") -> str:
 
 def in_a_terminal(place: Place, words: Sequence[str], stdin: str = "") -> str:
     """What a terminal gets of a command whose input and outputs it is."""
-    return seen_by_a_terminal(place, [*WARREN, *words], stdin)
+    return seen_by_a_terminal(place, [*WARRENER, *words], stdin)
 
 
 def seen_by_a_terminal(place: Place, command: Sequence[str], stdin: str = "") -> str:
@@ -91,12 +91,12 @@ def failed_place(place: Place) -> Place:
         {"type": "echo", "id": "completed", "data": {"text": LINES}},
     ]
     (place.path / "app.py").write_text(APP_TEXT)
-    place.warren("run", "app.py", place.tasks(tasks))
+    place.warrener("run", "app.py", place.tasks(tasks))
     return place
 
 
 APP_TEXT: Final = """
-from warren import App
+from warrener import App
 
 app = App(retries=0)
 
@@ -122,7 +122,7 @@ def test_failures(failed_place: Place, told: Callable[..., str], words: list[str
 
     assert "owned" in text
     assert not STEERING.findall(text)
-    assert not re.findall(r"^warren: all is well", text, re.MULTILINE)
+    assert not re.findall(r"^warrener: all is well", text, re.MULTILINE)
     assert "[red]" in text
 
 
@@ -142,7 +142,7 @@ def test_data_in_a_terminal_is_escaped_and_on_a_pipe_exact(failed_place: Place, 
     assert "owned" in seen
     assert not STEERING.findall(seen)
 
-    exact = failed_place.warren(*words).stdout
+    exact = failed_place.warrener(*words).stdout
     assert "\\u001b" in exact or words[-1] == "csv"
     assert "\u202e" in exact  # JSON needs no escape there
     if words[-1] != "csv":
@@ -166,8 +166,8 @@ def named_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     ):
         (place.path / f"{IN_NAME}.{end}").write_bytes(text.encode())
     place.tasks([{"type": "echo"}], "a.jsonl")
-    place.warren("setup", "--broker", f"sqlite:{IN_NAME}.db")
-    place.warren("setup")
+    place.warrener("setup", "--broker", f"sqlite:{IN_NAME}.db")
+    place.warrener("setup")
     return place
 
 
@@ -214,12 +214,12 @@ def test_names_of_files_and_queues_in_every_sentence(named_place: Place, words: 
         text = _OF_THE_BAR.sub("", text)
     assert text
     assert not STEERING.findall(text)
-    assert not re.findall(r"^warren: all is well", text, re.MULTILINE)
+    assert not re.findall(r"^warrener: all is well", text, re.MULTILINE)
 
 
 BAR: Final = """\
 import sys
-from warren.cli.printing import Progress
+from warrener.cli.printing import Progress
 
 text = sys.argv[1]
 with Progress(text) as progress:
@@ -255,7 +255,7 @@ async def test_a_worker_says_nothing_of_what_a_message_holds(
     rabbit_address: Address, channel: BlockingChannel, rabbit_place: Place, told: Callable[..., str]
 ) -> None:
     await publish(rabbit_address, [task("permanent", "a", text=HOSTILE), task(f"no {LINES[:100]}", "b")])
-    headers = {"warren": json.dumps({"history": [{"number": 1, "error": LINES, "traceback": LINES}]})}
+    headers = {"warrener": json.dumps({"history": [{"number": 1, "error": LINES, "traceback": LINES}]})}
     send(channel, rabbit_address, LINES.encode(), pika.BasicProperties(message_id=IN_NAME, headers=headers))
 
     text = told(rabbit_place, ["work", APP, "--drain", "--processes", "1"])

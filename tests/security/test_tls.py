@@ -13,10 +13,10 @@ import pytest
 import trustme
 
 from tests.place import Place
-from warren.brokers import connect
-from warren.brokers.rabbitmq.management import Management
-from warren.errors import AccessRefused, BrokerError, BrokerUnreachable, UsageError
-from warren.settings import Address
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq.management import Management
+from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, UsageError
+from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,8 +177,8 @@ def test_no_option_of_an_address_switches_verification_off(option: str) -> None:
 
 def test_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     with Listener(trustme.CA().issue_cert(HOST)) as somebody, Place(tmp_path) as place:
-        place.environment["WARREN_BROKER"] = f"amqps://user:secret@{HOST}:{somebody.port}"
-        done = place.warren("doctor")
+        place.environment["WARRENER_BROKER"] = f"amqps://user:secret@{HOST}:{somebody.port}"
+        done = place.warrener("doctor")
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("warren: no trust in amqps://")
+    assert done.stderr.startswith("warrener: no trust in amqps://")

@@ -11,15 +11,15 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results
 from tests.security.strangers import send, task
-from warren import failures as failed_tasks
-from warren.app import load
-from warren.brokers import connect
+from warrener import failures as failed_tasks
+from warrener.app import load
+from warrener.brokers import connect
 
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Place
-    from warren.settings import Address
+    from warrener.settings import Address
 
 EVIL: Final = "open('ran', 'w').close()\n"
 TYPES: Final = [
@@ -41,7 +41,7 @@ def test_a_type_loads_no_code(place: Place) -> None:
     tasks: list[dict[str, Any]] = [{"type": name, "id": name, "data": {"app": "evil.py"}} for name in TYPES]
     tasks.append({"type": "echo", "id": "a", "data": {"text": "evil"}})
 
-    done = place.warren("run", APP, place.tasks(tasks))
+    done = place.warrener("run", APP, place.tasks(tasks))
 
     assert f"1 completed, {len(TYPES)} failed" in done.stderr
     assert f"failed, unknown-type: {len(TYPES)}" in done.stderr
@@ -85,13 +85,13 @@ async def test_a_command_gets_the_task_on_stdin_and_nowhere_else(
     headers = {
         "hostile-mark": "hostile-mark",
         "LD_PRELOAD": "hostile-mark",
-        "warren": '{"worker": "hostile-mark"}',
+        "warrener": '{"worker": "hostile-mark"}',
     }
     properties = pika.BasicProperties(headers=headers, app_id="hostile-mark", reply_to="hostile-mark")
     body = {"id": hostile, "type": hostile, "data": {"LD_PRELOAD": hostile}}
     send(channel, rabbit_address, body, properties)
 
-    done = rabbit_place.warren(
+    done = rabbit_place.warrener(
         "work", "--exec", f"{sys.executable} show.py fixed", "--drain", "--processes", "1"
     )
 
@@ -142,7 +142,7 @@ async def test_what_steers_a_message_is_not_carried_on(
     assert {row["task_id"] for row in await results(rabbit_address)} == {"echo"}
     assert len(await failures(rabbit_address)) == 5
     for _, properties, _ in [channel.basic_get(f"{rabbit_address.queue}.failed") for _ in range(5)]:
-        assert set(properties.headers) <= {"warren", "x-delivery-count", "x-acquired-count"}
+        assert set(properties.headers) <= {"warrener", "x-delivery-count", "x-acquired-count"}
         carried = {
             name: getattr(properties, name)
             for name in ("reply_to", "correlation_id", "expiration", "user_id", "type", "app_id")

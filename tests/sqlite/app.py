@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from warren import App, TransientError
+from warrener import App, TransientError
 
 app = App()
 

@@ -38,7 +38,7 @@ class Gated:
 
     def publish(self, *tasks: Any) -> None:
         """Have them on the queue."""
-        done = self._place.warren("publish", self._place.tasks(tasks))
+        done = self._place.warrener("publish", self._place.tasks(tasks))
         assert done.returncode == 0, done.stderr
 
     def open(self, gate: str = "gate") -> None:
@@ -57,7 +57,7 @@ class Gated:
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The results by task, of which none has two."""
-        done = self._place.warren("results", "-o", "rows.jsonl")
+        done = self._place.warrener("results", "-o", "rows.jsonl")
         assert "0 duplicate rows dropped" in done.stderr, done.stderr
         return {str(row["task_id"]): row for row in self._place.rows("rows.jsonl")}
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.batch import eventually
 from tests.sqlite.gated import APP, Gated, ask
-from warren.brokers import connect
+from warrener.brokers import connect
 
 if TYPE_CHECKING:
     from tests.machine import Clock
@@ -50,7 +50,7 @@ async def test_clock_put_ahead_keeps_no_dead_lease(place: Place, clock: Clock) -
     worker.end(signal.SIGKILL)
     clock.jump(0)
 
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
 
     row = gated.rows()["a"]
     assert (row["attempts"], [attempt["error"] for attempt in row["history"]]) == (2, ["WorkerLost"])
@@ -105,7 +105,7 @@ async def test_after_a_reboot_every_lease_is_over_and_every_delay(place: Place, 
     async with connect(place.address) as broker:
         assert (await broker.counts()).workers == 0
 
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
 
     rows = gated.rows()
     assert {name: row["attempts"] for name, row in rows.items()} == {"held": 2, "delayed": 1, "ready": 1}

@@ -82,7 +82,7 @@ async def test_worker_that_is_stopped_meanwhile_ends_and_its_task_comes_back(
     assert "outcomes that the broker did not take: 1; those tasks run again" in worker.said
     assert "Traceback" not in worker.said
     disk.mend()
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
     assert gated.rows()["a"]["attempts"] == 2
 
 
@@ -100,35 +100,35 @@ async def test_publish_ends_and_goes_on_from_the_line_it_says(place: Place, disk
     start = re.search(r"--start-line (\d+)", publisher.said)
     assert start is not None
     disk.mend()
-    assert place.warren("publish", "tasks.jsonl", "--start-line", start[1]).returncode == 0
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener("publish", "tasks.jsonl", "--start-line", start[1]).returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
     assert {name: row["value"] for name, row in gated.rows().items()} == {f"t{n}": n for n in range(6000)}
 
 
 def test_run_ends_and_goes_on(place: Place, disk: Disk) -> None:
     file = place.tasks([{"type": "echo"}] * 300)
-    place.warren("setup", APP)
+    place.warrener("setup", APP)
     disk.fail("write", errno.ENOSPC, ".db-wal")
 
-    failed = place.warren("run", APP, file, "-o", "out.jsonl")
+    failed = place.warrener("run", APP, file, "-o", "out.jsonl")
 
     assert failed.returncode == 3, failed.stderr
     assert FULL in failed.stderr
     assert "Traceback" not in failed.stderr
     disk.mend()
-    done = place.warren("run", APP, file, "-o", "out.jsonl")
+    done = place.warrener("run", APP, file, "-o", "out.jsonl")
     assert done.returncode == 0, done.stderr
     assert "300 tasks: 300 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
 
 
 def test_results_leave_the_former_file_and_nothing_else(place: Place, disk: Disk) -> None:
     file = place.tasks([{"type": "echo"}] * 300)
-    place.warren("run", APP, file, "-o", "out.jsonl")
+    place.warrener("run", APP, file, "-o", "out.jsonl")
     former = (place.path / "out.jsonl").read_text()
     files = sorted(found.name for found in place.path.iterdir())
     disk.fail("write", errno.ENOSPC, ".out.jsonl")
 
-    failed = place.warren("results", "-o", "out.jsonl")
+    failed = place.warrener("results", "-o", "out.jsonl")
 
     assert failed.returncode == 2
     assert "out.jsonl cannot be written: No space left on device" in failed.stderr
@@ -136,7 +136,7 @@ def test_results_leave_the_former_file_and_nothing_else(place: Place, disk: Disk
     disk.mend()
     assert (place.path / "out.jsonl").read_text() == former
     assert sorted(found.name for found in place.path.iterdir()) == files
-    assert place.warren("results", "-o", "out.jsonl").returncode == 0
+    assert place.warrener("results", "-o", "out.jsonl").returncode == 0
     assert (place.path / "out.jsonl").read_text() == former
 
 

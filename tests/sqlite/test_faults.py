@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.batch import APP, PATIENCE, drain, eventually, publish, results, task, until_written
-from warren.errors import BrokerError, BrokerUnreachable
-from warren.worker.supervisor import Exit
+from warrener.errors import BrokerError, BrokerUnreachable
+from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.place import Place
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warren.brokers.sqlite.file.LOCK_TIMEOUT", 0.1)
-    monkeypatch.setattr("warren.brokers.sqlite.claims.LEASE", 0.5)
-    monkeypatch.setattr("warren.brokers.sqlite.broker.RETRY_EVERY", 0.05)
+    monkeypatch.setattr("warrener.brokers.sqlite.file.LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr("warrener.brokers.sqlite.claims.LEASE", 0.5)
+    monkeypatch.setattr("warrener.brokers.sqlite.broker.RETRY_EVERY", 0.05)
 
 
 async def test_locked_file_is_said_and_ridden_out(
@@ -52,7 +52,7 @@ async def test_locked_file_is_said_and_ridden_out(
 async def test_locked_file_is_given_up_after_a_while(
     sqlite_address: Address, impatient: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("warren.brokers.sqlite.broker.RETRY_FOR", 0.2)
+    monkeypatch.setattr("warrener.brokers.sqlite.broker.RETRY_FOR", 0.2)
     gate, log = tmp_path / "gate", tmp_path / "log"
     await publish(sqlite_address, [task("wait_for", "a", file=str(gate), log=str(log))])
     running = asyncio.create_task(drain(sqlite_address))
@@ -67,16 +67,16 @@ async def test_locked_file_is_given_up_after_a_while(
 
 
 def test_read_only_file_is_said(place: Place) -> None:
-    place.warren("publish", place.tasks([{"type": "echo"}]))
+    place.warrener("publish", place.tasks([{"type": "echo"}]))
 
     codes, said = _in_namespace(
         place,
         """
-        mount --bind .warren .warren
-        mount -o remount,ro,bind .warren
-        warren status >&2
-        warren publish tasks.jsonl
-        warren work APP --drain
+        mount --bind .warrener .warrener
+        mount -o remount,ro,bind .warrener
+        warrener status >&2
+        warrener publish tasks.jsonl
+        warrener work APP --drain
         """,
     )
 
@@ -86,8 +86,8 @@ def test_read_only_file_is_said(place: Place) -> None:
     )
     assert said.count(sentence) == 3
     assert "Traceback" not in said
-    assert place.warren("work", APP, "--drain").returncode == 0
-    assert "1 task: 1 completed" in place.warren("results").stderr
+    assert place.warrener("work", APP, "--drain").returncode == 0
+    assert "1 task: 1 completed" in place.warrener("results").stderr
 
 
 def test_full_disk_loses_nothing(place: Place) -> None:
@@ -99,17 +99,17 @@ def test_full_disk_loses_nothing(place: Place) -> None:
     codes, said = _in_namespace(
         place,
         """
-        mkdir .warren
-        mount -t tmpfs -o size=4m none .warren
-        warren publish tasks.jsonl
-        head -c 3300000 /dev/zero > .warren/filler
-        warren publish more.jsonl
-        warren work APP --drain 2> said &
+        mkdir .warrener
+        mount -t tmpfs -o size=4m none .warrener
+        warrener publish tasks.jsonl
+        head -c 3300000 /dev/zero > .warrener/filler
+        warrener publish more.jsonl
+        warrener work APP --drain 2> said &
         until grep -q 'the disk is full; .*; trying again' said; do sleep 0.1; done
-        rm .warren/filler
+        rm .warrener/filler
         wait
         cat said >&2
-        warren results -o out.jsonl
+        warrener results -o out.jsonl
         """,
     )
 
@@ -117,7 +117,7 @@ def test_full_disk_loses_nothing(place: Place) -> None:
     sentence = "work-queue.db cannot be written: the disk is full; free some room and go on, nothing is lost"
     assert said.count(sentence) == 2
     assert "work-queue.db can be written again" in said
-    words = r"(\d+) tasks? (?:is|are) confirmed; go on with: warren publish more.jsonl --start-line (\d+)\n"
+    words = r"(\d+) tasks? (?:is|are) confirmed; go on with: warrener publish more.jsonl --start-line (\d+)\n"
     found = re.search(words, said)
     assert found, said
     confirmed = int(found[1])
@@ -143,14 +143,14 @@ def _locked(address: Address) -> Iterator[None]:
 
 
 def _in_namespace(place: Place, script: str) -> tuple[list[int], str]:
-    """Run a script where it may mount; the exit codes of the `warren` commands in it, and what they say."""
+    """Run a script where it may mount; the exit codes of the `warrener` commands in it, and what they say."""
     as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    warren = 'warren() { WARREN "$@" || code=$?; echo "${code:-0}" >&3; code=0; }\n'.replace(
-        "WARREN", f"{sys.executable} -m warren"
+    warrener = 'warrener() { WARRENER "$@" || code=$?; echo "${code:-0}" >&3; code=0; }\n'.replace(
+        "WARRENER", f"{sys.executable} -m warrener"
     )
     script = re.sub(r"\bAPP\b", APP, script)
     done = subprocess.run(
-        ["unshare", "--mount", *as_root, "sh", "-ec", f"{warren} exec 3>codes\n{script}"],
+        ["unshare", "--mount", *as_root, "sh", "-ec", f"{warrener} exec 3>codes\n{script}"],
         cwd=place.path,
         env=place.environment,
         capture_output=True,

@@ -115,7 +115,7 @@ async def test_queue_that_is_made_anew_is_left_alone_by_whoever_used_the_former(
     stdin.write(b'{"id": "c", "type": "echo"}\n')
     stdin.close()
     assert publisher.end() == 0, publisher.said
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
     assert sorted(gated.rows()) == ["b", "c"]
 
 
@@ -131,7 +131,7 @@ async def test_log_that_is_deleted_takes_nothing_along(place: Place) -> None:
 
     assert worker.end() == 75
     gated.open()
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
     assert {name: row["attempts"] for name, row in gated.rows().items()} == {"a": 1, "b": 2}
 
 
@@ -142,9 +142,9 @@ async def test_moved_queue_goes_on_where_it_is(place: Place) -> None:
     await gated.have_begun(1)
     place.address.path.parent.rename(place.path / "moved")
     assert worker.end() == 75
-    place.environment["WARREN_BROKER"] = "sqlite:moved/work-queue.db"
+    place.environment["WARRENER_BROKER"] = "sqlite:moved/work-queue.db"
     gated.open()
 
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
 
     assert {name: row["attempts"] for name, row in gated.rows().items()} == {"a": 2, "b": 1}

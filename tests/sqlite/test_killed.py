@@ -27,7 +27,7 @@ async def test_worker_in_the_middle_of_a_turn(place: Place, disk: Disk, call: st
     assert worker.end() == -signal.SIGKILL
     disk.mend()
 
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
 
     rows = gated.rows()
     assert len(rows) == 11
@@ -48,7 +48,7 @@ async def test_publisher_in_the_middle_of_a_batch(place: Place, disk: Disk) -> N
     assert publisher.end() == -signal.SIGKILL
     disk.mend()
 
-    done = place.warren("run", APP, "tasks.jsonl", "-o", "out.jsonl")
+    done = place.warrener("run", APP, "tasks.jsonl", "-o", "out.jsonl")
 
     assert done.returncode == 0, done.stderr
     assert "6,000 tasks: 6,000 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
@@ -60,13 +60,13 @@ async def test_publisher_in_the_middle_of_a_batch(place: Place, disk: Disk) -> N
 @pytest.mark.parametrize("call", ["write", "sync"])
 def test_collector_in_the_middle_of_its_file(place: Place, disk: Disk, call: str) -> None:
     file = place.tasks([{"type": "echo"}] * 300)
-    place.warren("run", APP, file, "-o", "first.jsonl")
+    place.warrener("run", APP, file, "-o", "first.jsonl")
     disk.kill(call, ".out.jsonl")
-    assert place.warren("results", "-o", "out.jsonl").returncode == -signal.SIGKILL
+    assert place.warrener("results", "-o", "out.jsonl").returncode == -signal.SIGKILL
     assert not (place.path / "out.jsonl").exists()
     disk.mend()
 
-    done = place.warren("results", "-o", "out.jsonl")
+    done = place.warrener("results", "-o", "out.jsonl")
 
     assert "300 tasks: 300 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
     assert (place.path / "out.jsonl").read_text() == (place.path / "first.jsonl").read_text()

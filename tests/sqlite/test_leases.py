@@ -9,12 +9,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tests.batch import Hands, eventually, publish, results, task
-from warren.brokers import connect
-from warren.brokers.protocol import Completed
-from warren.brokers.sqlite import SqliteBroker
+from warrener.brokers import connect
+from warrener.brokers.protocol import Completed
+from warrener.brokers.sqlite import SqliteBroker
 
 if TYPE_CHECKING:
-    from warren.settings import Address
+    from warrener.settings import Address
 
 
 async def test_outcome_of_a_claim_that_was_lost_settles_no_other_task(sqlite_address: Address) -> None:

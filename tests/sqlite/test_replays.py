@@ -7,11 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tests.batch import drain, failures, publish, task
-from warren.brokers import Verdict, connect
+from warrener.brokers import Verdict, connect
 
 if TYPE_CHECKING:
-    from warren.brokers import FailedTask
-    from warren.settings import Address
+    from warrener.brokers import FailedTask
+    from warrener.settings import Address
 
 
 async def test_what_fails_after_one_was_taken_out_is_not_taken_for_it(sqlite_address: Address) -> None:

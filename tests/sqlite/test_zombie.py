@@ -23,7 +23,7 @@ async def test_it_overwrites_nothing_and_works_on(place: Place, ends_late: bool)
     zombie = place.begin(*WORK)
     await gated.have_begun(1)
     zombie.process.send_signal(signal.SIGSTOP)
-    assert place.warren(*WORK, "--drain").returncode == 0
+    assert place.warrener(*WORK, "--drain").returncode == 0
     row = gated.rows()["a"]
     assert (row["attempts"], [attempt["error"] for attempt in row["history"]]) == (2, ["WorkerLost"])
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from warren import App, Task
-from warren.app import load
-from warren.errors import AppError, InvalidTask, UsageError
+from warrener import App, Task
+from warrener.app import load
+from warrener.errors import AppError, InvalidTask, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,10 +90,10 @@ def test_wrong_settings_are_refused() -> None:
         ("raise ValueError('no')", "does not import: ValueError: no"),
         ("import sys; sys.exit(3)", r"calls exit\(3\)"),
         ("x = 1", "has no App"),
-        ("import warren; a = warren.App()", "has no handlers"),
-        ("import warren; a = warren.App(); b = warren.App()", "has 2 Apps"),
-        ("import warren; a = warren.App()\n@a.task\ndef f(*args): ...", "by position"),
-        ("import warren; a = warren.App()\n@a.task\ndef f():\n  yield 1", "generator"),
+        ("import warrener; a = warrener.App()", "has no handlers"),
+        ("import warrener; a = warrener.App(); b = warrener.App()", "has 2 Apps"),
+        ("import warrener; a = warrener.App()\n@a.task\ndef f(*args): ...", "by position"),
+        ("import warrener; a = warrener.App()\n@a.task\ndef f():\n  yield 1", "generator"),
     ],
 )
 def test_app_that_cannot_be_used_says_why(tmp_path: Path, text: str, why: str) -> None:

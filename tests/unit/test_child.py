@@ -10,20 +10,20 @@ import pytest
 
 from tests.batch import PATIENCE
 from tests.unit.test_pool import a_run
-from warren.worker.frames import ChildSettings
-from warren.worker.pool import Pool, _Nobody
+from warrener.worker.frames import ChildSettings
+from warrener.worker.pool import Pool, _Nobody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from warren.worker.frames import Report
-    from warren.worker.pool import Run
+    from warrener.worker.frames import Report
+    from warrener.worker.pool import Run
 
 TASKS = 20_000
 HASTY = """
 import sys
-from warren import App
+from warrener import App
 sys.setswitchinterval(1e-6)  # so that a child's threads come between each other wherever they can
 app = App()
 @app.task
@@ -74,7 +74,7 @@ async def test_what_is_asked_back_comes_back_or_runs_however_close_it_is(tmp_pat
 REFUSED = """
 import os
 from pathlib import Path
-from warren import App
+from warrener import App
 app, fork, seen = App(), os.fork, Path(__file__).with_suffix(".seen")
 def first_fork():
     if not seen.exists():

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from warren.brokers import Counts
-from warren.ending import Ending
+from warrener.brokers import Counts
+from warrener.ending import Ending
 
 if TYPE_CHECKING:
-    from warren.brokers import Broker
+    from warrener.brokers import Broker
 
 DONE = Counts(0, 0, 0, 5, 1, 2)
 
@@ -31,7 +31,7 @@ def broker() -> Any:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("warren.ending.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("warrener.ending.time.monotonic", lambda: now[0])
     return now
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.batch import PATIENCE, eventually
-from warren.feed import _AHEAD, CHUNK, Feed, chunks
+from warrener.feed import _AHEAD, CHUNK, Feed, chunks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

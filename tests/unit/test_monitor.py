@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from warren.brokers import Counts
-from warren.monitor import Monitor, Status
+from warrener.brokers import Counts
+from warrener.monitor import Monitor, Status
 
 
 class _Queue:
@@ -26,7 +26,7 @@ class _Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Any:
     queue = _Queue()
-    monkeypatch.setattr("warren.monitor.time.monotonic", lambda: queue.now)
+    monkeypatch.setattr("warrener.monitor.time.monotonic", lambda: queue.now)
     return queue
 
 

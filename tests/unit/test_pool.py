@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from warren.brokers import Delivery
-from warren.tasks import Envelope, Record
-from warren.worker.frames import ChildSettings
-from warren.worker.pool import Pool, Run, _Child, _Nobody
+from warrener.brokers import Delivery
+from warrener.tasks import Envelope, Record
+from warrener.worker.frames import ChildSettings
+from warrener.worker.pool import Pool, Run, _Child, _Nobody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warren.errors import UsageError
-from warren.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
+from warrener.errors import UsageError
+from warrener.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
 
 rungs = st.lists(st.integers(1, 10**7), min_size=1, unique=True).map(sorted)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from warren.errors import UsageError
-from warren.settings import Address
+from warrener.errors import UsageError
+from warrener.settings import Address
 
 
 @pytest.mark.parametrize(

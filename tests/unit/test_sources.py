@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from warren.errors import InvalidTask, UsageError
-from warren.sources import read
-from warren.tasks import Task
+from warrener.errors import InvalidTask, UsageError
+from warrener.sources import read
+from warrener.tasks import Task
 
 if TYPE_CHECKING:
     from pathlib import Path

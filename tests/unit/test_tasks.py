@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warren.errors import InvalidTask
-from warren.tasks import (
+from warrener.errors import InvalidTask
+from warrener.tasks import (
     KEPT_ATTEMPTS,
     MAX_MESSAGE,
     MAX_TRACEBACK,

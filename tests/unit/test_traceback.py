@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from warren.worker.child.reports import _traceback
+from warrener.worker.child.reports import _traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from pika.exceptions import InvalidFrameError
 from pika.frame import Body, Header, Heartbeat, Method
 from pika.spec import Basic
 
-from warren.brokers.rabbitmq.properties import Properties, pack
-from warren.brokers.rabbitmq.wire import Wire
+from warrener.brokers.rabbitmq.properties import Properties, pack
+from warrener.brokers.rabbitmq.wire import Wire
 
 FRAME_MAX = 100
 
@@ -77,7 +77,7 @@ async def test_messages_are_written_as_pika_writes_them(
 ) -> None:
     properties = pika.BasicProperties(
         content_type="application/json",
-        headers={"warren": record} if record else None,
+        headers={"warrener": record} if record else None,
         delivery_mode=2,
         priority=priority,
         message_id="t",
@@ -198,7 +198,7 @@ def test_broker_that_wants_another_protocol_is_no_frame() -> None:
 
 def test_properties_are_read_wherever_they_are() -> None:
     everything = pika.BasicProperties(
-        *("text/plain", "gzip", {"x": 1, "warren": "{}"}, 2, 7, "correlation", "reply", "1000", "me"),
+        *("text/plain", "gzip", {"x": 1, "warrener": "{}"}, 2, 7, "correlation", "reply", "1000", "me"),
         *(1, "type", "user", "app", "cluster"),
     )
     found = Properties(b"".join(everything.encode()))

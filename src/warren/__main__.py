@@ -1,5 +1,0 @@
-"""`python -m warren`."""
-
-from warren.cli import main
-
-main()

@@ -1,5 +1,0 @@
-"""The RabbitMQ broker. pika is imported below this package and nowhere else."""
-
-from warren.brokers.rabbitmq.broker import RabbitBroker
-
-__all__ = ["RabbitBroker"]

@@ -1,0 +1,42 @@
+"""Warrener: a batch work queue. A file of tasks in, one result row per task out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from warrener.app import App
+    from warrener.collector import results
+    from warrener.errors import PermanentError, TransientError, WarrenerError
+    from warrener.publisher import Publisher, publish
+    from warrener.tasks import Task
+
+__all__ = [
+    "App",
+    "PermanentError",
+    "Publisher",
+    "Task",
+    "TransientError",
+    "WarrenerError",
+    "publish",
+    "results",
+]
+
+_HOMES: Final = {
+    "App": "app",
+    "PermanentError": "errors",
+    "Publisher": "publisher",
+    "Task": "tasks",
+    "TransientError": "errors",
+    "WarrenerError": "errors",
+    "publish": "publisher",
+    "results": "collector",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when it is first used: a worker's children need nothing that talks to brokers, `--help` nothing at all.
+    if home := _HOMES.get(name):
+        return getattr(import_module(f"warrener.{home}"), name)
+    raise AttributeError(f"module 'warrener' has no attribute {name!r}")

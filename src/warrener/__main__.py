@@ -1,0 +1,5 @@
+"""`python -m warrener`."""
+
+from warrener.cli import main
+
+main()

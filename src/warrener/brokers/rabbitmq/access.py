@@ -1,0 +1,68 @@
+"""Who may do what on a broker: a user for each part of a queue, with exactly the permissions of its part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+from warrener.brokers.rabbitmq.management import Management
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from warrener.settings import Address
+
+PARTS: Final = ("setup", "producer", "worker", "collector", "watcher")
+
+_NOTHING: Final = "^$"
+
+
+class Permission(NamedTuple):
+    """The names that a user may configure, write to and read from, as regular expressions; and the user's tags."""
+
+    configure: str
+    write: str
+    read: str
+    tags: tuple[str, ...] = ()
+
+
+ADMINISTRATOR: Final = Permission(".*", ".*", ".*", ("administrator",))
+
+
+def permissions(queue: str) -> dict[str, Permission]:
+    """What each part may do with one queue, by part."""
+    name = queue.replace(".", r"\.")
+    everything = rf"^{name}(\..*)?$"
+    return {
+        "setup": Permission(everything, everything, everything, ("management",)),
+        "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
+        # A worker only looks whether the delays are empty.
+        "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+)?$"),
+        "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed)$"),
+        "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
+    }
+
+
+async def admit(address: Address, users: Mapping[str, tuple[str, str]]) -> None:
+    """Create a queue's users, or give them these passwords; and their virtual host, if it is missing.
+
+    Args:
+        address: The queue, with the credentials of an administrator, who is let into the virtual host, too.
+        users: Name and password, by part.
+
+    Raises:
+        BrokerError: The management API is not there, or refuses it.
+    """
+    management = Management(address)
+    allowed = permissions(address.queue)
+    await management.put(f"vhosts/{quote(address.vhost, safe='')}", {})
+    await _permit(management, address.vhost, address.credentials[0], ADMINISTRATOR)
+    for part, (name, password) in users.items():
+        user = {"password": password, "tags": ",".join(allowed[part].tags)}
+        await management.put(f"users/{quote(name, safe='')}", user)
+        await _permit(management, address.vhost, name, allowed[part])
+
+
+async def _permit(management: Management, vhost: str, user: str, permission: Permission) -> None:
+    wanted = {"configure": permission.configure, "write": permission.write, "read": permission.read}
+    await management.put(f"permissions/{quote(vhost, safe='')}/{quote(user, safe='')}", wanted)

@@ -1,0 +1,316 @@
+"""The worker's side: deliveries in, outcomes out, each acknowledged only after its outcome is confirmed.
+
+Confirms and acknowledgements are pipelined. Whatever was on its way when a connection is lost comes back from
+the broker; what is known of it here is used then, instead of running the task again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from warrener.brokers.protocol import REMEMBERED_FOR, Completed, Delayed, Delivery
+from warrener.brokers.rabbitmq.bell import Bell
+from warrener.brokers.rabbitmq.outbox import Outbox, Refused
+from warrener.brokers.rabbitmq.topology import (
+    FAILED_KEY,
+    RESULTS_KEY,
+    consumer_arguments,
+    counts_returns,
+    delay_key,
+)
+from warrener.errors import BrokerError, QueueMissing
+from warrener.tasks import decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from warrener.brokers.names import Names
+    from warrener.brokers.protocol import Identity, Listener, Outcome
+    from warrener.brokers.rabbitmq.link import Lane
+    from warrener.brokers.rabbitmq.properties import Properties
+    from warrener.brokers.rabbitmq.wire import Delivered
+    from warrener.errors import MessageTooLarge
+
+_log = logging.getLogger("warrener.worker")
+
+_PAUSE: Final = 0.5
+_MADE_WITHIN: Final = 5.0
+_PLENTY: Final = 16  # who holds so many does not wait for the next one
+_REMEMBERED: Final = 4000
+
+
+class Consuming:
+    """What is held, and what is being settled.
+
+    Args:
+        names: Of the queue to consume from.
+        listener: Who gets the deliveries.
+        version: The server's.
+        shortest: The shortest delay rung, in milliseconds; None where there is none.
+        give_up: Told of an error that no new connection mends.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        listener: Listener,
+        version: tuple[int, ...],
+        *,
+        shortest: int | None,
+        give_up: Callable[[BrokerError], None],
+    ) -> None:
+        self._names = names
+        self._listener = listener
+        self._arguments = consumer_arguments(version)
+        self._is_return_counted = counts_returns(version)
+        self._way_back = shortest if self._is_return_counted else None
+        self._give_up = give_up
+        self._lane: Lane | None = None
+        self._outbox: Outbox | None = None
+        self._prefetch = 0
+        self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
+        self._held: dict[int, Delivery] = {}
+        self._order: deque[int] = deque()
+        self._settling: dict[int, Outcome] = {}
+        self._confirmed: list[int] = []
+        self._recent: deque[Identity] = deque(maxlen=_REMEMBERED)
+        self._known: dict[Identity, Outcome | None] = {}
+        self._is_certain = True  # that the queue has all that was acknowledged and handed back
+        self._is_refused = False
+        self._missing_since: float | None = None
+        self._error: BrokerError | None = None
+        self._bell = Bell()
+
+    async def attach(self, lane: Lane) -> None:
+        """Go on over a new channel."""
+        self._outbox = await Outbox(lane).open()
+        self._lane = lane
+        if self._prefetch:
+            await self._begin(lane)
+
+    def detach(self) -> None:
+        """The channel is gone, and every delivery with it; remember what the broker may not know yet."""
+        if self._lane is None:
+            return
+        self._lane = self._outbox = None
+        # None marks outcomes that were confirmed: only their acknowledgement may have been lost.
+        known: dict[Identity, Outcome | None] = dict.fromkeys(self._recent)
+        known |= {self._held[tag].identity: outcome for tag, outcome in self._settling.items()}
+        self._known |= known
+        asyncio.get_running_loop().call_later(REMEMBERED_FOR, self._forget, tuple(known))
+        self._recent.clear()
+        self._held.clear()
+        self._order.clear()
+        self._settling.clear()
+        self._confirmed.clear()
+        self._consumers.clear()
+        self._listener.on_lost()
+        self._bell.ring()
+
+    def limit(self, error: MessageTooLarge) -> None:
+        """Forget the results that are too large: their tasks run again, and fail for it."""
+        self._known = {
+            identity: outcome
+            for identity, outcome in self._known.items()
+            if not isinstance(outcome, Completed) or len(outcome.body) <= error.limit
+        }
+
+    def fail(self, error: BrokerError) -> None:
+        """Nothing more can be settled."""
+        self._error = error
+        self._bell.ring()
+
+    async def consume(self, prefetch: int) -> None:
+        """Receive tasks with this prefetch."""
+        former = self._consumers.copy()
+        self._prefetch = prefetch
+        if lane := self._lane:  # it may be gone before this ends
+            await self._begin(lane)
+            await self._end(lane, former)
+
+    async def pause(self) -> None:
+        """Receive nothing more."""
+        self._prefetch = 0
+        if self._lane:
+            await self._end(self._lane, self._consumers.copy())
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Publish, wait for the confirm, acknowledge."""
+        if self._held.get(delivery.tag) is not delivery or self._outbox is None:
+            return
+        self._settling[delivery.tag] = outcome
+        self._publish(delivery, outcome)
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Return tasks, at no cost to them.
+
+        `nack` with requeue raises no delivery count on RabbitMQ 4.3, `reject` does. Before 4.3 both do, so there a
+        task goes round by the shortest delay, and what the broker has counted goes with it in its record.
+        """
+        for delivery in deliveries:
+            if self._way_back:
+                record = decode_record(delivery.record).add_lost(delivery.lost)
+                self.settle(delivery, Delayed(self._way_back, record))
+            elif self._lane and self._held.get(delivery.tag) is delivery:
+                del self._held[delivery.tag]
+                self._is_certain = False
+                self._lane.channel.basic_nack(delivery.tag, requeue=True)
+
+    async def flush(self) -> None:
+        """Wait until every outcome is confirmed and acknowledged, and the queue knows it; nothing may be consumed."""
+        await self._bell.wait_for(self._is_done)
+        lane, is_certain = self._lane, self._is_certain
+        self._is_certain = True
+        if lane and not is_certain and not self._is_return_counted:
+            await self._make_certain(lane)
+
+    @property
+    def unsettled(self) -> int:
+        """How many outcomes are on their way."""
+        return len(self._settling)
+
+    def _is_done(self) -> bool:
+        if self._error:
+            raise self._error
+        return not self._settling and not self._confirmed
+
+    def _forget(self, known: Iterable[Identity]) -> None:
+        for identity in known:
+            self._known.pop(identity, None)
+
+    async def _begin(self, lane: Lane) -> None:
+        lane.gather(wanted=self._prefetch >= _PLENTY)
+        await lane.call("basic_qos", prefetch_count=self._prefetch)
+        await self._add_consumer(lane, self._on_message)
+
+    async def _add_consumer(self, lane: Lane, on_message: Callable[..., None]) -> None:
+        tag = uuid4().hex
+        self._consumers.append(tag)  # before the answer, since whoever waits for that may be cancelled
+        await lane.call(
+            "basic_consume", self._names.queue, on_message, consumer_tag=tag, arguments=self._arguments
+        )
+
+    async def _end(self, lane: Lane, consumers: Sequence[str]) -> None:
+        for tag in consumers:
+            # Once: to end one again has no answer, and whoever waits for the first one may be cancelled.
+            if tag in self._consumers:
+                self._consumers.remove(tag)
+                await lane.call("basic_cancel", tag)
+
+    async def _make_certain(self, lane: Lane) -> None:
+        """Wait until the queue has seen all that was acknowledged and handed back.
+
+        RabbitMQ's channel keeps back what it has for a quorum queue while 32 commands are under way (SOFT_LIMIT in
+        its rabbit_fifo_client.erl). A channel that ends with some kept back loses them, and their tasks count as lost
+        with their worker. To begin and end a consumer is two commands that are waited for: the first comes back when
+        there is room for what was kept back, the second one when that is done.
+        """
+
+        def return_at_once(_: object, method: Delivered, *__: object) -> None:
+            lane.channel.basic_nack(method.delivery_tag, requeue=True)
+
+        with suppress(BrokerError):  # then the channel is gone, and what it had
+            await lane.call("basic_qos", prefetch_count=1)
+            await self._add_consumer(lane, return_at_once)
+            await self._end(lane, self._consumers.copy())
+
+    def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
+        # Of a first delivery the headers are whatever its producer wrote.
+        lost = properties.lost if method.redelivered else 0
+        delivery = Delivery(
+            body,
+            properties.id,
+            properties.priority,
+            properties.record,
+            lost,
+            method.delivery_tag,
+        )
+        self._held[delivery.tag] = delivery
+        self._order.append(delivery.tag)
+        if lost and self._known:
+            identity = delivery.identity
+            if identity in self._known:
+                self._settle_known(delivery, self._known.pop(identity))
+                return
+        self._listener.on_delivery(delivery)
+
+    def _settle_known(self, delivery: Delivery, outcome: Outcome | None) -> None:
+        if outcome:
+            self.settle(delivery, outcome)
+        else:
+            self._acknowledge(delivery)
+
+    def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
+        if self._outbox is None or self._held.get(delivery.tag) is not delivery:
+            return
+        if isinstance(outcome, Completed):
+            key, body, record = RESULTS_KEY, outcome.body, None
+        elif isinstance(outcome, Delayed):
+            key, body, record = delay_key(outcome.rung), delivery.body, outcome.record
+        else:
+            key, body, record = FAILED_KEY, delivery.body, outcome.record
+        self._outbox.publish(
+            self._names.outcomes,
+            key,
+            body,
+            message_id=delivery.id or uuid4().hex,
+            priority=delivery.priority,
+            record=record,
+            then=partial(self._on_outcome, delivery, outcome),
+        )
+
+    def _on_outcome(self, delivery: Delivery, outcome: Outcome, error: BrokerError | None) -> None:
+        if self._held.get(delivery.tag) is not delivery:
+            return  # a last word from a channel that is gone, and the delivery with it
+        if isinstance(error, Refused):
+            if not self._is_refused:
+                self._is_refused = True
+                _log.warning("%s; trying again", error)
+            asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
+        elif isinstance(error, QueueMissing) and self._may_come_back():
+            asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
+        elif error:
+            self._give_up(error)  # unacknowledged, the task stays with the broker
+        else:
+            self._is_refused = False
+            self._missing_since = None
+            self._settling.pop(delivery.tag, None)
+            self._acknowledge(delivery)
+
+    def _may_come_back(self) -> bool:
+        """Whether a queue is missing for so short a time that somebody may be purging it, which makes it anew."""
+        now = asyncio.get_running_loop().time()
+        self._missing_since = self._missing_since or now
+        return now - self._missing_since < _MADE_WITHIN
+
+    def _acknowledge(self, delivery: Delivery) -> None:
+        del self._held[delivery.tag]
+        self._recent.append(delivery.identity)
+        if not self._confirmed:
+            asyncio.get_running_loop().call_soon(self._send_acks)
+        self._confirmed.append(delivery.tag)
+
+    def _send_acks(self) -> None:
+        """One acknowledgement for all from the oldest on, and one for each that has older ones before it."""
+        tags, self._confirmed = set(self._confirmed), []
+        lane = self._lane
+        if lane is None:
+            return
+        self._is_certain = False
+        up_to = 0
+        while self._order and self._order[0] not in self._held:
+            tag = self._order.popleft()
+            if tag in tags:
+                tags.discard(tag)
+                up_to = tag
+        if up_to:
+            lane.ack(up_to, multiple=True)
+        for tag in tags:
+            lane.ack(tag)
+        self._bell.ring()

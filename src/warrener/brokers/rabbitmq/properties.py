@@ -1,0 +1,133 @@
+"""A message's properties as they travel: packed, and read only as far as somebody asks.
+
+pika reads every header of every message, and gives up the connection over those it cannot read although RabbitMQ takes
+them: a time beyond the calendar, a table nested a thousand deep. One such message in the queue of failures would keep
+everybody from reading it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+from pika.data import decode_value
+from pika.exceptions import InvalidFieldTypeException
+from pika.spec import BasicProperties as Flags
+
+from warrener.brokers.protocol import DELIVERY_LIMIT
+
+_FLAGS: Final = struct.Struct(">H")
+_LENGTH: Final = struct.Struct(">I")
+_JSON: Final = b"\x10application/json"
+_PERSISTENT: Final = b"\x02"
+_RECORD: Final = "warrener"
+_RECORD_FIELD: Final = b"\x08warrenerS"
+_ALWAYS: Final = Flags.FLAG_CONTENT_TYPE | Flags.FLAG_DELIVERY_MODE | Flags.FLAG_MESSAGE_ID
+# How long the values of a header are, by their kind; all others tell their length first.
+_FIXED: Final = {
+    **dict.fromkeys(b"V", 0),
+    **dict.fromkeys(b"tbB", 1),
+    **dict.fromkeys(b"sUu", 2),
+    **dict.fromkeys(b"Iif", 4),
+    **dict.fromkeys(b"D", 5),
+    **dict.fromkeys(b"lLdT", 8),
+}
+# What reading a value may raise: an odd time, a deep table, a number that is none, an unknown kind, a table that ends early.
+_UNREADABLE: Final = (
+    *(ValueError, OverflowError, OSError, RecursionError),
+    *(IndexError, struct.error, InvalidFieldTypeException),
+)
+
+
+def pack(message_id: str, priority: int | None, record: bytes | None) -> bytes:
+    """The properties of a message that we publish: persistent JSON.
+
+    Args:
+        message_id: At most 255 bytes.
+        priority: 0 to 255, or none.
+        record: What has happened to the task so far.
+    """
+    flags, headers, level = _ALWAYS, b"", b""
+    if record is not None:
+        flags |= Flags.FLAG_HEADERS
+        field = _RECORD_FIELD + _LENGTH.pack(len(record)) + record
+        headers = _LENGTH.pack(len(field)) + field
+    if priority is not None:
+        flags |= Flags.FLAG_PRIORITY
+        level = bytes((priority,))
+    name = message_id.encode()
+    return b"".join((_FLAGS.pack(flags), _JSON, headers, _PERSISTENT, level, bytes((len(name),)), name))
+
+
+class Properties:
+    """The properties of a message that has come.
+
+    Args:
+        raw: Flags, then the values of those that are set.
+    """
+
+    __slots__ = ("_headers", "id", "priority")
+
+    def __init__(self, raw: bytes) -> None:
+        self.id = ""
+        self.priority: int | None = None
+        self._headers = b""
+        (flags,) = _FLAGS.unpack_from(raw)
+        at = _FLAGS.size
+        if flags & Flags.FLAG_CONTENT_TYPE:
+            at += 1 + raw[at]
+        if flags & Flags.FLAG_CONTENT_ENCODING:
+            at += 1 + raw[at]
+        if flags & Flags.FLAG_HEADERS:
+            end = at + _LENGTH.size + _LENGTH.unpack_from(raw, at)[0]
+            self._headers = raw[at + _LENGTH.size : end]
+            at = end
+        if flags & Flags.FLAG_DELIVERY_MODE:
+            at += 1
+        if flags & Flags.FLAG_PRIORITY:
+            self.priority = raw[at]
+            at += 1
+        if flags & Flags.FLAG_MESSAGE_ID:
+            for before in (Flags.FLAG_CORRELATION_ID, Flags.FLAG_REPLY_TO, Flags.FLAG_EXPIRATION):
+                if flags & before:
+                    at += 1 + raw[at]
+            self.id = _text(raw[at + 1 : at + 1 + raw[at]])
+
+    @property
+    def record(self) -> bytes | str | None:
+        """What has happened to the task so far; None where somebody else uses this header."""
+        record = self.header(_RECORD)
+        return record if isinstance(record, bytes | str) else None
+
+    @property
+    def lost(self) -> int:
+        """How often the broker had the message back, as it counts, which is never more than once beyond the limit."""
+        count = self.header("x-delivery-count")
+        return min(max(count, 0), DELIVERY_LIMIT + 1) if isinstance(count, int) else 0
+
+    def header(self, name: str) -> Any:
+        """The value of a header; None where there is none that can be read."""
+        if not self._headers:  # as most have none
+            return None
+        key = name.encode()
+        field = bytes((len(key),)) + key
+        table, at = self._headers, 0
+        try:
+            while at < len(table):
+                value = at + 1 + table[at]
+                if table.startswith(field, at):
+                    return decode_value(table, value)[0]
+                size = _FIXED.get(table[value])
+                if size is None:
+                    size = _LENGTH.size + _LENGTH.unpack_from(table, value + 1)[0]
+                at = value + 1 + size
+        except _UNREADABLE:
+            pass
+        return None
+
+
+def _text(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return ""

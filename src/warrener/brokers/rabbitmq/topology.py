@@ -1,0 +1,136 @@
+"""The exchanges, queues and bindings of one queue, and what each RabbitMQ version can be asked for.
+
+Arguments that a version does not know are refused, so they are chosen by the server's version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from warrener.brokers.protocol import DELIVERY_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from warrener.brokers.names import Names
+    from warrener.brokers.rabbitmq.link import Lane
+
+Version = tuple[int, ...]
+
+WORK_KEY: Final = "work"
+RESULTS_KEY: Final = "results"
+FAILED_KEY: Final = "failed"
+# A crashed delivery waits this long before it comes back, in milliseconds; less than half of the pause between
+# the two looks that prove a queue drained, so that it cannot hide between them.
+CRASH_DELAY: Final = (1000, 1500)
+
+_V4: Final = (4, 0)
+_V43: Final = (4, 3)
+
+
+def delay_key(milliseconds: int) -> str:
+    """The routing key into a delay rung."""
+    return f"delay.{milliseconds}"
+
+
+class Binding(NamedTuple):
+    """Messages that an exchange gets with this key go to this queue."""
+
+    exchange: str
+    key: str
+    queue: str
+
+
+def exchanges(names: Names) -> tuple[str, str]:
+    """The exchanges that belong to `names`, direct and durable."""
+    return names.queue, names.outcomes
+
+
+def bindings(names: Names, rungs: Sequence[int]) -> list[Binding]:
+    """What leads from these exchanges to these queues."""
+    return [
+        Binding(names.queue, WORK_KEY, names.queue),
+        Binding(names.outcomes, RESULTS_KEY, names.results),
+        Binding(names.outcomes, FAILED_KEY, names.failed),
+        *(Binding(names.outcomes, delay_key(rung), names.rung(rung)) for rung in rungs),
+    ]
+
+
+def queue_arguments(names: Names, version: Version, rungs: Sequence[int]) -> dict[str, dict[str, Any]]:
+    """The arguments of every queue that belongs to `names`, by the queue's name."""
+    return {
+        names.queue: _work(names, version),
+        names.results: {"x-queue-type": "stream"},
+        names.failed: {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if version >= _V4 else {}),
+        **{names.rung(rung): _rung(names, rung) for rung in rungs},
+    }
+
+
+def lacks(version: Version) -> list[str]:
+    """What this version cannot do, as sentences."""
+    missing = []
+    if version < _V43:
+        missing.append(
+            "knows no priorities in quorum queues"
+            if version < _V4
+            else "knows two levels of priority (above 4 and the rest) and mixes them two to one"
+        )
+        missing.append("gives back the task of a crashed worker at once, without a delay")
+        missing.append(
+            "counts a returned task as a lost one, so that Warrener sends it through the shortest delay"
+        )
+    return missing
+
+
+async def declare(lane: Lane, names: Names, version: Version, rungs: Sequence[int]) -> None:
+    """Create what is missing; raises `QueueMismatch` where something exists otherwise."""
+    # Queues first: what exists otherwise is most likely one of them, and then nothing else is made.
+    for queue, arguments in queue_arguments(names, version, rungs).items():
+        await lane.call("queue_declare", queue, durable=True, arguments=arguments)
+    for exchange in exchanges(names):
+        await lane.call("exchange_declare", exchange, "direct", durable=True)
+    for binding in bindings(names, rungs):
+        await lane.call("queue_bind", binding.queue, binding.exchange, binding.key)
+
+
+def counts_returns(version: Version) -> bool:
+    """Whether `nack` with requeue brings a task nearer to its delivery limit, as if it had failed (seen on 4.0)."""
+    return version < _V43
+
+
+def consumer_arguments(version: Version) -> dict[str, Any]:
+    """How workers consume: a task may run for as long as its own time limit says, not the broker's."""
+    a_year = 365 * 24 * 3600 * 1000
+    return {"x-consumer-timeout": a_year} if version >= _V43 else {}
+
+
+def _work(names: Names, version: Version) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": names.outcomes,
+        "x-dead-letter-routing-key": FAILED_KEY,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    if version >= _V43:
+        shortest, longest = CRASH_DELAY
+        arguments |= {
+            "x-delayed-retry-type": "failed",
+            "x-delayed-retry-min": shortest,
+            "x-delayed-retry-max": longest,
+        }
+    else:
+        arguments["x-consumer-timeout"] = 0xFFFFFFFF
+    return arguments
+
+
+def _rung(names: Names, milliseconds: int) -> dict[str, Any]:
+    return {
+        "x-queue-type": "quorum",
+        "x-message-ttl": milliseconds,
+        "x-dead-letter-exchange": names.queue,
+        "x-dead-letter-routing-key": WORK_KEY,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }

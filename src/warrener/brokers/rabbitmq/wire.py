@@ -1,0 +1,172 @@
+"""The bytes on a connection: published messages, deliveries and confirms are ours, everything else is pika's.
+
+These three are nearly all that a worker and a publisher send and get. pika makes half a dozen objects of each, which
+is most of the time that a task costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD, Basic
+
+from warrener.brokers.rabbitmq.properties import Properties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_READ: Final = 1 << 16  # bytes at a time, where pika reads 4 KiB
+
+_FRAME: Final = struct.Struct(">BHL")  # its type, channel and length; its content and one more byte follow
+_AROUND: Final = _FRAME.size + 1
+_CONTENT: Final = struct.Struct(">HHQ")  # class, weight and length of what follows; the properties follow
+_METHOD: Final = struct.Struct(">L")
+_TAG: Final = struct.Struct(">QB")  # and a bit
+_DELIVER: Final = _METHOD.pack(Basic.Deliver.INDEX)
+_ACK_FRAME: Final = struct.Struct(">BHLLQ?B")
+_ACK_SIZE: Final = _ACK_FRAME.size - _AROUND
+_ACK: Final = _METHOD.pack(Basic.Ack.INDEX)
+_FRAME_END: Final = bytes([FRAME_END])
+_GREETING: Final = b"AMQP"  # of a broker that wants another protocol: no frame
+_GREETING_SIZE: Final = 8
+
+
+class Delivered(NamedTuple):
+    """What a consumer is told of a message beside its properties and body, named as in pika's `Basic.Deliver`."""
+
+    delivery_tag: int
+    redelivered: bool
+
+
+class Wire(AsyncioConnection):
+    """pika's connection, which writes once per turn of the loop and tells consumers `Properties` instead of pika's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.on_confirm: dict[
+            int, Callable[[int, bool], None]
+        ] = {}  # by channel: told a tag, and whether of all up to it
+        self.linger = 0.0  # seconds that published messages and acknowledgements wait for company
+        self._corked: list[bytes] = []
+        self._uncorking: asyncio.Handle | None = None
+        self._uncorked_at = 0.0
+        self._methods: dict[tuple[int, str, str], bytes] = {}
+        super().__init__(*args, **kwargs)
+
+    # --- what goes out
+
+    def publish(self, channel: int, exchange: str, key: str, properties: bytes, body: bytes) -> None:
+        """Publish a message, mandatory, on a channel that is open."""
+        where = (channel, exchange, key)
+        method = self._methods.get(where)
+        if method is None:
+            publish = Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
+            method = self._methods[where] = pika.frame.Method(channel, publish).marshal()
+        size = _CONTENT.size + len(properties)
+        head = (method, _FRAME.pack(FRAME_HEADER, channel, size), _CONTENT.pack(Basic.INDEX, 0, len(body)))
+        parts = [*head, properties, _FRAME_END]
+        for start in range(0, len(body), self._body_max_length):
+            chunk = body[start : start + self._body_max_length]
+            parts += (_FRAME.pack(FRAME_BODY, channel, len(chunk)), chunk, _FRAME_END)
+        self._corked.append(b"".join(parts))
+        self._uncork_later()
+
+    def ack(self, channel: int, tag: int, *, multiple: bool) -> None:
+        """Acknowledge a delivery, or all up to it, on a channel that is open."""
+        self._corked.append(
+            _ACK_FRAME.pack(FRAME_METHOD, channel, _ACK_SIZE, Basic.Ack.INDEX, tag, multiple, FRAME_END)
+        )
+        self._uncork_later()
+
+    def _uncork_later(self) -> None:
+        if self._uncorking is None:
+            loop = asyncio.get_running_loop()
+            self._uncorking = loop.call_at(self._uncorked_at + self.linger, self._uncork)
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        self._corked.append(data)
+        if self._uncorking:  # which may be a while yet
+            self._uncorking.cancel()
+        self._uncorking = asyncio.get_running_loop().call_soon(self._uncork)
+
+    def _uncork(self) -> None:
+        data = b"".join(self._corked)
+        self._corked.clear()
+        self._uncorking = None
+        self._uncorked_at = asyncio.get_running_loop().time()
+        if data and self._transport is not None:
+            super()._adapter_emit_data(data)
+
+    # --- what comes in
+
+    def _proto_connection_made(self, transport: Any) -> None:
+        transport._MAX_RECV_BYTES = _READ  # noqa: SLF001 - there is no public way
+        super()._proto_connection_made(transport)
+
+    def _on_data_available(self, data_in: bytes) -> None:
+        self._frame_buffer: bytes
+        self.bytes_received += len(data_in)  # by which pika knows that the other side is alive
+        buffer: bytes = self._frame_buffer + data_in
+        at = 0
+        while end := self._take(buffer, at):
+            at = end
+        self._frame_buffer = buffer[at:]
+
+    def _take(self, buffer: bytes, at: int) -> int:
+        """Take in the message or frame that begins here; where it ends, or 0 while it is not complete."""
+        if len(buffer) - at < _AROUND:
+            return 0
+        kind, channel, size = _FRAME.unpack_from(buffer, at)
+        end = at + (_GREETING_SIZE if buffer.startswith(_GREETING, at) else _AROUND + size)
+        if end > len(buffer):
+            return 0
+        method = buffer[at + _FRAME.size : at + _FRAME.size + _METHOD.size] if kind == FRAME_METHOD else b""
+        if method == _DELIVER and (whole := self._deliver(buffer, at, end, channel)):
+            return whole
+        if method == _ACK and buffer[end - 1] == FRAME_END and (on_confirm := self.on_confirm.get(channel)):
+            tag, is_multiple = _TAG.unpack_from(buffer, at + _FRAME.size + _METHOD.size)
+            on_confirm(tag, bool(is_multiple))
+        else:
+            self._process_frame(_frame(buffer[at:end]))
+        return end
+
+    def _deliver(self, buffer: bytes, at: int, end: int, channel: int) -> int:
+        """Take in a message that begins with this frame and lies here whole; where it ends, or 0 if it does not."""
+        content = end + _FRAME.size
+        if len(buffer) < content + _CONTENT.size:
+            return 0
+        _, _, length = _CONTENT.unpack_from(buffer, content)
+        kind, _, size = _FRAME.unpack_from(buffer, end)
+        body: int = content + size + 1
+        whole: int = body + _AROUND + length
+        if (
+            whole > len(buffer)
+            or kind != FRAME_HEADER
+            or _FRAME.unpack_from(buffer, body) != (FRAME_BODY, channel, length)
+            or not buffer[end - 1] == buffer[body - 1] == buffer[whole - 1] == FRAME_END
+        ):
+            return 0
+        name = at + _FRAME.size + _METHOD.size + 1
+        name_end = name + buffer[name - 1]
+        owner = self._channels.get(channel)
+        on_message = owner._consumers.get(buffer[name:name_end].decode()) if owner else None  # noqa: SLF001
+        if not on_message:
+            return 0
+        tag, is_again = _TAG.unpack_from(buffer, name_end)
+        properties = Properties(buffer[content + _CONTENT.size : body - 1])
+        on_message(
+            owner, Delivered(tag, bool(is_again & 1)), properties, buffer[body + _FRAME.size : whole - 1]
+        )
+        return whole
+
+
+def _frame(data: bytes) -> Any:
+    """One frame as pika has it, but for the properties of messages."""
+    kind, channel, _ = _FRAME.unpack_from(data)
+    if kind != FRAME_HEADER or data[-1] != FRAME_END:
+        return pika.frame.decode_frame(data)[1]
+    _, _, length = _CONTENT.unpack_from(data, _FRAME.size)
+    return pika.frame.Header(channel, length, Properties(data[_FRAME.size + _CONTENT.size : -1]))

@@ -1,0 +1,163 @@
+"""What a worker holds in the file of an embedded queue: claims under a lease, settled and made in turns."""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from warrener.brokers import clock
+from warrener.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Delivery
+from warrener.tasks import decode_record, encode_record
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from warrener.brokers.protocol import Outcome
+    from warrener.brokers.sqlite.file import File
+
+LEASE: Final = 10.0
+# Another program may have written what it likes into a column, and SQLite lets it.
+MESSAGE: Final = "seq, CAST(body AS BLOB), CAST(id AS TEXT), CAST(priority AS INTEGER), CAST(record AS BLOB)"
+_LOST: Final = f"min(max(CAST(lost AS INTEGER), 0), {DELIVERY_LIMIT + 1})"
+
+
+class Claims:
+    """The claims of one worker; for the thread that writes the file.
+
+    Args:
+        file: Where they are.
+    """
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._worker = 0
+        self._renewed = -LEASE
+
+    def turn(
+        self, outcomes: list[tuple[int, Outcome]], handed_back: list[int], room: int
+    ) -> tuple[bool, list[Delivery]]:
+        """One transaction: settle, hand back, keep the lease, claim. Tells if the lease had ended before."""
+        is_due = self._is_renewal_due()
+        if not (outcomes or handed_back or is_due or (room and self._is_work_due(clock.now()))):
+            return False, []
+        with self._file.transaction() as db:
+            # Only now, when nobody else can write: this process may have been stopped for long before.
+            now, is_due = clock.now(), self._is_renewal_due()
+            worker, was_lost = self._worker, False
+            if is_due:
+                self._mind_the_boot(db)
+                worker, was_lost = self._renew(db, now)
+                # Whose own lease has ended renews first: what kept it from that may have kept others, who live.
+                if now - self._renewed <= LEASE or not self._worker:
+                    self._bring_back_lost(db, now)
+            self._settle(db, worker, outcomes, now)
+            self._return(db, worker, handed_back)
+            claimed = self._claim(db, worker, room, now) if room else []
+        # Only now, when it is written: a number that was rolled back may become somebody else's.
+        self._worker = worker
+        if is_due:
+            self._renewed = now
+        return was_lost, claimed
+
+    def give_up(self) -> None:
+        """Give back all that this worker owns, also what a cancelled turn claimed and nobody was told of."""
+        if not self._worker:
+            return
+        with self._file.transaction() as db:
+            db.execute(
+                "UPDATE tasks SET state = 0, owner = NULL WHERE state = 2 AND owner = ?", (self._worker,)
+            )
+            db.execute("DELETE FROM workers WHERE id = ?", (self._worker,))
+        self._worker = 0
+
+    def _is_renewal_due(self) -> bool:
+        return clock.now() - self._renewed > LEASE / 5
+
+    def _is_work_due(self, now: float) -> bool:
+        """A look without a write, so that an idle worker costs nothing."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM tasks WHERE state = 0)"
+            " OR EXISTS (SELECT 1 FROM tasks WHERE state = 1 AND due <= ?)"
+        )
+        return bool(self._file.db.execute(query, (now,)).fetchone()[0])
+
+    def _mind_the_boot(self, db: sqlite3.Connection) -> None:
+        """Times are of one start of the machine. After another one no lease holds, and what was delayed is due."""
+        if db.execute("PRAGMA user_version").fetchone() != (boot(),):
+            db.execute("DELETE FROM workers")
+            db.execute("UPDATE tasks SET due = 0 WHERE state = 1")
+            db.execute(f"PRAGMA user_version = {boot()}")
+
+    def _renew(self, db: sqlite3.Connection, now: float) -> tuple[int, bool]:
+        """This worker's number, and whether it is a new one because the lease of the former was lost."""
+        row = (now + LEASE, self._worker)
+        if self._worker and db.execute("UPDATE workers SET lease = ? WHERE id = ?", row).rowcount:
+            return self._worker, False
+        worker = db.execute("INSERT INTO workers (lease) VALUES (?)", (now + LEASE,)).lastrowid or 0
+        return worker, bool(self._worker)
+
+    def _bring_back_lost(self, db: sqlite3.Connection, now: float) -> None:
+        returned = db.execute(
+            "UPDATE tasks SET state = 0, owner = NULL, lost = lost + 1"  # noqa: S608 - these are no values
+            " WHERE state = 2 AND owner NOT IN (SELECT id FROM workers WHERE lease >= ?)"
+            f" RETURNING seq, CAST(record AS BLOB), {_LOST}",
+            (now,),
+        ).fetchall()
+        db.execute("DELETE FROM workers WHERE lease < ?", (now,))
+        for seq, record, lost in returned:
+            if lost > DELIVERY_LIMIT:
+                failed = decode_record(record).add_lost(lost).fail("crashed")
+                self._move_to_failures(db, seq, encode_record(failed))
+
+    def _return(self, db: sqlite3.Connection, worker: int, tags: list[int]) -> None:
+        db.executemany(
+            "UPDATE tasks SET state = 0, owner = NULL WHERE seq = ? AND owner = ?",
+            [(tag, worker) for tag in tags],
+        )
+
+    def _settle(
+        self, db: sqlite3.Connection, worker: int, outcomes: list[tuple[int, Outcome]], now: float
+    ) -> None:
+        for tag, outcome in outcomes:
+            # A claim that was lost meanwhile is somebody else's now: an old copy must not settle it.
+            mine = (tag, worker)
+            if isinstance(outcome, Completed):
+                if db.execute("DELETE FROM tasks WHERE seq = ? AND owner = ?", mine).rowcount:
+                    db.execute("INSERT INTO results (body) VALUES (?)", (outcome.body,))
+            elif isinstance(outcome, Delayed):
+                db.execute(
+                    "UPDATE tasks SET state = 1, owner = NULL, lost = 0, due = ?, record = ?"
+                    " WHERE seq = ? AND owner = ?",
+                    (now + outcome.rung / 1000, encode_record(outcome.record), *mine),
+                )
+            elif db.execute("SELECT 1 FROM tasks WHERE seq = ? AND owner = ?", mine).fetchone():
+                self._move_to_failures(db, tag, encode_record(outcome.record))
+
+    def _move_to_failures(self, db: sqlite3.Connection, seq: int, record: bytes) -> None:
+        db.execute(
+            "INSERT INTO failures (id, body, priority, record)"
+            " SELECT id, body, priority, ? FROM tasks WHERE seq = ?",
+            (record, seq),
+        )
+        db.execute("DELETE FROM tasks WHERE seq = ?", (seq,))
+
+    def _claim(self, db: sqlite3.Connection, worker: int, room: int, now: float) -> list[Delivery]:
+        db.execute("UPDATE tasks SET state = 0, due = NULL WHERE state = 1 AND due <= ?", (now,))
+        rows = db.execute(
+            "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - likewise
+            " (SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT ?)"
+            f" RETURNING {MESSAGE}, {_LOST}",
+            (worker, room),
+        ).fetchall()
+        rows.sort(key=lambda row: (-row[3], row[0]))  # RETURNING keeps no order
+        return [
+            Delivery(body, message_id, priority, record, lost, seq)
+            for seq, body, message_id, priority, record, lost in rows
+        ]
+
+
+@cache
+def boot() -> int:
+    """The start of the machine that this is, as a number that fits into `user_version`."""
+    return zlib.crc32(clock.boot().encode()) >> 1

@@ -1,0 +1,22 @@
+"""`warrener k8s`: batches on Kubernetes."""
+
+from __future__ import annotations
+
+import typer
+
+from warrener.cli.k8s import crew, down, logs, render, status, submit, up
+
+app = typer.Typer(
+    help="Batches on Kubernetes: a broker there, workers, their progress. Results and failures are read as anywhere, "
+    "with `--broker k8s:NAMESPACE`.",
+    no_args_is_help=True,
+)
+app.command("up")(up.up)
+app.command("submit")(submit.submit)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("scale")(crew.scale)
+app.command("cancel")(crew.cancel)
+app.command("resume")(crew.resume)
+app.command("down")(down.down)
+app.command("render")(render.render)

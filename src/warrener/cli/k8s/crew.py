@@ -1,0 +1,85 @@
+"""`warrener k8s scale`, `cancel` and `resume`: the workers of a queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
+from warrener.cli.options import QueueOption
+from warrener.cli.printing import finish, say
+from warrener.settings import DEFAULT_QUEUE
+
+
+def scale(
+    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers there are to be.")],
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Grow or shrink the workers while they work. Those that go hand their tasks back, which costs no attempt.
+
+    Example: warrener k8s scale 20 --queue images --namespace batch
+    """
+
+    async def main() -> str:
+        from warrener.kubernetes import crew
+        from warrener.kubernetes.cluster import Cluster
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            return await crew.scale(cluster, queue, workers)
+
+    say(f"Job {finish(main())} has {workers} workers now")
+
+
+def cancel(
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Stop the workers, who hand their tasks back. The queue stays as it is; drop it with `warrener purge`.
+
+    Example: warrener k8s cancel --queue images --namespace batch
+    """
+
+    async def main() -> tuple[str, bool]:
+        from warrener.kubernetes import crew
+        from warrener.kubernetes.cluster import Cluster
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            job = await crew.cancel(cluster, queue)
+            await crew.until_gone(cluster, job)
+            return job, await crew.look(cluster, queue) is not None
+
+    job, can_resume = finish(main())
+    say(f"the workers of Job {job} are stopped; their tasks are in the queue again")
+    way_on = f"warrener k8s resume --queue {queue} --namespace {namespace}"
+    say(f"go on with:  {way_on if can_resume else 'the same `warrener k8s submit`'}")
+
+
+def resume(
+    parallelism: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads this form on every Python
+        typer.Option("--parallelism", min=1, metavar="N", help="Workers; by default as many as before."),
+    ] = None,
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Start new workers on the same queue, like the last ones.
+
+    Example: warrener k8s resume --queue images --namespace batch
+    """
+
+    async def main() -> str:
+        from warrener.kubernetes import crew
+        from warrener.kubernetes.cluster import Cluster
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            return await crew.resume(cluster, queue, parallelism)
+
+    say(f"the workers are started (Job {finish(main())})")

@@ -1,0 +1,44 @@
+"""`warrener k8s down`: the broker and the workers removed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
+from warrener.cli.printing import finish, plain, say
+
+
+def down(
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove the data and the passwords, too: all tasks and results.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Remove Warrener's broker and workers from a namespace. The data stays for the next `up`, unless purged.
+
+    Example: warrener k8s down --namespace batch --purge
+    """
+    if purge and not yes:
+        typer.confirm(
+            plain(f"Remove all tasks, results and failures in namespace {namespace}, for ever?"),
+            abort=True,
+            err=True,
+        )
+
+    async def main() -> list[str]:
+        from warrener.kubernetes.cluster import Cluster
+        from warrener.kubernetes.install import uninstall
+
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            return await uninstall(cluster, purge=purge)
+
+    removed = finish(main())
+    for name in removed:
+        say(f"removed {name}")
+    kept = "" if purge else "; data and passwords are kept"
+    say(f"{len(removed)} objects removed from namespace {namespace}{kept}")

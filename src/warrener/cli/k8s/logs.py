@@ -1,0 +1,73 @@
+"""`warrener k8s logs`: what the workers write."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
+from warrener.cli.options import QueueOption
+from warrener.cli.printing import finish, plain, say
+from warrener.errors import ClusterError
+from warrener.settings import DEFAULT_QUEUE
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.cluster import Cluster
+
+
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
+    only_failed: Annotated[bool, typer.Option("--failed", help="Only of pods that failed.")] = False,
+    queue: QueueOption = DEFAULT_QUEUE,
+    namespace: NamespaceOption = "default",
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Write the logs of the workers' pods, each line led by its pod's name.
+
+    Example: warrener k8s logs --failed --queue images --namespace batch
+    """
+
+    async def main() -> None:
+        from warrener.kubernetes.cluster import Cluster
+        from warrener.kubernetes.names import object_names, selector
+
+        labels = selector(object_names(queue).base, "worker")
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            if follow:
+                await _follow(cluster, labels, only_failed=only_failed)
+                return
+            for pod in await cluster.list("Pod", labels):
+                if _is_wanted(pod, only_failed=only_failed):
+                    await _write(cluster, pod["metadata"]["name"], follow=False)
+
+    finish(main())
+
+
+async def _follow(cluster: Cluster, labels: dict[str, str], *, only_failed: bool) -> None:
+    followed: dict[str, asyncio.Task[None]] = {}
+    try:
+        async for change in cluster.watch("Pod", labels):
+            name = change.object["metadata"]["name"]
+            if name not in followed and _is_wanted(change.object, only_failed=only_failed):
+                followed[name] = asyncio.create_task(_write(cluster, name, follow=True))
+    finally:
+        for task in followed.values():
+            task.cancel()
+        await asyncio.gather(*followed.values(), return_exceptions=True)
+
+
+async def _write(cluster: Cluster, pod: str, *, follow: bool) -> None:
+    try:
+        async for line in cluster.logs(pod, "worker", follow=follow):
+            typer.echo(plain(f"{pod}: {line}"))
+    except ClusterError as error:  # it is gone, say; the other pods have logs, too
+        say(f"{pod}: {error}")
+
+
+def _is_wanted(pod: dict[str, object], *, only_failed: bool) -> bool:
+    status = pod.get("status")
+    phase = status.get("phase") if isinstance(status, dict) else None
+    return phase == "Failed" if only_failed else phase in ("Running", "Succeeded", "Failed")

@@ -1,0 +1,81 @@
+"""`warrener k8s render`: manifests to read, keep and apply."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final, Optional
+
+import typer
+
+from warrener.cli.k8s.options import takes_plan
+from warrener.cli.printing import guarded, say
+from warrener.errors import UsageError
+from warrener.kubernetes.plan import Plan
+
+_APPLY: Final = "kubectl apply --server-side -f"
+_HEAD: Final = f"""\
+Made by `warrener k8s render` for the queue {{queue!r}}.
+No password is in here. Make the Secrets once, before this is applied, with the same options:
+  warrener k8s render --part secrets ... | {_APPLY} -
+`warrener k8s up` does both.
+"""
+_SECRETS_HEAD: Final = """\
+Made by `warrener k8s render --part secrets` for the queue {queue!r}.
+These passwords are new at each rendering: keep them out of repositories, and apply them once.
+A broker that runs already takes other passwords only when it is restarted or set up anew.
+"""
+
+
+@takes_plan
+def render(
+    plan: Plan,
+    parts: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this form on every Python
+        typer.Option(
+            "--part",
+            metavar="PART",
+            help="secrets, broker, setup, check or workers; repeat it. By default all that are needed, but for secrets and check.",
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")
+    ] = "-",
+) -> None:
+    """Write manifests that can be read, kept, and applied with kubectl. No cluster is asked.
+
+    Secrets are written to a pipe or to a file that only you can read, never to a terminal.
+
+    Example: warrener k8s render app.py --queue images --parallelism 20 -o images.yaml
+    """
+    with guarded():
+        _write(plan, parts or [], output)
+
+
+def _write(plan: Plan, parts: list[str], output: str) -> None:
+    from warrener.kubernetes.manifests import render as rendered
+    from warrener.kubernetes.text import to_yaml
+
+    has_secrets = "secrets" in parts
+    if has_secrets and output == "-" and sys.stdout.isatty():
+        raise UsageError("--part secrets writes passwords: use -o FILE, or pipe it into `kubectl apply -f -`")
+    head = _SECRETS_HEAD if has_secrets else _HEAD
+    text = to_yaml(rendered(plan, parts), head.format(queue=plan.queue))
+    if output == "-":
+        typer.echo(text, nl=False)
+        return
+    _save(Path(output), text, 0o600 if has_secrets else 0o666)
+    say(f"written to {output}; apply it with: {_APPLY} {output}")
+
+
+def _save(path: Path, text: str, mode: int) -> None:
+    try:
+        # Anew, because an existing file would keep a mode that lets others read.
+        path.unlink(missing_ok=True)
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error

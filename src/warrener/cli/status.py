@@ -1,0 +1,121 @@
+"""`warrener status`: what the queue is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+
+from warrener.cli.connection import connected
+from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
+from warrener.cli.printing import (
+    EXIT_FAILED,
+    Progress,
+    eta,
+    finish,
+    guarded,
+    percent,
+    plain,
+    rate,
+    say,
+    status_line,
+)
+from warrener.ending import Ending
+from warrener.errors import BrokerUnreachable
+from warrener.monitor import Monitor, Status
+from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warrener.tasks import encode
+
+LOOK_EVERY = 1.0
+
+
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until all is done; exit 0 if nothing failed, else 1.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per look.")] = False,
+    broker: BrokerOption = EMBEDDED,
+    queue: QueueOption = DEFAULT_QUEUE,
+    management: ManagementOption = None,
+) -> None:
+    """How many tasks are ready, processing, delayed, completed and failed; rate and ETA.
+
+    Example: warrener status --watch --queue images
+    """
+    with guarded():
+        address = Address(broker, queue, management)
+    code = finish(_status(address, watch, as_json))
+    raise typer.Exit(code)
+
+
+async def _status(address: Address, watch: bool, as_json: bool) -> int:
+
+    async with connected(address) as open_broker:
+        monitor = Monitor(open_broker)
+        seen = await monitor.look()
+        for note in seen.counts.notes:
+            say(f"note: {note}")
+        if not watch:
+            if not seen.is_finished:
+                await asyncio.sleep(LOOK_EVERY)  # a rate needs two looks
+                seen = await monitor.look()
+            typer.echo(encode(members(seen)) if as_json else table(address, seen))
+            return 0
+        ending = Ending(open_broker)
+        with Progress(address.queue) as progress:
+            while True:
+                if as_json:
+                    typer.echo(encode(members(seen)))
+                else:
+                    progress.show(status_line(seen), seen.done, seen.total)
+                if await ending.is_proven_by(seen.counts):
+                    return EXIT_FAILED if seen.counts.failed else 0
+                await asyncio.sleep(LOOK_EVERY)
+                try:
+                    seen = await monitor.look()
+                except BrokerUnreachable as error:
+                    progress.show(f"{error}; trying again", seen.done, seen.total)
+
+
+def members(seen: Status) -> dict[str, object]:
+    """A look at a queue as JSON has it."""
+    counts = seen.counts
+    return {
+        "at": time.time(),
+        "ready": counts.ready,
+        "processing": counts.processing,
+        "delayed": counts.delayed,
+        "completed": counts.completed,
+        "failed": counts.failed,
+        "total": seen.total,
+        "progress": seen.progress,
+        "rate": seen.rate,
+        "eta": seen.eta,
+        "workers": counts.workers,
+    }
+
+
+def table(address: Address, seen: Status) -> str:
+    """A look at a queue for people."""
+    counts = seen.counts
+    rows = [
+        ("queue", f"{address.queue} on {address.shown}"),
+        ("ready", counts.ready),
+        ("processing", counts.processing),
+        ("delayed", counts.delayed),
+        ("completed", counts.completed),
+        ("failed", counts.failed),
+        ("progress", f"{seen.done:,} of {seen.total:,} ({percent(seen)})"),
+        ("rate", None if seen.rate is None else rate(seen.rate)),
+        ("ETA", eta(seen)),
+        ("workers", counts.workers),
+    ]
+    return "\n".join(plain(f"{name:<11}{_cell(value)}") for name, value in rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if isinstance(value, int) else str(value)

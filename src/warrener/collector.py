@@ -1,0 +1,153 @@
+"""Collecting results: one row per task id."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from warrener.brokers import connect
+from warrener.ending import Ending
+from warrener.errors import AccessRefused, BrokerUnreachable
+from warrener.ids import IdSet
+from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
+from warrener.tasks import NOT_JSON, failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from warrener.brokers import Broker
+    from warrener.target import Target
+
+
+class _Row(msgspec.Struct):
+    """What must be known of a row; the rest is passed on as it came."""
+
+    task_id: str
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 1
+
+
+_rows = msgspec.json.Decoder(_Row)
+_anything = msgspec.json.Decoder()
+
+
+class Tally(msgspec.Struct):
+    """What was collected.
+
+    Args:
+        missing: Tasks that have neither a result nor a failure yet; None where this user may not see them.
+        duplicates: Rows left out because their task had one already.
+        strange: Rows left out because they are no results; somebody else wrote them.
+        by_reason: Failed tasks by reason.
+        retries: Attempts beyond the first, of all tasks that ended.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    missing: int | None = 0
+    duplicates: int = 0
+    strange: int = 0
+    by_reason: dict[str, int] = {}
+    retries: int = 0
+
+    def __str__(self) -> str:
+        total = self.completed + self.failed + (self.missing or 0)
+        missing = "others not for this user to see" if self.missing is None else f"{self.missing:,} missing"
+        dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
+        strange = f"; {self.strange:,} left out that no worker wrote" if self.strange else ""
+        return (
+            f"{total:,} task{'' if total == 1 else 's'}: {self.completed:,} completed, {self.failed:,} failed, "
+            f"{missing}; {dropped}{strange}"
+        )
+
+
+def results(*, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> Iterator[dict[str, Any]]:
+    """The result rows so far, for scripts: one per task id, in the order they came.
+
+    Raises:
+        BrokerError: The broker or the queue cannot be read.
+    """
+    with asyncio.Runner() as runner:
+        open_broker = connect(Address(broker, queue))
+        runner.run(open_broker.__aenter__())
+        rows = distinct(open_broker, IdSet(), Tally())
+        try:
+            while batch := runner.run(_next(rows)):
+                for row in batch:
+                    yield msgspec.json.decode(row)
+        finally:
+            runner.run(open_broker.__aexit__(None, None, None))
+
+
+async def distinct(
+    broker: Broker, seen: IdSet, tally: Tally, *, follow: bool = False
+) -> AsyncIterator[list[bytes]]:
+    """Rows of tasks that had none before, in batches that are empty only while following."""
+    async for batch in broker.results(follow=follow):
+        fresh = []
+        for row in batch:
+            try:
+                known = _rows.decode(row)
+                _anything.decode(row)  # what is not looked into above may be no JSON, too
+            except NOT_JSON:
+                tally.strange += 1
+                continue
+            if seen.add(known.task_id):
+                fresh.append(_in_one_line(row))
+                tally.retries += known.attempts - 1
+            else:
+                tally.duplicates += 1
+        tally.completed += len(fresh)
+        if fresh or follow:
+            yield fresh
+
+
+def _in_one_line(row: bytes) -> bytes:
+    """The row without line breaks between its members, which would make several lines of it."""
+    return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
+
+
+async def collect(broker: Broker, target: Target, *, follow: bool = False, total: int | None = None) -> Tally:
+    """Write every result to a target, count failures too.
+
+    Args:
+        broker: An open broker.
+        target: Where to.
+        follow: Wait for more until every task has ended.
+        total: How many tasks there are, where somebody knows; otherwise the broker is asked what is left.
+    """
+    seen, tally, ending = IdSet(), Tally(), Ending(broker)
+    async for rows in distinct(broker, seen, tally, follow=follow):
+        target.write(rows)
+        if follow and not rows:
+            target.flush()
+            try:
+                counts = await broker.counts()
+            except BrokerUnreachable:  # whether it comes back in time is for `results` to say
+                continue
+            read = tally.completed + tally.duplicates + tally.strange
+            if await ending.is_proven_by(counts) and read >= counts.completed:
+                break
+    async for task in broker.failures():
+        # A result outranks a failure of the same task, whichever came first.
+        found = failure(task.body, task.id, task.record)
+        if seen.add(found.task_id):
+            tally.failed += 1
+            tally.by_reason[found.reason] = tally.by_reason.get(found.reason, 0) + 1
+            tally.retries += max(0, found.attempts - 1)
+    tally.missing = await _missing(broker, tally, total)
+    return tally
+
+
+async def _missing(broker: Broker, tally: Tally, total: int | None) -> int | None:
+    if total is not None:
+        return max(0, total - tally.completed - tally.failed)
+    try:
+        return (await broker.counts()).waiting
+    except AccessRefused:  # a user who may read what has ended, and nothing else
+        return None
+
+
+async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:
+    return await anext(rows, [])

@@ -1,0 +1,116 @@
+"""Every error that leaves Warrener, drawn by what a caller does about it.
+
+WarrenerError
+|-- UsageError            what was asked cannot be done: mend the input (exit 2)
+|   |-- InvalidTask       a line or a message that is no valid task
+|   `-- AppError          the app does not import, or has no handlers
+|-- BrokerError           the broker cannot do it now, or not for us (exit 3)
+|   |-- BrokerUnreachable nobody answers, or the connection was lost
+|   |-- AccessRefused     the broker refuses the credentials or the permission
+|   |-- QueueMissing      the queue was never set up
+|   |-- QueueMismatch     the queue exists with other arguments
+|   `-- MessageTooLarge   a message is over the broker's size limit
+`-- ClusterError          the cluster cannot do it now, or not for us (exit 3)
+    |-- ClusterUnreachable nobody answers, or the connection was lost
+    |-- ClusterRefused    the cluster refuses the credentials, the permission or the object
+    |-- ObjectMissing     the object, or its kind, is not in the cluster
+    |-- ObjectConflict    the object exists, or others manage what we want to set
+    `-- ObjectInvalid     the cluster finds the object wrong
+
+TransientError, PermanentError   raised by handlers, never by Warrener
+"""
+
+from __future__ import annotations
+
+
+class WarrenerError(Exception):
+    """Base of every error that Warrener raises. Its text is one sentence for people."""
+
+
+class UsageError(WarrenerError):
+    """What was asked for cannot be done; the text says why and what to do instead."""
+
+
+class InvalidTask(UsageError):  # noqa: N818 - reads as what it is
+    """A line of a file or a message of a queue that is no valid task."""
+
+
+class AppError(UsageError):
+    """An app that cannot be imported, or that has nothing to run."""
+
+
+class BrokerError(WarrenerError):
+    """The broker cannot do what was asked."""
+
+
+class BrokerUnreachable(BrokerError):  # noqa: N818
+    """Nobody answers at the broker's address, or the connection was lost."""
+
+
+class AccessRefused(BrokerError):  # noqa: N818
+    """The broker refuses the credentials, or this user may not do this."""
+
+
+class QueueMissing(BrokerError):  # noqa: N818
+    """The queue does not exist on this broker."""
+
+
+class QueueMismatch(BrokerError):  # noqa: N818
+    """The queue exists with other arguments than the wanted ones."""
+
+
+class MessageTooLarge(BrokerError):  # noqa: N818
+    """A message is larger than the broker takes.
+
+    Args:
+        sentence: Which, and what to do instead.
+        limit: How many bytes it takes.
+    """
+
+    def __init__(self, sentence: str, limit: int) -> None:
+        super().__init__(sentence)
+        self.limit = limit
+
+
+class ClusterError(WarrenerError):
+    """The cluster cannot do what was asked."""
+
+
+class ClusterUnreachable(ClusterError):  # noqa: N818
+    """Nobody answers at the API server's address, or the connection was lost."""
+
+
+class ClusterRefused(ClusterError):  # noqa: N818
+    """The cluster refuses the credentials, this user may not do this, or a rule forbids the object."""
+
+
+class ObjectMissing(ClusterError):  # noqa: N818
+    """The object does not exist, or the cluster does not know its kind."""
+
+
+class ObjectConflict(ClusterError):  # noqa: N818
+    """The object exists already, has changed meanwhile, or has fields that someone else manages."""
+
+
+class ObjectInvalid(ClusterError):  # noqa: N818
+    """The cluster finds something wrong with the object."""
+
+
+class TransientError(Exception):
+    """Raise it in a handler to have the task tried again later.
+
+    Every other exception is retried too; this one can choose its own delay.
+
+    Args:
+        message: What went wrong, for the attempt's history.
+        after: Seconds to wait before the next attempt; by default the task's own back-off.
+            The queue's nearest longer delay is used (see `warrener.retries`).
+    """
+
+    def __init__(self, message: str = "", *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class PermanentError(Exception):
+    """Raise it in a handler when trying again cannot help: the task fails at once."""

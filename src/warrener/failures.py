@@ -1,0 +1,116 @@
+"""Failed tasks: read, grouped, and taken out again to be retried or discarded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from warrener.brokers import Message, Verdict
+from warrener.errors import UsageError
+from warrener.ids import IdSet
+from warrener.tasks import NOT_JSON, Failure, encode, failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from warrener.brokers import Broker, FailedTask
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which failures are meant: those that fit every given part; none given means all.
+
+    Args:
+        ids: Task ids.
+        reason: As in `Failure.reason`.
+        error: As in `Failure.error`.
+    """
+
+    ids: frozenset[str] = frozenset()
+    reason: str | None = None
+    error: str | None = None
+
+    def fits(self, found: Failure) -> bool:
+        """Whether this failure is meant."""
+        return (
+            (not self.ids or found.task_id in self.ids)
+            and (self.reason is None or found.reason == self.reason)
+            and (self.error is None or found.error == self.error)
+        )
+
+
+class Group(msgspec.Struct):
+    """Failures that ended alike."""
+
+    reason: str
+    error: str
+    count: int
+    example_id: str
+    example_message: str
+
+
+async def read(broker: Broker, choice: Choice | None = None) -> AsyncIterator[Failure]:
+    """The failures, the oldest first, one per task id, without using them up."""
+    seen = IdSet()
+    async for task in broker.failures():
+        found = failure(task.body, task.id, task.record)
+        if (choice is None or choice.fits(found)) and seen.add(found.task_id):
+            yield found
+
+
+async def grouped(broker: Broker, choice: Choice) -> list[Group]:
+    """The failures by reason and error, the largest group first."""
+    groups: dict[tuple[str, str], Group] = {}
+    async for found in read(broker, choice):
+        key = (found.reason, found.error)
+        group = groups.setdefault(key, Group(found.reason, found.error, 0, found.task_id, found.message))
+        group.count += 1
+    return sorted(groups.values(), key=lambda group: -group.count)
+
+
+async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = None) -> int:
+    """Publish failed tasks again, their history kept and their attempts begun anew; how many.
+
+    Args:
+        broker: An open broker.
+        choice: Which.
+        patch: Members to replace in the task's data.
+
+    Raises:
+        UsageError: The task to patch is no valid task.
+    """
+
+    def replay(task: FailedTask, found: Failure) -> Message:
+        body = _patched(task, patch) if patch else task.body
+        return Message(body, found.task_id, task.priority, task.record.replay())
+
+    return await broker.sweep(_decide(choice, replay))
+
+
+async def discard(broker: Broker, choice: Choice) -> int:
+    """Drop failed tasks for ever; how many."""
+    return await broker.sweep(_decide(choice, lambda *_: Verdict.DISCARD))
+
+
+def _decide(
+    choice: Choice, act: Callable[[FailedTask, Failure], Verdict | Message]
+) -> Callable[[FailedTask], Verdict | Message]:
+    seen = IdSet()
+
+    def decide(task: FailedTask) -> Verdict | Message:
+        found = failure(task.body, task.id, task.record)
+        if not choice.fits(found):
+            return Verdict.KEEP
+        # A second entry of one task goes the way of the first, but is not published twice.
+        return act(task, found) if seen.add(found.task_id) else Verdict.DISCARD
+
+    return decide
+
+
+def _patched(task: FailedTask, patch: dict[str, Any]) -> bytes:
+    try:
+        members = msgspec.json.decode(task.body, type=dict[str, Any])
+        data = msgspec.convert(members.get("data", {}), dict[str, Any])
+        return encode({**members, "data": {**data, **patch}})
+    except NOT_JSON as error:
+        raise UsageError(f"this failure has no data that could be patched: {error}") from error

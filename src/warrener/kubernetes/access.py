@@ -1,0 +1,158 @@
+"""The users of the broker as Kubernetes keeps them: in Secrets, and in the definitions that a new broker reads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+from warrener.brokers.names import Names
+from warrener.brokers.rabbitmq import topology
+from warrener.brokers.rabbitmq.access import ADMINISTRATOR, PARTS, permissions
+from warrener.kubernetes.names import ADMIN, BROKER, VHOST, broker_metadata
+from warrener.kubernetes.pods import AUTHORITY_FILE, metadata
+from warrener.retries import RetryPolicy, ladder
+from warrener.settings import AUTHORITY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from warrener.kubernetes.plan import Plan
+
+DEFINITIONS: Final = "definitions.json"
+
+_DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671}
+
+
+def user_name(queue: str, part: str) -> str:
+    """The user of one part of a queue."""
+    return f"{queue}-{part}"
+
+
+def new_passwords() -> dict[str, str]:
+    """A new password for each part, and for the administrator."""
+    return {part: secrets.token_urlsafe(24) for part in (*PARTS, ADMIN)}
+
+
+def password_hash(password: str) -> str:
+    """A password as RabbitMQ keeps it: base64 of a salt of four bytes and the SHA-256 of salt and password.
+
+    The salt is made from the password, so that the same password gives the same manifest. Salts are there for
+    passwords that somebody else may have too, and ours are random.
+    """
+    salt = hashlib.sha256(f"warrener {password}".encode()).digest()[:4]
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
+    """What RabbitMQ reads when it starts, before it lets anyone in: the users, and the queue with all it owns."""
+    vhost = {"vhost": VHOST}
+    durable = {"durable": True, "auto_delete": False}
+    names = Names(plan.queue)
+    rungs = ladder([RetryPolicy()])
+    users = {user_name(plan.queue, part): part for part in PARTS}
+    allowed = {**permissions(plan.queue), ADMIN: ADMINISTRATOR}
+    return {
+        "vhosts": [{"name": VHOST}],
+        "users": [
+            {
+                "name": user,
+                "password_hash": password_hash(passwords[part]),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": list(allowed[part].tags),
+            }
+            for user, part in {ADMIN: ADMIN, **users}.items()
+        ],
+        "permissions": [
+            {
+                "user": user,
+                **vhost,
+                "configure": allowed[part].configure,
+                "write": allowed[part].write,
+                "read": allowed[part].read,
+            }
+            for user, part in {ADMIN: ADMIN, **users}.items()
+        ],
+        "exchanges": [
+            {"name": name, **vhost, "type": "direct", **durable, "internal": False, "arguments": {}}
+            for name in topology.exchanges(names)
+        ],
+        "queues": [
+            {"name": name, **vhost, **durable, "arguments": arguments}
+            for name, arguments in topology.queue_arguments(names, plan.rabbitmq_version, rungs).items()
+        ],
+        "bindings": [
+            {
+                "source": binding.exchange,
+                **vhost,
+                "destination": binding.queue,
+                "destination_type": "queue",
+                "routing_key": binding.key,
+                "arguments": {},
+            }
+            for binding in topology.bindings(names, rungs)
+        ],
+    }
+
+
+def access_secrets(plan: Plan, passwords: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The Secrets of all parts and, for Warrener's own single node, of the administrator and the definitions.
+
+    Args:
+        plan: What is wanted.
+        passwords: As `new_passwords` makes them.
+    """
+    found = [
+        _secret(metadata(plan, plan.names.secret(part), part), _credentials(plan, part, passwords[part]))
+        for part in PARTS
+    ]
+    if plan.rabbitmq == "statefulset":
+        address = _address(plan, ADMIN, passwords[ADMIN])
+        text = json.dumps(definitions(plan, passwords), indent=1)
+        found += [
+            _secret(broker_metadata(plan.namespace, f"{BROKER}-admin"), address),
+            _secret(broker_metadata(plan.namespace, f"{BROKER}-definitions"), {DEFINITIONS: text}),
+        ]
+    return found
+
+
+def _credentials(plan: Plan, part: str, password: str) -> dict[str, str]:
+    entries = _address(plan, user_name(plan.queue, part), password)
+    if part == "watcher":
+        entries["management"] = plan.broker.management_url
+        if plan.tls_secret:
+            entries["tls"] = "enable"  # KEDA reads it from here, and from nowhere else
+    return entries
+
+
+def _address(plan: Plan, user: str, password: str) -> dict[str, str]:
+    broker = plan.broker
+    url = urlsplit(broker.broker)
+    port = url.port or _DEFAULT_PORTS[url.scheme]
+    who = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    where = url.netloc if url.port else f"{url.netloc}:{port}"
+    return {
+        "url": f"{url.scheme}://{who}@{where}/{quote(broker.vhost, safe='')}{_authority(plan)}",
+        "username": user,
+        "password": password,
+        "host": url.hostname or "",
+        "port": str(port),
+        "vhost": broker.vhost,
+    }
+
+
+def _authority(plan: Plan) -> str:
+    return f"?{AUTHORITY}={AUTHORITY_FILE}" if plan.tls_secret else ""
+
+
+def _secret(about: dict[str, Any], entries: dict[str, str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": about,
+        "type": "Opaque",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in entries.items()},
+    }

@@ -1,0 +1,200 @@
+"""From nothing to a broker that takes connections, with a queue on it; and back."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from warrener.brokers import connect
+from warrener.brokers.rabbitmq.access import PARTS, admit
+from warrener.errors import (
+    BrokerError,
+    BrokerUnreachable,
+    ClusterError,
+    ClusterRefused,
+    ClusterUnreachable,
+    ObjectMissing,
+)
+from warrener.kubernetes.access import access_secrets, new_passwords
+from warrener.kubernetes.manifests import render
+from warrener.kubernetes.names import BROKER, PART_OF, QUEUE_ANNOTATION, selector
+from warrener.kubernetes.problems import is_ready, pod_obstacles
+from warrener.kubernetes.reach import login, reached, read_secret
+from warrener.kubernetes.setup import administrator
+from warrener.retries import RetryPolicy, ladder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warrener.kubernetes.cluster import Cluster
+    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.problems import Obstacle
+
+
+PATIENCE: Final = 300.0
+# Things that look wrong in the first moments may be on their way.
+_SETTLING: Final = 20.0
+_LOOK_EVERY: Final = 1.0
+_JOBS: Final = ("Job", "ScaledJob", "TriggerAuthentication", "ConfigMap", "NetworkPolicy")
+_BROKER_OBJECTS: Final = (
+    "RabbitmqCluster",
+    "StatefulSet",
+    "Service",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+    "ConfigMap",
+)
+
+
+async def install(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> None:
+    """Apply the broker, wait until it takes connections, and prepare the queue. Harmless when all is there.
+
+    The namespace is made, too, where it is missing.
+
+    Args:
+        cluster: Where.
+        plan: What.
+        on_progress: Told what is being waited for.
+
+    Raises:
+        ClusterError: The cluster refuses something, or the broker does not come up; the text says why.
+        BrokerError: The broker refuses something.
+    """
+    await _make_namespace(cluster)
+    await _give_passwords(cluster, plan)
+    for manifest in render(plan, ["broker"]):
+        await cluster.apply(manifest)
+    if plan.rabbitmq != "existing":
+        await _broker_ready(cluster, plan, on_progress)
+    await prepare(cluster, plan, [], on_progress)
+
+
+async def prepare(
+    cluster: Cluster, plan: Plan, rungs: Sequence[int], on_progress: Callable[[str], None]
+) -> None:
+    """Make the queue's users, and the queue, on a broker that is there.
+
+    Args:
+        cluster: Where.
+        plan: What.
+        rungs: Delays that the queue must have besides the usual ones, in milliseconds.
+        on_progress: Told what is being waited for.
+
+    Raises:
+        ObjectMissing: There is no broker.
+        ClusterError: It cannot be reached through the cluster.
+        BrokerError: It refuses something.
+    """
+    secret, _ = administrator(plan)
+    who = await login(cluster, secret)
+    if who is None:
+        raise ObjectMissing(
+            f"there is no broker in namespace {cluster.namespace} (no Secret {secret}): make one with "
+            f"`warrener k8s up --queue {plan.queue} --namespace {cluster.namespace}`"
+        )
+    users = await _give_passwords(cluster, plan)
+    end = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            async with reached(cluster, who, plan.queue) as found:
+                address = found.on(plan.broker.vhost)
+                await admit(address, users)
+                async with connect(address) as broker:
+                    await broker.declare(ladder([RetryPolicy()]) + list(rungs))
+                return
+        except (BrokerError, ClusterError) as error:
+            # Right after it began to listen, a broker may still refuse.
+            if asyncio.get_running_loop().time() > end or not _is_passing(error):
+                raise
+            on_progress(f"the broker is not reached yet: {error}")
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+async def uninstall(cluster: Cluster, *, purge: bool) -> list[str]:
+    """Remove the broker and all workers; what was removed.
+
+    Args:
+        cluster: Where.
+        purge: Whether to remove the data and the passwords, too. Otherwise a new broker finds them again.
+    """
+    kinds = [*_JOBS, *_BROKER_OBJECTS, *(("PersistentVolumeClaim", "Secret") if purge else ())]
+    removed = []
+    for kind in dict.fromkeys(kinds):
+        for found in await _ours(cluster, kind):
+            name = found["metadata"]["name"]
+            await cluster.delete(kind, name)
+            removed.append(f"{kind} {name}")
+    return removed
+
+
+async def _make_namespace(cluster: Cluster) -> None:
+    with suppress(ClusterRefused):  # whoever may not look has to have been given one
+        if await cluster.get("Namespace", cluster.namespace) is None:
+            name = {"name": cluster.namespace}
+            await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": name})
+
+
+async def _ours(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
+    try:
+        return await cluster.list(kind, PART_OF)
+    except ObjectMissing:  # a kind that this cluster does not have
+        return []
+
+
+async def _give_passwords(cluster: Cluster, plan: Plan) -> dict[str, tuple[str, str]]:
+    """Create the Secrets that are missing. Existing ones stay: brokers and pods know their passwords."""
+    for secret in access_secrets(plan, new_passwords()):
+        found = await cluster.get("Secret", secret["metadata"]["name"])
+        if found is None:
+            await cluster.create(secret)
+            continue
+        owner = (found["metadata"].get("annotations") or {}).get(QUEUE_ANNOTATION, plan.queue)
+        if owner != plan.queue:
+            raise ClusterError(
+                f"queue {plan.queue!r} would share its objects' names with queue {owner!r} of this namespace: "
+                "take another name, or another namespace"
+            )
+    users = {}
+    for part in PARTS:
+        entries = await read_secret(cluster, plan.names.secret(part)) or {}
+        users[part] = (entries["username"], entries["password"])
+    return users
+
+
+async def _broker_ready(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    wanted = 3 if plan.rabbitmq == "operator" else 1
+    labels = {"app.kubernetes.io/name": BROKER} if plan.rabbitmq == "operator" else selector(BROKER, "broker")
+    while True:
+        pods = await cluster.list("Pod", labels)
+        ready = sum(is_ready(pod) for pod in pods)
+        if ready >= wanted:
+            return
+        obstacles = [obstacle for pod in pods for obstacle in await _obstacles(cluster, pod)]
+        waited = loop.time() - began
+        is_hopeless = waited > _SETTLING and any(obstacle.fatal for obstacle in obstacles)
+        if is_hopeless or waited > PATIENCE:
+            why = obstacles[0].text if obstacles else await _silent(cluster, plan)
+            raise ClusterError(f"the broker does not come up: {why}")
+        seen = f": {obstacles[0].text}" if obstacles else ""
+        on_progress(f"{ready} of {wanted} broker nodes ready{seen}")
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _obstacles(cluster: Cluster, pod: dict[str, Any]) -> list[Obstacle]:
+    return pod_obstacles(pod, await cluster.events("Pod", pod["metadata"]["name"]))
+
+
+async def _silent(cluster: Cluster, plan: Plan) -> str:
+    """Why there is no pod, or none that says what it lacks."""
+    kind = "RabbitmqCluster" if plan.rabbitmq == "operator" else "StatefulSet"
+    told = [event for event in await cluster.events(kind, BROKER) if event.get("type") == "Warning"]
+    if told:
+        return str(told[-1].get("message", "")).strip()
+    return f"{kind} {BROKER} has had {PATIENCE:.0f} s; see `kubectl describe pod` and its log"
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, BrokerUnreachable | ClusterUnreachable)

@@ -1,0 +1,55 @@
+"""Who may reach the broker, and how workers reach it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from warrener.kubernetes.names import BROKER, PART_OF, broker_metadata, selector
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.plan import Plan
+
+DNS: Final[dict[str, Any]] = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+
+_CLIENTS: Final = ["worker", "check", "setup", "producer", "collector", "watcher"]
+# epmd, the nodes' own connections, and those of rabbitmqctl.
+_AMONG_NODES: Final = [{"port": 4369}, {"port": 25672}, {"port": 35672, "endPort": 35682}]
+
+
+def broker_network(plan: Plan) -> dict[str, Any]:
+    """Only clients of Warrener may reach the broker, and KEDA its management API."""
+    clients = {
+        "podSelector": {
+            "matchLabels": PART_OF,
+            "matchExpressions": [
+                {"key": "app.kubernetes.io/component", "operator": "In", "values": _CLIENTS}
+            ],
+        }
+    }
+    keda = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
+    ingress = [
+        {"from": [clients], "ports": [{"port": plan.amqp_port}]},
+        {"from": [clients, keda], "ports": [{"port": plan.management_port}]},
+    ]
+    pods = _broker_pods(plan)
+    if plan.rabbitmq == "operator":
+        ingress.append({"from": [{"podSelector": pods}], "ports": _AMONG_NODES})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": broker_metadata(plan.namespace),
+        "spec": {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": ingress},
+    }
+
+
+def brokers(plan: Plan) -> list[dict[str, Any]]:
+    """The egress rule that leads to Warrener's own broker; an existing one is among the user's networks."""
+    if plan.rabbitmq == "existing":
+        return []
+    return [{"to": [{"podSelector": _broker_pods(plan)}], "ports": [{"port": plan.amqp_port}]}]
+
+
+def _broker_pods(plan: Plan) -> dict[str, Any]:
+    if plan.rabbitmq == "operator":  # which labels its pods itself
+        return {"matchLabels": {"app.kubernetes.io/name": BROKER}}
+    return {"matchLabels": selector(BROKER, "broker")}

@@ -1,0 +1,211 @@
+"""What is wanted on Kubernetes, checked: the one thing that all manifests are made of."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import msgspec
+
+from warrener.errors import UsageError
+from warrener.kubernetes.names import BROKER, MAX_PARALLELISM, MAX_ROUND, VHOST, ObjectNames, object_names
+from warrener.kubernetes.quantities import quantity
+from warrener.settings import DEFAULT_QUEUE, Address
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.code import Code
+
+RabbitMQ = Literal["statefulset", "operator", "existing"]
+Autoscale = Literal["keda"]
+
+DEFAULT_IMAGE: Final = f"warrener:{version('warrener')}"
+RABBITMQ_IMAGE: Final = "rabbitmq:4.3.5-management"
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_SUBDOMAIN: Final = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
+_PINNED: Final = re.compile(r".+:(\d+)\.(\d+)[^/]*|.+@sha256:[0-9a-f]{64}")
+_KEYS: Final = ("url", "connection_string")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One queue's workers and, unless it exists, their broker.
+
+    Args:
+        queue: The queue's name.
+        namespace: Where all objects live.
+        app: The app as workers import it: `module` or `module:name`.
+        code: What is sent along with the workers; None when the image has all.
+        image: The image of workers: Python, Warrener, and what the app needs.
+        parallelism: Workers at a time, from 1 to 1000; with `autoscale`, at most.
+        processes: Child processes of each worker.
+        memory: Memory of each worker, both its request and its limit.
+        cpu: CPU request of each worker. There is no limit: throttling would delay heartbeats.
+        grace: Seconds that running tasks get when a worker is told to stop.
+        deadline: Seconds until Kubernetes ends the Job whatever it does.
+        ttl: Seconds that a finished Job and its logs are kept.
+        round: The number of the Job: 1, and one more each time that a queue is resumed.
+        rabbitmq: `statefulset`, one node for development and small runs; `operator`, three nodes by RabbitMQ's own
+            operator; `existing`, a broker that is there.
+        broker_secret: With `existing`: the Secret with the URL of an administrator, as NAME or NAME:KEY; KEY is
+            `url` (the default) or `connection_string`.
+        broker_address: With `existing`: amqp[s]://HOST:PORT/VHOST, without user and password.
+        rabbitmq_image: The broker's image, pinned.
+        storage: Size of each broker node's volume.
+        storage_class: Its StorageClass; None for the cluster's default.
+        broker_memory: Memory of each broker node, both its request and its limit.
+        tls_secret: A Secret with tls.crt, tls.key and ca.crt: the broker then serves TLS, and clients trust ca.crt.
+            With `existing` only ca.crt is used.
+        egress: What workers may reach besides the broker and DNS, as CIDRs; none means all, because tasks must
+            reach their data.
+        autoscale: `keda` makes a KEDA ScaledJob instead of a Job, for a queue that stands.
+        kueue: The Kueue LocalQueue that admits the Job.
+        patch: A pod template that is merged into Warrener's own, as Kubernetes merges.
+
+    Raises:
+        UsageError: An option is wrong; the text names it and the way out.
+    """
+
+    queue: str = DEFAULT_QUEUE
+    namespace: str = "default"
+    app: str = "app"
+    code: Code | None = None
+    image: str = DEFAULT_IMAGE
+    parallelism: int = 2
+    processes: int = 1
+    memory: str = "256Mi"
+    cpu: str = "250m"
+    grace: int = 25
+    deadline: int = 86400
+    ttl: int = 86400
+    round: int = 1
+    rabbitmq: RabbitMQ = "statefulset"
+    broker_secret: str | None = None
+    broker_address: str | None = None
+    rabbitmq_image: str = RABBITMQ_IMAGE
+    storage: str = "10Gi"
+    storage_class: str | None = None
+    broker_memory: str = "2Gi"
+    tls_secret: str | None = None
+    egress: tuple[str, ...] = ()
+    autoscale: Autoscale | None = None
+    kueue: str | None = None
+    patch: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._check_words()
+        self._check_numbers()
+        self._check_broker()
+        _ = self.broker, self.names  # these check the queue's name
+        for cidr in self.egress:
+            _check_cidr(cidr)
+        if self.autoscale and self.kueue:
+            raise UsageError(
+                "--autoscale and --kueue exclude each other: KEDA is for a queue that stands, Kueue for a run that ends"
+            )
+
+    @property
+    def names(self) -> ObjectNames:
+        """The names of this queue's objects."""
+        return object_names(self.queue)
+
+    @property
+    def broker(self) -> Address:
+        """Where clients in the cluster find the broker; without user and password."""
+        if self.rabbitmq == "existing":
+            return Address(self.broker_address or "", self.queue)
+        scheme = "amqps" if self.tls_secret else "amqp"
+        host = f"{BROKER}.{self.namespace}.svc"
+        return Address(f"{scheme}://{host}:{self.amqp_port}/{VHOST}", self.queue)
+
+    @property
+    def amqp_port(self) -> int:
+        """The port of Warrener's own broker for AMQP."""
+        return 5671 if self.tls_secret else 5672
+
+    @property
+    def management_port(self) -> int:
+        """The port of Warrener's own broker for the management API."""
+        return 15671 if self.tls_secret else 15672
+
+    @property
+    def rabbitmq_version(self) -> tuple[int, ...]:
+        """The broker's version as its image's tag tells it; a digest is taken for the newest known."""
+        found = _PINNED.fullmatch(self.rabbitmq_image)
+        return (int(found[1]), int(found[2])) if found and found[1] else (4, 3)
+
+    def _check_words(self) -> None:
+        if not _LABEL.fullmatch(self.namespace):
+            raise UsageError(
+                f"--namespace {self.namespace!r} is no name of a namespace: use a-z, 0-9 and '-'"
+            )
+        if not self.image or re.search(r"\s", self.image):
+            raise UsageError(f"--image {self.image!r} is no image: use REGISTRY/NAME:TAG")
+        for option, name in (
+            ("--tls-secret", self.tls_secret),
+            ("--storage-class", self.storage_class),
+            ("--kueue", self.kueue),
+        ):
+            if name is not None and not _SUBDOMAIN.fullmatch(name):
+                raise UsageError(
+                    f"{option} {name!r} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'"
+                )
+        if self.autoscale not in (None, *get_args(Autoscale)):
+            raise UsageError(f"--autoscale {self.autoscale!r} is not known: use keda")
+
+    def _check_numbers(self) -> None:
+        for option, value, least, most in (
+            ("--parallelism", self.parallelism, 1, MAX_PARALLELISM),
+            ("--processes", self.processes, 1, 1024),
+            ("--grace", self.grace, 0, 86400),
+            ("--deadline", self.deadline, 1, 10**9),
+            ("--ttl", self.ttl, 0, 10**9),
+            ("--round", self.round, 1, MAX_ROUND),
+        ):
+            if not least <= value <= most:
+                raise UsageError(f"{option} {value} is out of range: use {least} to {most}")
+        for option, text, example in (
+            ("--memory", self.memory, "512Mi"),
+            ("--cpu", self.cpu, "500m"),
+            ("--storage", self.storage, "20Gi"),
+            ("--broker-memory", self.broker_memory, "4Gi"),
+        ):
+            if not quantity(text):
+                raise UsageError(f"{option} {text!r} is no quantity above 0: write it as {example}")
+
+    def _check_broker(self) -> None:
+        if self.rabbitmq not in get_args(RabbitMQ):
+            raise UsageError(
+                f"--rabbitmq {self.rabbitmq!r} is not known: use statefulset, operator or existing"
+            )
+        if not _PINNED.fullmatch(self.rabbitmq_image) or "alpine" in self.rabbitmq_image:
+            raise UsageError(
+                f"--rabbitmq-image {self.rabbitmq_image!r} is not pinned, or an Alpine build, which runs as another "
+                f"user: use a tag as in {RABBITMQ_IMAGE}"
+            )
+        if self.rabbitmq != "existing":
+            if self.broker_secret or self.broker_address:
+                raise UsageError("--broker-secret and --broker-address are for --rabbitmq existing")
+            return
+        name, _, key = (self.broker_secret or "").partition(":")
+        if not _SUBDOMAIN.fullmatch(name) or key not in ("", *_KEYS):
+            raise UsageError(
+                f"--broker-secret {self.broker_secret!r} names no Secret with an administrator's URL: "
+                "with --rabbitmq existing, use NAME, NAME:url or NAME:connection_string"
+            )
+        if not re.fullmatch(r"amqps?://[^@\s]+", self.broker_address or ""):
+            # Not repeated here: it may hold a password.
+            raise UsageError(
+                "--broker-address says where the existing broker is, without user and password: "
+                "use amqp://HOST:PORT/VHOST or amqps://..."
+            )
+
+
+def _check_cidr(cidr: str) -> None:
+    try:
+        ipaddress.ip_network(cidr)
+    except ValueError as error:
+        raise UsageError(f"--egress {cidr!r} is no network ({error}): write it as 10.0.0.0/8") from error

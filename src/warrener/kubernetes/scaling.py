@@ -1,0 +1,72 @@
+"""A queue that stands: KEDA starts a worker for it whenever there is work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from warrener.kubernetes.pods import metadata
+from warrener.kubernetes.workers import failure_policy, worker_template
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.plan import Plan
+
+_TASKS_PER_JOB: Final = 20
+
+
+def scaled_job(plan: Plan) -> dict[str, Any]:
+    """Up to `parallelism` Jobs of one worker each, as many as the tasks in the queue ask for."""
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledJob",
+        "metadata": metadata(plan, plan.names.standing, "worker"),
+        "spec": {
+            "pollingInterval": 15,
+            "maxReplicaCount": plan.parallelism,
+            "successfulJobsHistoryLimit": 5,
+            "failedJobsHistoryLimit": 20,
+            "rollout": {"strategy": "gradual"},
+            "jobTargetRef": {
+                "completions": 1,
+                "parallelism": 1,
+                "backoffLimit": 0,
+                "podReplacementPolicy": "Failed",
+                "podFailurePolicy": failure_policy(plan),
+                "activeDeadlineSeconds": plan.deadline,
+                "ttlSecondsAfterFinished": plan.ttl,
+                "template": worker_template(plan),
+            },
+            "triggers": [
+                {
+                    "type": "rabbitmq",
+                    "metadata": {
+                        "protocol": "http",
+                        "mode": "QueueLength",
+                        "value": str(_TASKS_PER_JOB),
+                        "queueName": plan.queue,
+                        "vhostName": plan.broker.vhost,
+                    },
+                    "authenticationRef": {"name": plan.names.secret("watcher")},
+                }
+            ],
+        },
+    }
+
+
+def authentication(plan: Plan) -> dict[str, Any]:
+    """How KEDA reads the queue's length: as the watcher, who may do nothing else."""
+    watcher = plan.names.secret("watcher")
+    references = [
+        {"parameter": parameter, "name": watcher, "key": key}
+        for parameter, key in (("host", "management"), ("username", "username"), ("password", "password"))
+    ]
+    if plan.tls_secret:
+        references += [
+            {"parameter": "tls", "name": watcher, "key": "tls"},
+            {"parameter": "ca", "name": plan.tls_secret, "key": "ca.crt"},
+        ]
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "TriggerAuthentication",
+        "metadata": metadata(plan, watcher, "watcher"),
+        "spec": {"secretTargetRef": references},
+    }

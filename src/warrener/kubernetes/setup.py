@@ -1,0 +1,71 @@
+"""The Job that creates the queue and its users on a broker that does not read them from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from warrener.brokers.rabbitmq.access import PARTS
+from warrener.kubernetes.names import BROKER
+from warrener.kubernetes.pods import CONTAINER, FILE_MODE, metadata, pod_template
+from warrener.kubernetes.workers import DISRUPTED
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.plan import Plan
+
+SETUP_SECONDS: Final = 1800
+_USERS: Final = "/etc/warrener/users"
+_USAGE: Final = 2
+
+
+def setup_job(plan: Plan) -> dict[str, Any]:
+    """`warrener setup` as an administrator: the queue with the app's delays, and a user for each part."""
+    args = ["setup", plan.app, "--users", _USERS]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(plan, plan.names.setup, "setup"),
+        "spec": {
+            "completions": 1,
+            "parallelism": 1,
+            "backoffLimit": 10,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [
+                    DISRUPTED,
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [_USAGE]},
+                    },
+                ]
+            },
+            "activeDeadlineSeconds": SETUP_SECONDS,
+            "ttlSecondsAfterFinished": plan.ttl,
+            "template": pod_template(plan, "setup", args, administrator(plan), _users(plan)),
+        },
+    }
+
+
+def administrator(plan: Plan) -> tuple[str, str]:
+    """The Secret and its key that have the URL of somebody who may create users."""
+    match plan.rabbitmq:
+        case "statefulset":
+            return f"{BROKER}-admin", "url"
+        case "operator":
+            return f"{BROKER}-default-user", "connection_string"
+        case "existing":
+            name, _, key = (plan.broker_secret or "").partition(":")
+            return name, key or "url"
+
+
+def _users(plan: Plan) -> dict[str, Any]:
+    """For each part a directory with what its user is called, its password, and the virtual host it is for."""
+    sources = [
+        {
+            "secret": {
+                "name": plan.names.secret(part),
+                "items": [{"key": key, "path": f"{part}/{key}"} for key in ("username", "password", "vhost")],
+            }
+        }
+        for part in PARTS
+    ]
+    return {"name": "users", "projected": {"defaultMode": FILE_MODE, "sources": sources}}

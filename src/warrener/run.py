@@ -1,0 +1,199 @@
+"""Publish, work, watch and collect as one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from warrener.brokers import connect
+from warrener.collector import Tally, collect, distinct
+from warrener.errors import BrokerUnreachable
+from warrener.feed import Feed
+from warrener.ids import IdSet
+from warrener.monitor import Monitor, Status
+from warrener.publisher import Position, publish_all
+from warrener.retries import ladder
+from warrener.tasks import failure
+from warrener.worker.supervisor import Exit, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warrener.brokers import Broker
+    from warrener.settings import Address
+    from warrener.sources import Line
+    from warrener.target import Target
+    from warrener.tasks import Task
+    from warrener.worker.frames import ChildSettings
+
+LOOK_EVERY: Final = 0.5
+
+
+class Ended(msgspec.Struct):
+    """How a run ended.
+
+    Args:
+        exit: The worker's end.
+        tally: What was collected; None when the run was stopped before.
+        resume_line: The line of the file to publish from when it was stopped.
+        were_done: Tasks whose result or failure was on the queue before.
+    """
+
+    exit: Exit
+    tally: Tally | None
+    resume_line: int
+    were_done: int
+
+
+class Batch:
+    """One run of a file of tasks to a file of results.
+
+    Args:
+        address: The queue.
+        settings: What the children run.
+        processes: How many children.
+        start_line: Where in the file publishing begins; the lines before count as published.
+        on_status: Shown each look at the queue, with what holds up the publisher, if anything.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        settings: ChildSettings,
+        *,
+        processes: int,
+        start_line: int = 1,
+        on_status: Callable[[Status, str | None], None] = lambda *_: None,
+    ) -> None:
+        self._address = address
+        self._settings = settings
+        self._processes = processes
+        self._start_line = start_line
+        self._on_status = on_status
+        self._position = Position(start_line)
+        self._total = 0
+        self._were_done = 0
+        self._were_waiting = IdSet()
+        self._is_published = False
+        self._status: Status | None = None
+        self._supervisor: Supervisor | None = None
+        self._publishing: asyncio.Task[int] | None = None
+
+    def stop(self, code: Exit) -> None:
+        """Stop cleanly; a second call stops at once."""
+        if self._publishing:
+            self._publishing.cancel()
+        if self._supervisor:
+            self._supervisor.stop(code)
+
+    async def run(self, lines: Iterator[Line], target: Target) -> Ended:
+        """Do all of it.
+
+        Args:
+            lines: The tasks, from the file's first line on.
+            target: Where results go.
+
+        Raises:
+            AppError: The app cannot be used; nothing was published then.
+            InvalidTask: A line is no valid task; those before it are published.
+            BrokerError: The broker is lost for good.
+        """
+        async with connect(self._address) as working, connect(self._address) as other:
+            supervisor = Supervisor(
+                working, self._settings, processes=self._processes, drain=True, is_complete=self._is_complete
+            )
+            self._supervisor = supervisor
+            hello = await supervisor.start()
+            await other.declare(ladder(hello.policies))
+            supervisor.expects_more = True
+            worked = asyncio.create_task(supervisor.run())
+            monitor = Monitor(other, 0)
+            watched = asyncio.create_task(self._watch(monitor, other))
+            try:
+                await self._publish(other, lines, supervisor)
+                code = await worked
+            except BaseException:
+                supervisor.stop()
+                await asyncio.gather(worked, return_exceptions=True)
+                raise
+            finally:
+                watched.cancel()
+                await asyncio.gather(watched, return_exceptions=True)
+            if code is not Exit.DRAINED:
+                return Ended(code, None, self._position.resume_line, self._were_done)
+            tally = await collect(other, target, total=self._total)
+            await self._show(monitor, other)
+            return Ended(code, tally, self._position.resume_line, self._were_done)
+
+    async def _publish(self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor) -> None:
+        # In this order, since workers move tasks from one to the other meanwhile.
+        self._were_waiting = await _waiting_ids(broker)
+        done = await ended_ids(broker)
+        start = broker.confirmed
+        self._publishing = asyncio.create_task(
+            publish_all(
+                broker,
+                Feed(self._fresh(lines, done)).start(),
+                lambda _: self._position.confirm(broker.confirmed - start),
+            )
+        )
+        if supervisor.is_stopping:
+            self._publishing.cancel()
+        try:
+            await self._publishing
+        except asyncio.CancelledError:
+            if not supervisor.is_stopping:
+                raise
+        finally:
+            self._position.confirm(broker.confirmed - start)
+            self._is_published = True
+            supervisor.expects_more = False
+
+    def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
+        """The tasks to publish: from the start line on, without those that are on the queue from before."""
+        for number, task in lines:
+            self._total += 1
+            if task.id in done:
+                self._were_done += 1
+            elif number >= self._start_line and task.id not in self._were_waiting:
+                self._position.note(number)
+                yield task
+
+    def _is_complete(self) -> bool:
+        return self._is_published and self._status is not None and self._status.done >= self._total
+
+    async def _watch(self, monitor: Monitor, broker: Broker) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._show(monitor, broker)
+
+    async def _show(self, monitor: Monitor, broker: Broker) -> None:
+        monitor.total = self._total
+        try:
+            self._status = await monitor.look()
+        except BrokerUnreachable:
+            return  # the next look may have it again
+        self._on_status(self._status, broker.held_up)
+
+
+async def ended_ids(broker: Broker) -> IdSet:
+    """The ids of tasks that have a result or a failure already, so that a run that was stopped can go on."""
+    done = IdSet()
+    counts = await broker.counts()
+    if counts.completed:
+        async for _ in distinct(broker, done, Tally()):
+            pass
+    if counts.failed:
+        async for task in broker.failures():
+            done.add(failure(task.body, task.id, task.record).task_id)
+    return done
+
+
+async def _waiting_ids(broker: Broker) -> IdSet:
+    """The ids of tasks that would run twice if they were published again, where the broker can tell."""
+    waiting = IdSet()
+    async for task_id in broker.waiting_ids():
+        waiting.add(task_id)
+    return waiting

@@ -1,0 +1,177 @@
+"""The nursery: `python -m warrener.worker.child FD` imports the app and forks the children.
+
+It imports the app once, tells the supervisor what is in it, and then forks one child for each file descriptor it is
+sent. A child talks to the supervisor over that descriptor. When the supervisor is gone, the nursery kills every child
+and ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+
+from warrener.app import Handler, load
+from warrener.errors import UsageError
+from warrener.tasks import encode
+from warrener.worker.child.threads import Child
+from warrener.worker.frames import ANY_TYPE, ChildSettings, HandlerRules, Hello
+from warrener.worker.killing import kill_all, kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main() -> None:
+    """Import, tell, fork on demand, report who ended and how."""
+    # The supervisor decides when children end; signals sent to the whole group must not.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    os.dup2(2, 1)  # handlers may print; Warrener's stdout carries data
+    settings = msgspec.json.decode(_read_line(control), type=ChildSettings)
+    try:
+        handlers = _handlers(settings)
+    except UsageError as error:
+        _tell(control, Hello(error=str(error)))
+        return
+    kind, slots = Child, settings.threads
+    if any(handler.is_async for handler in handlers.values()):
+        from warrener.worker.child.loop import LoopChild  # asyncio is half of what a nursery takes to start
+
+        kind, slots = LoopChild, settings.concurrency
+    rules = {h.name: HandlerRules(h.policy.retries, h.policy.base, h.timeout) for h in handlers.values()}
+    _tell(control, Hello(rules, slots))
+    gc.freeze()  # what is imported stays shared between the children
+    _Nursery(control, lambda connection: kind(connection, handlers, slots, settings.max_result)).run()
+
+
+def _tell(control: socket.socket, hello: Hello) -> None:
+    try:
+        control.sendall(encode(hello) + b"\n")
+    except OSError:
+        sys.exit(0)  # the supervisor is gone
+
+
+def _handlers(settings: ChildSettings) -> dict[str, Handler]:
+    if settings.command:
+        from warrener.worker.command import command_handler
+
+        return {
+            ANY_TYPE: command_handler(
+                settings.command, settings.timeout, settings.retries, settings.max_result
+            )
+        }
+    return load(settings.app).handlers
+
+
+def _read_line(control: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = control.recv(1)  # not a byte more: what follows comes with file descriptors
+        if not byte:
+            sys.exit(0)
+        line += byte
+    return line
+
+
+class _Nursery:
+    def __init__(self, control: socket.socket, make_child: Callable[[socket.socket], Child]) -> None:
+        self._control = control
+        self._make_child = make_child
+        self._children: set[int] = set()
+        self._own: list[socket.socket | selectors.BaseSelector] = [control]  # out of the children's reach
+
+    def run(self) -> None:
+        wake_read, wake_write = socket.socketpair()
+        wake_read.setblocking(False)
+        wake_write.setblocking(False)
+        signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        selector = selectors.DefaultSelector()
+        selector.register(self._control, selectors.EVENT_READ)
+        selector.register(wake_read, selectors.EVENT_READ)
+        self._own += [wake_read, wake_write, selector]
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is wake_read:
+                    wake_read.recv(4096)
+                    self._reap()
+                elif not self._fork_on_demand():
+                    self._end()
+
+    def _fork_on_demand(self) -> bool:
+        try:
+            request, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+        except OSError:
+            return False
+        if not request:
+            return False
+        nursery = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(descriptors[0])
+            self._tell({"refused": error.errno or 0})
+            return True
+        if pid == 0:
+            _become_child(nursery)
+            for own in self._own:
+                own.close()
+            self._make_child(socket.socket(fileno=descriptors[0])).run()
+        for descriptor in descriptors:
+            os.close(descriptor)
+        with suppress(OSError):
+            os.setpgid(pid, pid)  # in both processes, so that neither finds it undone
+        self._children.add(pid)
+        self._tell({"forked": pid})
+        return True
+
+    def _reap(self) -> None:
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self._children.discard(pid)
+            kill_group(pid)  # what the handler started ends with it
+            self._tell({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _tell(self, message: dict[str, int]) -> None:
+        try:
+            self._control.sendall(encode(message) + b"\n")
+        except OSError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        for pid in self._children:
+            kill_all(pid)
+        os._exit(0)
+
+
+def _become_child(nursery: int) -> None:
+    os.setpgid(0, 0)  # a group of its own: a time limit kills whatever the handler started, too
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        death_signal_option = 1  # PR_SET_PDEATHSIG: do not outlive the nursery, however it ends
+        ctypes.CDLL(None).prctl(death_signal_option, signal.SIGKILL)
+        if os.getppid() != nursery:
+            os._exit(1)
+    with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor is wanted, not a path
+        os.dup2(nothing.fileno(), 0)
+
+
+if __name__ == "__main__":
+    main()

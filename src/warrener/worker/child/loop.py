@@ -1,0 +1,70 @@
+"""A child of an app with `async` handlers: runs them in an event loop, and the others in threads beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter, time
+from typing import TYPE_CHECKING, NoReturn
+
+from warrener.worker.child.reports import completed, encoded, failed
+from warrener.worker.child.threads import Child, or_die
+from warrener.worker.frames import Alive
+
+if TYPE_CHECKING:
+    import socket
+
+    from warrener.app import Handler
+    from warrener.worker.frames import Order
+
+
+class LoopChild(Child):
+    """Runs tasks in an event loop. Args: as `Child`."""
+
+    def __init__(
+        self, connection: socket.socket, handlers: dict[str, Handler], slots: int, max_result: int
+    ) -> None:
+        super().__init__(connection, handlers, slots, max_result)
+        self._loop = asyncio.new_event_loop()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def run(self) -> NoReturn:
+        """Work until the supervisor is gone."""
+        self._loop.set_default_executor(ThreadPoolExecutor(self._slots))
+        threading.Thread(target=or_die, args=(self._read_orders,), daemon=True).start()
+        # Not asyncio.run(), which would first cancel the tasks that run, as if they had failed.
+        or_die(self._loop.run_forever)
+
+    def _answer(self) -> None:
+        self._loop.call_soon_threadsafe(self._send, Alive())
+
+    def _begin(self, orders: list[Order]) -> None:
+        self._inbox.extend(orders)
+        self._loop.call_soon_threadsafe(self._fill)
+
+    def _fill(self) -> None:
+        while len(self._running) < self._slots and (order := self._next()):
+            task = self._loop.create_task(self._perform_async(order))
+            self._running.add(task)
+            task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception():
+            or_die(task.result)
+        self._running.discard(task)
+        self._fill()
+
+    async def _perform_async(self, order: Order) -> None:
+        handler = self._handler(order)
+        if not handler.is_async:
+            self._send(await self._loop.run_in_executor(None, self._perform, order))
+            return
+        started_at, start = time(), perf_counter()
+        try:
+            arguments = handler.bind(order.id, order.type, order.priority, order.data)
+            value = await handler.function(**arguments)
+            report = completed(order, started_at, perf_counter() - start, encoded(value, self._max_result))
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
+            report = failed(order, handler, started_at, perf_counter() - start, error)
+        self._send(report)

@@ -1,0 +1,129 @@
+"""How a handler ended, as the supervisor is told: its value as JSON, or what it raised."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from warrener.errors import InvalidTask, PermanentError, TransientError
+from warrener.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode, nests_too_deep
+from warrener.worker.frames import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
+
+    from warrener.app import Handler
+    from warrener.worker.frames import Order
+
+_MOST_STACKS = 100
+_stacks: dict[tuple[tuple[CodeType, int], ...], str] = {}
+_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class ResultTooLarge(PermanentError):  # noqa: N818 - its name is what users read
+    """A handler has returned more than the broker takes."""
+
+
+def encoded(value: object, max_result: int) -> bytes:
+    """A handler's return value as JSON.
+
+    Raises:
+        PermanentError: JSON cannot carry it, or it is too large or too deep for those who are to have it.
+    """
+    try:
+        body = encode(value)
+        # The value may be or hold text that only claims to be JSON.
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except Exception as error:  # noqa: BLE001 - whatever an encoder meets in a user's value
+        raise PermanentError(
+            f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
+        ) from None
+    if nests_too_deep(body):
+        raise PermanentError("the handler returned a value that nests too deep for those who read results")
+    if len(body) > max_result:
+        raise ResultTooLarge(f"the result has {len(body)} bytes; the broker takes {max_result} at most")
+    return body
+
+
+def completed(order: Order, started_at: float, duration: float, body: bytes) -> Report:
+    """The report of a handler that has returned.
+
+    Args:
+        order: What it was given.
+        started_at: When it began, in seconds since the epoch.
+        duration: Seconds it took.
+        body: What it returned, encoded.
+    """
+    return Report(order.key, "completed", started_at, duration, _peak_memory(), body)
+
+
+def failed(
+    order: Order, handler: Handler, started_at: float, duration: float, error: BaseException
+) -> Report:
+    """The report of a handler that has raised an error. Args: as `completed`."""
+    kind = "failed"
+    if isinstance(error, InvalidTask):
+        kind = "invalid"
+    elif isinstance(error, (PermanentError, *handler.permanent)):
+        kind = "permanent"
+    return Report(
+        order.key,
+        kind,
+        started_at,
+        duration,
+        _peak_memory(),
+        error=cut(str(type(error).__name__), MAX_MESSAGE),
+        message=_told(lambda: cut(str(error), MAX_MESSAGE)),
+        traceback=_told(lambda: cut(_traceback(error), MAX_TRACEBACK, keep_end=True)),
+        after=_seconds(error.after) if isinstance(error, TransientError) else None,
+    )
+
+
+def _traceback(error: BaseException) -> str:
+    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without Warrener's own line
+    if frames is None:
+        return ""
+    if error.__cause__ or error.__context__ or isinstance(error, BaseExceptionGroup):
+        return "".join(traceback.format_exception(type(error), error, frames))
+    last = traceback.format_exception_only(type(error), error)
+    return "".join(("Traceback (most recent call last):\n", _stack(frames), *last))
+
+
+def _stack(frames: TracebackType) -> str:
+    """The lines of a stack. To read and mark its source is most of what a failure costs, and thousands fail at one place."""
+    following: TracebackType | None = frames
+    places = []
+    while following:
+        places.append((following.tb_frame.f_code, following.tb_lasti))
+        following = following.tb_next
+    key = tuple(places)
+    lines = _stacks.get(key)
+    if lines is None:
+        if len(_stacks) >= _MOST_STACKS:
+            _stacks.clear()
+        lines = _stacks[key] = "".join(traceback.format_tb(frames))
+    return lines
+
+
+def _told(tell: Callable[[], str]) -> str:
+    try:
+        return tell()
+    except BaseException:  # noqa: BLE001 - a user's __str__ may do anything
+        return "(its message cannot be read)"
+
+
+def _seconds(after: object) -> float | None:
+    """The delay a handler asked for, if it is one."""
+    try:
+        return None if after is None else float(after)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT

@@ -1,0 +1,131 @@
+"""A child: runs handlers in its main thread, or in several, and tells the supervisor how they ended."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import traceback
+from collections import deque
+from contextlib import suppress
+from os import getpid  # as it is now, like those two: handlers may replace it
+from time import perf_counter, time
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+
+from warrener.worker.child.reports import completed, encoded, failed
+from warrener.worker.frames import ANY_TYPE, READ, Alive, NoFrame, Orders, Report, Returned, Unpacker, pack
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from warrener.app import Handler
+    from warrener.worker.frames import Order
+
+
+class Child:
+    """Runs tasks in threads, the main one among them; one more thread reads orders.
+
+    What goes wrong beside a handler ends the process: nobody could say any more what becomes of its tasks.
+
+    Args:
+        connection: To the supervisor.
+        handlers: By type.
+        slots: How many tasks run at a time.
+        max_result: A handler's return value may have so many bytes as JSON.
+    """
+
+    def __init__(
+        self, connection: socket.socket, handlers: dict[str, Handler], slots: int, max_result: int
+    ) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._slots = slots
+        self._max_result = max_result
+        self._pid = getpid()
+        # Begun from the left, given back from the right: what is begun always came before what is given back.
+        self._inbox: deque[Order] = deque()
+        self._rung: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each order
+        self._sending = threading.Lock()
+
+    def run(self) -> NoReturn:
+        """Work until the supervisor is gone."""
+        threading.Thread(target=or_die, args=(self._read_orders,), daemon=True).start()
+        for _ in range(self._slots - 1):
+            threading.Thread(target=or_die, args=(self._work,), daemon=True).start()
+        or_die(self._work)  # in the main thread, where signals and most libraries expect to be
+
+    def _work(self) -> NoReturn:
+        while True:
+            self._rung.get()
+            if order := self._next():
+                self._send(self._perform(order))
+
+    def _next(self) -> Order | None:
+        """The next order to begin; None if there is none any more."""
+        try:
+            return self._inbox.popleft()
+        except IndexError:
+            return None
+
+    def _read_orders(self) -> None:
+        unpacker = Unpacker(msgspec.msgpack.Decoder(Orders))
+        with suppress(OSError, NoFrame):
+            while data := self._connection.recv(READ):
+                for message in unpacker.feed(data):
+                    if message.is_roll_call:
+                        self._answer()
+                    elif message.orders:
+                        self._begin(message.orders)
+                    else:
+                        self._return_waiting()
+        os._exit(0)  # the supervisor is gone, or wants this child no more
+
+    def _answer(self) -> None:
+        self._send(Alive())
+
+    def _begin(self, orders: list[Order]) -> None:
+        for order in orders:
+            self._inbox.append(order)
+            self._rung.put(None)
+
+    def _return_waiting(self) -> None:
+        keys = []
+        with suppress(IndexError):
+            while True:
+                keys.append(self._inbox.pop().key)
+        self._send(Returned(keys))
+
+    def _send(self, message: Report | Returned | Alive) -> None:
+        if getpid() != self._pid:
+            os._exit(0)  # a handler has forked and returned in both processes: this is the one too many
+        try:
+            with self._sending:
+                self._connection.sendall(pack(message))
+        except OSError:
+            os._exit(0)
+
+    def _handler(self, order: Order) -> Handler:
+        return self._handlers.get(order.type) or self._handlers[ANY_TYPE]
+
+    def _perform(self, order: Order) -> Report:
+        handler = self._handler(order)
+        started_at, start = time(), perf_counter()
+        try:
+            arguments = handler.bind(order.id, order.type, order.priority, order.data)
+            value = handler.function(**arguments)
+            return completed(order, started_at, perf_counter() - start, encoded(value, self._max_result))
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
+            return failed(order, handler, started_at, perf_counter() - start, error)
+
+
+def or_die(work: Callable[[], object]) -> NoReturn:
+    """Do it; the process ends in any case, and the supervisor says what with it."""
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - as said
+        with suppress(BaseException):
+            traceback.print_exc()
+    os._exit(1)

@@ -1,0 +1,111 @@
+"""What becomes of a task after an attempt: a result, another attempt after a delay, or a failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from warrener.brokers.protocol import Completed, Delayed, Failed
+from warrener.retries import nearest
+from warrener.tasks import MAX_MESSAGE, Attempt, Result, cut, encode
+from warrener.worker.frames import ANY_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from warrener.brokers import Broker, Outcome
+    from warrener.tasks import Envelope, Reason, Record
+    from warrener.worker.frames import HandlerRules, Report
+
+
+class Outcomes:
+    """The rules of an app on a queue.
+
+    Args:
+        handlers: The app's, by type.
+        rungs: The queue's delays, in milliseconds; without any nothing is tried again.
+        broker: It learns how many bytes it may be given only once it was given too many.
+    """
+
+    def __init__(self, handlers: Mapping[str, HandlerRules], rungs: Sequence[int], broker: Broker) -> None:
+        self._policies = {name: rules.policy for name, rules in handlers.items()}
+        self._rungs = rungs
+        self._broker = broker
+
+    def of_report(self, task: Envelope, record: Record, report: Report, worker: str) -> Outcome:
+        """What a child's report comes to.
+
+        Args:
+            task: The task that was tried.
+            record: What had happened to it before.
+            report: How its handler ended.
+            worker: Where it ran.
+        """
+        number = record.attempts + 1
+        if report.kind == "completed":
+            row = encode(
+                Result(
+                    task.id,
+                    task.type,
+                    "completed",
+                    msgspec.Raw(report.value),
+                    number,
+                    worker,
+                    report.started_at,
+                    report.started_at + report.duration,
+                    report.duration,
+                    record.history,
+                )
+            )
+            if len(row) <= self._broker.max_body:
+                return Completed(row)
+            message = f"the result has {len(row)} bytes; the broker takes {self._broker.max_body} at most"
+            return self.of_failure(
+                task, record, Attempt(number, "ResultTooLarge", message, worker), "permanent"
+            )
+        if report.kind == "invalid":
+            return refused(record, "invalid", report.message)
+        attempt = Attempt(
+            number,
+            report.error,
+            report.message,
+            worker,
+            report.started_at,
+            report.duration,
+            report.traceback,
+        )
+        reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
+        return self.of_failure(task, record, attempt, reason, after=report.after)
+
+    def of_failure(
+        self,
+        task: Envelope,
+        record: Record,
+        attempt: Attempt,
+        reason: Reason,
+        *,
+        after: float | None = None,
+    ) -> Outcome:
+        """What an attempt that failed comes to.
+
+        Args:
+            task: The task that was tried.
+            record: What had happened to it before.
+            attempt: The one that failed.
+            reason: Why the task fails if it is not tried again.
+            after: The delay that the handler asked for, in seconds; otherwise its policy says.
+        """
+        record = record.add(attempt)
+        policy = self._policies.get(task.type) or self._policies[ANY_TYPE]
+        delay = None if reason == "permanent" else policy.delay(record.attempts - record.lost)
+        if delay is None or not self._rungs:
+            return Failed(record.fail(reason))
+        wanted = delay if after is None else after * 1000
+        return Delayed(nearest(wanted, self._rungs), record)
+
+
+def refused(record: Record, reason: Reason, message: str) -> Failed:
+    """What becomes of a task that no handler ever had: the note in its history says why, and is no attempt."""
+    note = Attempt(record.attempts, "InvalidTask", cut(message, MAX_MESSAGE))
+    return Failed(record.add(note).fail(reason))
