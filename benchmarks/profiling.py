@@ -38,19 +38,19 @@ def main() -> None:
             verb: (place.app("noop"), *words) if verb == "work" else words for verb, words in COMMANDS.items()
         }
         for verb, words in commands.items():
-            told(place, verb, place.warrener(verb, *words))
+            sanitize(place, verb, place.warrener(verb, *words))
         place.warrener("delete", "--yes")
         for verb, words in commands.items():
             place.new_marks()
             ran = place.run(place.python, "-m", "cProfile", "-o", verb, "-m", "warrener", verb, *words)
             print("\nunder the profiler, ", end="")
-            told(place, verb, ran)
+            sanitize(place, verb, ran)
             pstats.Stats(str(place.directory / verb)).strip_dirs().sort_stats("tottime").print_stats(
                 options.top
             )
 
 
-def told(place: Place, verb: str, ran: Ran) -> None:
+def sanitize(place: Place, verb: str, ran: Ran) -> None:
     seconds = marks.seen(place.marks).seconds if verb == "work" else ran.seconds
     rate, cpu = place.tasks / seconds, ran.cpu / place.tasks * 1e6
     print(f"{verb}: {rate:,.0f} tasks/s; {cpu:.0f} us of CPU for each, start and children included")

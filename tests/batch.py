@@ -10,20 +10,21 @@ import msgspec
 
 from warrener.brokers import Message, connect
 from warrener.brokers.rabbitmq import RabbitBroker
+from warrener.codec import encode
 from warrener.failures import read
-from warrener.retries import RetryPolicy, ladder
-from warrener.tasks import Failure, Task, encode
+from warrener.models import Failure, Task
+from warrener.retry import RetryPolicy, delay_schedule
 from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from warrener.address import Address
     from warrener.brokers import Delivery
-    from warrener.settings import Address
 
 APP = str(Path(__file__).parent / "conformance" / "apps.py")
-RUNGS = ladder([RetryPolicy(3, 0.05), RetryPolicy(12, 0.001)])
+DELAYS = delay_schedule([RetryPolicy(3, 0.05), RetryPolicy(12, 0.001)])
 PATIENCE = 60.0
 QUICK = 0.5
 
@@ -38,10 +39,11 @@ async def publish(address: Address, messages: Sequence[Message], *, will_be_kill
     async with connect(address) as broker:
         if isinstance(broker, RabbitBroker) and not will_be_killed:
             broker.settling = 0
-        await broker.declare(RUNGS)
-        await broker.publish(messages)
-        await broker.flush()
-        assert broker.confirmed == len(messages)
+        await broker.declare(DELAYS)
+        session = broker.publish_session()
+        await session.publish(messages)
+        await session.flush()
+        assert session.confirmed == len(messages)
 
 
 async def drain(

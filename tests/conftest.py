@@ -11,8 +11,8 @@ import pytest
 
 from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
+from warrener.address import Address
 from warrener.brokers import connect
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.batch import PATIENCE, eventually
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.errors import QueueMissing
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from warrener.app import App
     from warrener.collector import results
     from warrener.errors import PermanentError, TransientError, WarrenerError
+    from warrener.models import Task
     from warrener.publisher import Publisher, publish
-    from warrener.tasks import Task
 
 __all__ = [
     "App",
@@ -27,7 +27,7 @@ _HOMES: Final = {
     "App": "app",
     "PermanentError": "errors",
     "Publisher": "publisher",
-    "Task": "tasks",
+    "Task": "models",
     "TransientError": "errors",
     "WarrenerError": "errors",
     "publish": "publisher",

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints, overload
 
 import msgspec
 
+from warrener.codec import NOT_JSON
 from warrener.errors import AppError, InvalidTask, UsageError
-from warrener.retries import RetryPolicy
-from warrener.tasks import MAX_NAME_BYTES, NOT_JSON, Task, told
+from warrener.models import MAX_NAME_BYTES, Task
+from warrener.retry import RetryPolicy
+from warrener.text import sanitize
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -159,7 +161,7 @@ class Handler:
                 members = msgspec.json.decode(data, type=dict[str, Any])
                 bound[self._task_parameter] = Task(task_id, task_type, members, priority)
         except NOT_JSON as error:
-            raise InvalidTask(f"data does not fit handler {self.name!r}: {told(error)}") from error
+            raise InvalidTask(f"data does not fit handler {self.name!r}: {sanitize(error)}") from error
         return bound
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.brokers import connect
-from warrener.ending import Ending
+from warrener.codec import NOT_JSON, decode_failure
+from warrener.completion import Completion
 from warrener.errors import AccessRefused, BrokerUnreachable
-from warrener.ids import IdSet
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warrener.tasks import NOT_JSON, failure
+from warrener.id_set import IdSet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,7 @@ _rows = msgspec.json.Decoder(_Row)
 _anything = msgspec.json.Decoder()
 
 
-class Tally(msgspec.Struct):
+class Summary(msgspec.Struct):
     """What was collected.
 
     Args:
@@ -71,7 +71,7 @@ def results(*, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> Iterator[d
     with asyncio.Runner() as runner:
         open_broker = connect(Address(broker, queue))
         runner.run(open_broker.__aenter__())
-        rows = distinct(open_broker, IdSet(), Tally())
+        rows = distinct(open_broker, IdSet(), Summary())
         try:
             while batch := runner.run(_next(rows)):
                 for row in batch:
@@ -81,7 +81,7 @@ def results(*, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> Iterator[d
 
 
 async def distinct(
-    broker: Broker, seen: IdSet, tally: Tally, *, follow: bool = False
+    broker: Broker, seen: IdSet, summary: Summary, *, follow: bool = False
 ) -> AsyncIterator[list[bytes]]:
     """Rows of tasks that had none before, in batches that are empty only while following."""
     async for batch in broker.results(follow=follow):
@@ -91,14 +91,14 @@ async def distinct(
                 known = _rows.decode(row)
                 _anything.decode(row)  # what is not looked into above may be no JSON, too
             except NOT_JSON:
-                tally.strange += 1
+                summary.strange += 1
                 continue
             if seen.add(known.task_id):
                 fresh.append(_in_one_line(row))
-                tally.retries += known.attempts - 1
+                summary.retries += known.attempts - 1
             else:
-                tally.duplicates += 1
-        tally.completed += len(fresh)
+                summary.duplicates += 1
+        summary.completed += len(fresh)
         if fresh or follow:
             yield fresh
 
@@ -108,7 +108,9 @@ def _in_one_line(row: bytes) -> bytes:
     return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
 
 
-async def collect(broker: Broker, target: Target, *, follow: bool = False, total: int | None = None) -> Tally:
+async def collect(
+    broker: Broker, target: Target, *, follow: bool = False, total: int | None = None
+) -> Summary:
     """Write every result to a target, count failures too.
 
     Args:
@@ -117,8 +119,8 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
         follow: Wait for more until every task has ended.
         total: How many tasks there are, where somebody knows; otherwise the broker is asked what is left.
     """
-    seen, tally, ending = IdSet(), Tally(), Ending(broker)
-    async for rows in distinct(broker, seen, tally, follow=follow):
+    seen, summary, completion = IdSet(), Summary(), Completion(broker)
+    async for rows in distinct(broker, seen, summary, follow=follow):
         target.write(rows)
         if follow and not rows:
             target.flush()
@@ -126,23 +128,23 @@ async def collect(broker: Broker, target: Target, *, follow: bool = False, total
                 counts = await broker.counts()
             except BrokerUnreachable:  # whether it comes back in time is for `results` to say
                 continue
-            read = tally.completed + tally.duplicates + tally.strange
-            if await ending.is_proven_by(counts) and read >= counts.completed:
+            read = summary.completed + summary.duplicates + summary.strange
+            if await completion.is_proven_by(counts) and read >= counts.completed:
                 break
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
-        found = failure(task.body, task.id, task.record)
+        found = decode_failure(task.body, task.id, task.record)
         if seen.add(found.task_id):
-            tally.failed += 1
-            tally.by_reason[found.reason] = tally.by_reason.get(found.reason, 0) + 1
-            tally.retries += max(0, found.attempts - 1)
-    tally.missing = await _missing(broker, tally, total)
-    return tally
+            summary.failed += 1
+            summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
+            summary.retries += max(0, found.attempts - 1)
+    summary.missing = await _missing(broker, summary, total)
+    return summary
 
 
-async def _missing(broker: Broker, tally: Tally, total: int | None) -> int | None:
+async def _missing(broker: Broker, summary: Summary, total: int | None) -> int | None:
     if total is not None:
-        return max(0, total - tally.completed - tally.failed)
+        return max(0, total - summary.completed - summary.failed)
     try:
         return (await broker.counts()).waiting
     except AccessRefused:  # a user who may read what has ended, and nothing else

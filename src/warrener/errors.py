@@ -104,7 +104,7 @@ class TransientError(Exception):
     Args:
         message: What went wrong, for the attempt's history.
         after: Seconds to wait before the next attempt; by default the task's own back-off.
-            The queue's nearest longer delay is used (see `warrener.retries`).
+            The queue's nearest longer delay is used (see `warrener.retry`).
     """
 
     def __init__(self, message: str = "", *, after: float | None = None) -> None:

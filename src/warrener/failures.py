@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from warrener.brokers import Message, Verdict
+from warrener.codec import NOT_JSON, decode_failure, encode
 from warrener.errors import UsageError
-from warrener.ids import IdSet
-from warrener.tasks import NOT_JSON, Failure, encode, failure
+from warrener.id_set import IdSet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from warrener.brokers import Broker, FailedTask
+    from warrener.models import Failure
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ async def read(broker: Broker, choice: Choice | None = None) -> AsyncIterator[Fa
     """The failures, the oldest first, one per task id, without using them up."""
     seen = IdSet()
     async for task in broker.failures():
-        found = failure(task.body, task.id, task.record)
+        found = decode_failure(task.body, task.id, task.record)
         if (choice is None or choice.fits(found)) and seen.add(found.task_id):
             yield found
 
@@ -98,7 +99,7 @@ def _decide(
     seen = IdSet()
 
     def decide(task: FailedTask) -> Verdict | Message:
-        found = failure(task.body, task.id, task.record)
+        found = decode_failure(task.body, task.id, task.record)
         if not choice.fits(found):
             return Verdict.KEEP
         # A second entry of one task goes the way of the first, but is not published twice.

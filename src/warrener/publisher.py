@@ -8,17 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
+from warrener.bridge import Bridge, chunks
 from warrener.brokers import Message, connect
+from warrener.codec import encode_task
 from warrener.errors import AccessRefused
-from warrener.feed import Feed, chunks
-from warrener.retries import RetryPolicy, ladder
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warrener.tasks import Task, encode_task
+from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
-    from warrener.brokers import Broker
+    from warrener.brokers import Broker, PublishSession
+    from warrener.models import Task
 
 
 # What is on its way when publishing is cancelled gets so long to be confirmed, in seconds.
@@ -29,35 +30,35 @@ class Publisher:
     """Publishes to one queue; use it with `async with`. The queue is created if it is missing.
 
     Args:
-        broker: As `warrener.settings.Address` takes it.
+        broker: As `warrener.address.Address` takes it.
         queue: The queue's name.
-        rungs: The delays that the queue must have, in milliseconds; by default those of the default retry policy.
+        delays: The delays that the queue must have, in milliseconds; by default those of the default retry policy.
 
     Raises:
         BrokerError: From every method, when the broker cannot do it.
     """
 
     def __init__(
-        self, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE, *, rungs: Sequence[int] = ()
+        self, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE, *, delays: Sequence[int] = ()
     ) -> None:
         self._broker = connect(Address(broker, queue))
-        self._rungs = rungs or ladder([RetryPolicy()])
+        self._delays = delays or delay_schedule([RetryPolicy()])
 
     async def __aenter__(self) -> Self:
         await self._broker.__aenter__()
-        await ensure(self._broker, self._rungs)
+        await ensure(self._broker, self._delays)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._broker.__aexit__(*exc)
 
-    async def publish(self, tasks: Iterable[Task] | AsyncIterable[Task] | Feed[Task]) -> int:
+    async def publish(self, tasks: Iterable[Task] | AsyncIterable[Task] | Bridge[Task]) -> int:
         """Publish all of them and wait until the last one is confirmed; how many that were.
 
         Raises:
             InvalidTask: One is not valid; those before it are published.
         """
-        return await publish_all(self._broker, tasks)
+        return await publish_all(self._broker.publish_session(), tasks)
 
 
 def publish(tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> int:
@@ -69,16 +70,16 @@ def publish(tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAU
         InvalidTask: One is not valid; those before it are published.
         BrokerError: The broker cannot take them.
     """
-    feed = Feed(tasks)
+    bridge = Bridge(tasks)
 
     async def run() -> int:
         async with Publisher(broker, queue) as publisher:
-            return await publisher.publish(feed)
+            return await publisher.publish(bridge)
 
     with ThreadPoolExecutor(1) as thread:
         published = thread.submit(asyncio.run, run())
-        published.add_done_callback(lambda _: feed.close())
-        feed.read()  # here, because what is iterated over may belong to this thread
+        published.add_done_callback(lambda _: bridge.close())
+        bridge.read()  # here, because what is iterated over may belong to this thread
         return published.result()
 
 
@@ -110,27 +111,27 @@ class Position:
         return self._unconfirmed[0] if self._unconfirmed else self._next
 
 
-async def ensure(broker: Broker, rungs: Sequence[int]) -> None:
+async def ensure(broker: Broker, delays: Sequence[int]) -> None:
     """Create what is missing of the queue; a producer who may not do that is content with a queue that is there.
 
     Raises:
         QueueMissing: It is not there, and may not be created.
     """
     try:
-        await broker.declare(rungs)
+        await broker.declare(delays)
     except AccessRefused:
-        await broker.rungs([])
+        await broker.delays([])
 
 
 async def publish_all(
-    broker: Broker,
-    tasks: Iterable[Task] | AsyncIterable[Task] | Feed[Task],
+    session: PublishSession,
+    tasks: Iterable[Task] | AsyncIterable[Task] | Bridge[Task],
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Publish to an open broker and wait until the last one is confirmed; how many that were.
+    """Publish to an open broker, and wait until the last one is confirmed; how many that were.
 
     Args:
-        broker: Where to.
+        session: Where to.
         tasks: What.
         on_progress: Told now and then how many are published.
 
@@ -145,7 +146,7 @@ async def publish_all(
             try:  # what comes before an invalid task is in the list already when that raises
                 messages.extend(Message(encode_task(task), task.id, task.priority) for task in chunk)
             finally:
-                await broker.publish(messages)
+                await session.publish(messages)
                 count += len(messages)
                 on_progress(count)
     except asyncio.CancelledError:
@@ -154,6 +155,6 @@ async def publish_all(
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(flush_for):
-                await broker.flush()
+                await session.flush()
     on_progress(count)
     return count

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from warrener.codec import check, decode_task
 from warrener.errors import InvalidTask, UsageError
-from warrener.ids import IdSet
-from warrener.tasks import DEFAULT_PRIORITY, Task, check, decode_task
+from warrener.id_set import IdSet
+from warrener.models import DEFAULT_PRIORITY, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
 import msgspec
 
 from warrener.errors import UsageError
-from warrener.tasks import shown_json
+from warrener.text import escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -103,7 +103,7 @@ class _Terminal:
     """Stdout where people read it, who are not to be steered by what is in a row."""
 
     def writelines(self, parts: Iterable[bytes]) -> None:
-        sys.stdout.buffer.writelines(map(shown_json, parts))
+        sys.stdout.buffer.writelines(map(escape_json, parts))
 
     def flush(self) -> None:
         sys.stdout.buffer.flush()

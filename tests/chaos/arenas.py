@@ -13,7 +13,7 @@ from tests.chaos.nodes import Cluster
 from tests.chaos.proxy import Proxy
 from tests.chaos.trial import Arena
 from tests.rabbitmq_server import RabbitMQ
-from warrener.settings import Address
+from warrener.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

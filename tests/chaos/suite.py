@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.chaos import arenas, broker, cluster, connections, machine, mixed, poison, processes
 from tests.chaos.fault import CLUSTER, EMBEDDED, RABBITMQ
-from warrener.settings import Address
+from warrener.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

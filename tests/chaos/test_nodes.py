@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.batch import RUNGS, drain, eventually, results, task
+from tests.batch import DELAYS, drain, eventually, results, task
 from tests.chaos.nodes import Cluster
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import link
 from warrener.errors import BrokerError
-from warrener.settings import Address
 from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
@@ -45,15 +45,16 @@ def address(cluster: Cluster, index: int, queue: str) -> Address:
 
 async def declare(cluster: Cluster, queue: str) -> None:
     async with connect(address(cluster, 0, queue)) as broker:
-        await broker.declare(RUNGS)
+        await broker.declare(DELAYS)
 
 
 async def publish(cluster: Cluster, index: int, queue: str, *ids: str) -> None:
     """Publish over one node, until it is confirmed."""
     async with connect(address(cluster, index, queue)) as broker:
-        await broker.publish([task("echo", id_) for id_ in ids])
-        await broker.flush()
-        assert broker.confirmed == len(ids)
+        session = broker.publish_session()
+        await session.publish([task("echo", id_) for id_ in ids])
+        await session.flush()
+        assert session.confirmed == len(ids)
 
 
 async def ready(cluster: Cluster, index: int, queue: str) -> int | None:
@@ -108,7 +109,7 @@ async def test_every_part_of_a_queue_has_a_member_on_each_node(cluster: Cluster,
         queue: "quorum",
         f"{queue}.failed": "quorum",
         f"{queue}.results": "stream",
-        **{f"{queue}.delay.{rung}": "quorum" for rung in RUNGS},
+        **{f"{queue}.delay.{delay}": "quorum" for delay in DELAYS},
     }
     names = sorted(node.name for node in cluster.nodes)
     assert [part["name"] for part in found if sorted(part["members"]) != names] == []
@@ -192,7 +193,7 @@ async def test_a_worker_that_is_cut_off_does_not_take_its_queue_for_drained(
     await declare(cluster, queue)
     lone = (cluster.leader(queue) + 1) % len(ALL)
     async with connect(address(cluster, lone, queue)) as broker:
-        await broker.rungs(RUNGS)
+        await broker.delays(DELAYS)
         await publish(cluster, lone, queue, "waiting")
         assert not await broker.drained()
         cluster.partition(lone)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.proxy import Proxy
     from tests.place import Running
     from tests.rabbitmq_server import RabbitMQ
-    from warrener.settings import Address
+    from warrener.address import Address
 
 APP: Final = str(Path(__file__).with_name("app.py"))
 WORKERS: Final = 2

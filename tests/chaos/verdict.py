@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tests.chaos.trial import Event, Trial
-    from warrener.tasks import Failure
+    from warrener.models import Failure
 
 
 @dataclass
@@ -61,7 +61,7 @@ async def judge(trial: Trial, row: Row, costs: Mapping[str, int], *, is_free: bo
         trial: What was struck.
         row: Where the counts go.
         costs: What the faults may have added to histories: at most so many attempts of each error, in all.
-        is_free: Whether tasks may have begun again at no cost, since they were handed back.
+        is_free: Whether tasks may have begun again at no cost, since they were requeued.
     """
     row.tasks = len(trial.tasks)
     last = trial.place.begin("work", APP, "--drain", "--processes", str(PROCESSES))

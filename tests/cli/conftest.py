@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_command_as_handler(place: Place) -> None:
     assert (listed["reason"], listed["example_message"]) == ("permanent", "exit code 65: cannot")
 
 
-async def test_sigterm_ends_a_worker_with_75_and_hands_back(place: Place) -> None:
+async def test_sigterm_ends_a_worker_with_75_and_requeues(place: Place) -> None:
     gate, log = place.path / "gate", place.path / "log"
     place.warrener(
         "publish", place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}])

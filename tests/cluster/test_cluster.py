@@ -217,8 +217,9 @@ def test_users_of_one_part_are_refused_the_others(place: Place, part: str) -> No
 
 
 async def publish(broker: Any) -> None:
-    await broker.publish([Message(b'{"id": "x", "type": "square"}', "x")])
-    await broker.flush()
+    session = broker.publish_session()
+    await session.publish([Message(b'{"id": "x", "type": "square"}', "x")])
+    await session.flush()
 
 
 class Deaf:

@@ -17,7 +17,7 @@ from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 APP: Final = ChildSettings(str(Path(__file__).with_name("counting_app.py")))
 THREADS: Final = ChildSettings(APP.app, threads=4)

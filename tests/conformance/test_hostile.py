@@ -18,7 +18,7 @@ from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 APP: Final = str(Path(__file__).with_name("hostile_app.py"))
 ASYNC_APP: Final = str(Path(__file__).with_name("hostile_async_app.py"))

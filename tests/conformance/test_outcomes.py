@@ -15,7 +15,7 @@ from warrener.worker.supervisor import Exit, Supervisor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 async def test_each_task_ends_as_one_row(address: Address) -> None:

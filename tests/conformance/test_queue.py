@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import RUNGS, drain, failures, publish, results, task
+from tests.batch import DELAYS, drain, failures, publish, results, task
 from warrener import failures as failed_tasks
 from warrener.brokers import connect
 from warrener.errors import QueueMissing
 from warrener.failures import Choice
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 async def test_declaring_twice_is_harmless(address: Address) -> None:
     await publish(address, [task("echo", "t")])
     async with connect(address) as broker:
-        await broker.declare(RUNGS)
+        await broker.declare(DELAYS)
         assert (await broker.counts()).ready == 1
-        assert await broker.rungs(RUNGS) == RUNGS
+        assert await broker.delays(DELAYS) == DELAYS
 
 
 async def test_queue_is_created_by_many_at_once(address: Address) -> None:

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from tests.batch import APP, drain, failures, publish, task
 from tests.fuzz.strategies import fragments
+from warrener.codec import encode
 from warrener.errors import PermanentError, TransientError
-from warrener.tasks import Task, encode
+from warrener.models import Task
 from warrener.worker.command import command_handler
 from warrener.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 outputs = st.binary() | fragments.map(lambda text: text.encode("utf-8", "surrogatepass"))
 endings = st.integers(0, 255).map("exit {}".format) | st.integers(1, 64).filter(

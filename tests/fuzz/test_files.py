@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.strategies import bodies, is_sentence
+from warrener.codec import encode_task, open_envelope
 from warrener.errors import InvalidTask, UsageError
 from warrener.sources import Line, read
-from warrener.tasks import encode_task, open_envelope
 
 _marks = st.text(st.sampled_from("ab1,\"\n\r\0\t;'=\u2028\ufeffä"), max_size=60)
 encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1", "utf-32"])

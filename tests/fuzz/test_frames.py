@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warrener.app import Handler
-from warrener.retries import RetryPolicy
-from warrener.tasks import Task, encode, open_envelope
+from warrener.codec import encode, open_envelope
+from warrener.models import Task
+from warrener.retry import RetryPolicy
 from warrener.worker.child.reports import _seconds
 from warrener.worker.frames import NoFrame, Order, Orders, Report, Unpacker, pack
 

@@ -15,18 +15,9 @@ from tests.fuzz.strategies import amqp_values, records
 from warrener.brokers.protocol import DELIVERY_LIMIT
 from warrener.brokers.rabbitmq.properties import _UNREADABLE, Properties
 from warrener.brokers.rabbitmq.reading import _failed_task
-from warrener.retries import RetryPolicy
-from warrener.tasks import (
-    KEPT_ATTEMPTS,
-    MAX_MESSAGE,
-    MAX_TRACEBACK,
-    Attempt,
-    Record,
-    decode_record,
-    encode,
-    encode_record,
-    failure,
-)
+from warrener.codec import decode_failure, decode_record, encode, encode_record
+from warrener.models import KEPT_ATTEMPTS, MAX_MESSAGE, MAX_TRACEBACK, Attempt, Record
+from warrener.retry import RetryPolicy
 
 FRAME = 131_072
 _NAMES = ["warrener", "x-delivery-count", "x-death", "x-stream-offset"]
@@ -93,7 +84,7 @@ def test_any_failed_message_is_a_failure(
 ) -> None:
     task = _failed_task(properties(packed(found), priority, message_id), body)
     assert task.record.reason
-    assert isinstance(failure(task.body, task.id, task.record).task_id, str)
+    assert isinstance(decode_failure(task.body, task.id, task.record).task_id, str)
     assert len(task.id.encode()) <= 255
 
 

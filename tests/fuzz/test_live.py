@@ -22,7 +22,7 @@ from warrener.brokers import connect
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 SEEDS: Final = range(200 if os.environ.get("WARRENER_FUZZ") == "long" else 1)
 # So many messages at first pika can read.

@@ -13,19 +13,11 @@ from hypothesis import strategies as st
 from tests.fuzz.strategies import ODD_JSON, bodies, fragments, is_sentence, texts, values
 from warrener.app import Handler
 from warrener.brokers import FailedTask
+from warrener.codec import decode_failure, decode_task, encode, encode_task, open_envelope
 from warrener.errors import InvalidTask, UsageError
 from warrener.failures import _patched
-from warrener.retries import RetryPolicy
-from warrener.tasks import (
-    MAX_NAME_BYTES,
-    Record,
-    Task,
-    decode_task,
-    encode,
-    encode_task,
-    failure,
-    open_envelope,
-)
+from warrener.models import MAX_NAME_BYTES, Record, Task
+from warrener.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +128,7 @@ def _check_line(line: bytes, task_id: str, task_type: str) -> None:
 
 
 def _check_failure(body: bytes, message_id: str) -> None:
-    found = failure(body, message_id, Record())
+    found = decode_failure(body, message_id, Record())
     own = found.task.get("type") if isinstance(found.task, dict) else None
     assert found.type == (own if isinstance(own, str) else "")
     if not any("\ud800" <= character <= "\udfff" for character in message_id):

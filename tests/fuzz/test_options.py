@@ -10,12 +10,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.strategies import is_sentence, texts
+from warrener.address import Address
 from warrener.errors import UsageError
 from warrener.kubernetes.names import object_names
 from warrener.kubernetes.plan import Plan
 from warrener.kubernetes.quantities import quantity
-from warrener.retries import MAX_DELAY, RetryPolicy
-from warrener.settings import Address
+from warrener.retry import MAX_DELAY, RetryPolicy
 
 SECRET = "sEcReT"
 _odd = st.text(st.sampled_from("/?#[]@:%\\&=1 ü\u2100\n\0\ud800"), max_size=4)
@@ -88,8 +88,8 @@ def test_retry_policy_is_one_or_refused(retries: int, base: float) -> None:
     except UsageError as error:
         assert is_sentence(str(error)[:1000])
         return
-    assert all(0 < rung <= MAX_DELAY * 1000 for rung in policy.rungs())
-    assert policy.rungs() == sorted(policy.rungs())
+    assert all(0 < delay <= MAX_DELAY * 1000 for delay in policy.delays())
+    assert policy.delays() == sorted(policy.delays())
 
 
 @given(

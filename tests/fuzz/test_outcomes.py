@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from tests.fuzz.strategies import bodies, fragments
 from warrener.brokers import Broker, Counts, FailedTask
-from warrener.collector import Tally, collect
-from warrener.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
+from warrener.codec import encode
+from warrener.collector import Summary, collect
+from warrener.models import Record, Result
+from warrener.retry import COMMON_DELAYS, MAX_DELAY, RetryPolicy, delay_schedule, nearest
 from warrener.target import Format, opened
-from warrener.tasks import Record, Result, encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -79,25 +80,25 @@ class _Ended:
 @given(st.lists(policies, max_size=4), st.floats(allow_nan=False) | st.integers())
 @example([], float("inf"))
 @example([], -(10**30))
-def test_every_delay_gets_a_rung(found: list[RetryPolicy], wanted: float) -> None:
-    rungs = ladder(found)
-    assert all(lower < higher for lower, higher in pairwise(rungs))
-    assert set(COMMON_RUNGS) <= set(rungs)
-    assert all(0 < rung <= MAX_DELAY * 1000 for rung in rungs)
+def test_every_delay_gets_a_delay(found: list[RetryPolicy], wanted: float) -> None:
+    delays = delay_schedule(found)
+    assert all(lower < higher for lower, higher in pairwise(delays))
+    assert set(COMMON_DELAYS) <= set(delays)
+    assert all(0 < delay <= MAX_DELAY * 1000 for delay in delays)
     for policy in found:
         for failures_ in range(1, policy.retries + 1):
             delay = policy.delay(failures_)
             assert delay is not None
-            assert nearest(delay, rungs) == delay
-    rung = nearest(wanted, rungs)
-    assert rung >= wanted or rung == rungs[-1]
-    assert not any(wanted <= shorter < rung for shorter in rungs)
+            assert nearest(delay, delays) == delay
+    delay = nearest(wanted, delays)
+    assert delay >= wanted or delay == delays[-1]
+    assert not any(wanted <= shorter < delay for shorter in delays)
 
 
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False), st.lists(policies, max_size=3))
-def test_longer_delay_never_gets_a_shorter_rung(one: float, other: float, found: list[RetryPolicy]) -> None:
+def test_longer_delay_never_gets_a_shorter_delay(one: float, other: float, found: list[RetryPolicy]) -> None:
     shorter, longer = sorted((one, other))
-    assert nearest(shorter, ladder(found)) <= nearest(longer, ladder(found))
+    assert nearest(shorter, delay_schedule(found)) <= nearest(longer, delay_schedule(found))
 
 
 @given(st.lists(st.lists(results | foreign, max_size=4), max_size=4), st.lists(failures, max_size=6))
@@ -121,19 +122,19 @@ def test_each_task_has_one_row_or_one_failure_and_files_say_the_same(
     for form in forms:
         path = Path(f"{place}/out.{form}")
 
-        tally = _collected(_Ended(batches, failed), str(path), form)
+        summary = _collected(_Ended(batches, failed), str(path), form)
 
-        assert (tally.completed, tally.failed, tally.missing) == (len(expected), len(lost), 0)
-        assert (tally.strange, tally.completed + tally.duplicates + strange) == (
+        assert (summary.completed, summary.failed, summary.missing) == (len(expected), len(lost), 0)
+        assert (summary.strange, summary.completed + summary.duplicates + strange) == (
             strange,
             sum(map(len, batches)),
         )
-        assert tally.retries >= 0
-        assert str(tally)
+        assert summary.retries >= 0
+        assert str(summary)
         _says(path, form, list(expected.values()))
 
 
-def _collected(ended: _Ended, path: str, form: Format) -> Tally:
+def _collected(ended: _Ended, path: str, form: Format) -> Summary:
     with opened(path, form) as target:
         return asyncio.run(collect(cast("Broker", ended), target))
 

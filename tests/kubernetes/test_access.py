@@ -12,9 +12,10 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
-from tests.batch import RUNGS, drain, failures, results, task
+from tests.batch import DELAYS, drain, failures, results, task
 from tests.kubernetes.plans import PASSWORDS, PLANS, plan
 from tests.rabbitmq_server import RabbitMQ, find
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import permissions
 from warrener.kubernetes.access import (
@@ -27,8 +28,7 @@ from warrener.kubernetes.access import (
 from warrener.kubernetes.manifests import render
 from warrener.kubernetes.names import ADMIN
 from warrener.kubernetes.statefulset import settings
-from warrener.retries import RetryPolicy, ladder
-from warrener.settings import Address
+from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -213,11 +213,11 @@ def test_each_part_can_do_its_own_and_nothing_else(channel: BlockingChannel, par
 
 async def test_queue_is_as_warrener_wants_it(server: RabbitMQ) -> None:
     async with connect(address(server, ADMIN)) as broker:
-        await broker.declare(ladder([RetryPolicy()]))
+        await broker.declare(delay_schedule([RetryPolicy()]))
         findings = await broker.inspect()
     assert [finding.text for finding in findings if not finding.ok] == []
     async with connect(address(server, "setup")) as broker:
-        await broker.declare(RUNGS)
+        await broker.declare(DELAYS)
     async with connect(address(server, "watcher")) as broker:
         assert (await broker.counts()).notes == ()
 
@@ -226,8 +226,9 @@ async def test_a_batch_goes_through_with_each_part_on_its_own(server: RabbitMQ) 
     async with connect(address(server, ADMIN)) as broker:
         await broker.purge()
     async with connect(address(server, "producer")) as broker:
-        await broker.publish([task("echo", "good"), task("permanent", "bad")])
-        await broker.flush()
+        session = broker.publish_session()
+        await session.publish([task("echo", "good"), task("permanent", "bad")])
+        await session.flush()
 
     await drain(address(server, "worker"))
 

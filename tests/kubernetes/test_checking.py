@@ -43,12 +43,12 @@ def with_pod(cluster: Double, *what: Any, then: Callable[[], None] = lambda: Non
 
 async def test_rungs_of_an_app_that_can_be_run(cluster: Double) -> None:
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
-    cluster.output["pod"] = ["warrener: broker cannot be reached; trying again", '{"rungs":[1000,2000]}']
+    cluster.output["pod"] = ["warrener: broker cannot be reached; trying again", '{"delays":[1000,2000]}']
     said: list[str] = []
 
     fit = await checking.check(cluster, PLAN, said.append)
 
-    assert fit.rungs == [1000, 2000]
+    assert fit.delays == [1000, 2000]
     assert ("Job", JOB) not in cluster.objects
     assert ("Pod", "pod") not in cluster.objects
     assert any(kind == "ConfigMap" for kind, _ in cluster.objects)  # the workers need it next
@@ -56,11 +56,11 @@ async def test_rungs_of_an_app_that_can_be_run(cluster: Double) -> None:
 
 async def test_a_job_that_is_about_to_be_complete_is_waited_for(cluster: Double) -> None:
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "SuccessCriteriaMet"), **ended(0))
-    cluster.output["pod"] = ['{"rungs":[1]}']
+    cluster.output["pod"] = ['{"delays":[1]}']
 
     fit = await checking.check(cluster, PLAN, lambda _: cluster.end(JOB, "Complete"))
 
-    assert fit.rungs == [1]
+    assert fit.delays == [1]
 
 
 async def test_an_app_that_does_not_import(cluster: Double) -> None:
@@ -103,7 +103,7 @@ async def test_an_image_that_is_not_there(cluster: Double) -> None:
 
 async def test_what_may_pass_is_waited_for(cluster: Double) -> None:
     with_pod(cluster, "Pending", **waiting("ErrImagePull", "i/o timeout"))
-    cluster.output["pod"] = ['{"rungs":[]}']
+    cluster.output["pod"] = ['{"delays":[]}']
     said: list[str] = []
 
     def on_progress(text: str) -> None:
@@ -141,9 +141,9 @@ async def test_what_an_earlier_check_left_is_no_answer(cluster: Double) -> None:
     left = cluster.objects.get(("Pod", "pod"))
     assert left is None
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
-    cluster.output["pod"] = ['{"rungs":[7]}']
+    cluster.output["pod"] = ['{"delays":[7]}']
 
-    assert (await checking.check(cluster, PLAN, lambda _: None)).rungs == [7]
+    assert (await checking.check(cluster, PLAN, lambda _: None)).delays == [7]
 
 
 async def test_somebody_deletes_the_check(cluster: Double) -> None:

@@ -16,6 +16,7 @@ from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.plans import plan
 from tests.rabbitmq_server import RabbitMQ
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import PARTS, permissions
 from warrener.brokers.rabbitmq.management import Management
@@ -25,10 +26,9 @@ from warrener.kubernetes.install import prepare, uninstall
 from warrener.kubernetes.names import BROKER
 from warrener.kubernetes.reach import Login, login, queue_of, reached
 from warrener.kubernetes.submit import Submission
-from warrener.settings import Address
+from warrener.models import Task
 from warrener.sources import Line
 from warrener.target import opened
-from warrener.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -163,7 +163,7 @@ async def test_a_second_queue_shares_the_broker(cluster: Double) -> None:
     await prepare(cluster, other, [123], quiet)
 
     async with queue_of(cluster, other.queue) as address, connect(address) as broker:
-        assert 123 in await broker.rungs([123])
+        assert 123 in await broker.delays([123])
     async with queue_of(cluster, one.queue) as address, connect(address) as broker:
         await broker.counts()
 
@@ -326,7 +326,7 @@ async def test_a_batch_from_end_to_end(cluster: Double, tmp_path: Path) -> None:
         name = made["metadata"]["name"]
         if made["kind"] == "Job" and name == wanted.names.check:
             cluster.pod(name, "Succeeded", name="check", **ended(0))
-            cluster.output["check"] = ['{"rungs":[50,100,200,400]}']
+            cluster.output["check"] = ['{"delays":[50,100,200,400]}']
             cluster.end(name, "Complete")
         elif made["kind"] == "Job":
             started.append(name)
@@ -339,9 +339,9 @@ async def test_a_batch_from_end_to_end(cluster: Double, tmp_path: Path) -> None:
         submission = Submission(cluster, wanted, on_progress=quiet, on_look=lambda *_: None)
         with opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
             async with asyncio.timeout(60):
-                tally = await submission.run(lines, target)
-        assert tally
-        assert (tally.completed, tally.failed, tally.missing) == (count, 0, 0)
+                summary = await submission.run(lines, target)
+        assert summary
+        assert (summary.completed, summary.failed, summary.missing) == (count, 0, 0)
         await asyncio.gather(*workers)
         return submission
 

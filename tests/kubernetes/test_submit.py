@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import RUNGS, drain, publish, task
+from tests.batch import DELAYS, drain, publish, task
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.plans import plan
 from warrener.brokers import connect
@@ -19,9 +19,9 @@ from warrener.monitor import Monitor, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from warrener.address import Address
     from warrener.brokers import Counts
     from warrener.kubernetes.crew import Crew
-    from warrener.settings import Address
 
 PLAN = plan()
 JOB = "images-workers"
@@ -189,7 +189,7 @@ async def test_a_broker_that_is_being_replaced_is_waited_for(
 
 async def test_an_empty_queue_is_done(cluster: Double, sqlite_address: Address) -> None:
     async with connect(sqlite_address) as broker:
-        await broker.declare(RUNGS)
+        await broker.declare(DELAYS)
     cluster.end(JOB, "Complete")
 
     await watch(cluster, sqlite_address, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.rabbitmq_server import RabbitMQ
-from warrener.settings import Address
+from warrener.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,10 +15,10 @@ import trustme
 from tests.batch import APP, drain, publish, results, task
 from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import PARTS, permissions
 from warrener.errors import AccessRefused, UsageError
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,9 +172,9 @@ def test_a_check_says_which_delays_an_app_needs(place: Place) -> None:
     done = place.warrener("work", APP, "--check")
 
     assert done.returncode == 0, done.stderr
-    rungs = json.loads(done.stdout)["rungs"]
-    assert rungs == sorted(rungs)
-    assert 50 in rungs
+    delays = json.loads(done.stdout)["delays"]
+    assert delays == sorted(delays)
+    assert 50 in delays
     assert json.loads(place.warrener("status", "--json").stdout)["ready"] == 1  # it took no task
 
 

@@ -13,7 +13,7 @@ from warrener.worker.supervisor import Exit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 TIMEOUT = 5  # as in conftest.py; the broker looks every so often, which makes it up to twice that
 

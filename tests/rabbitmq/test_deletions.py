@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Running
-    from warrener.settings import Address
+    from warrener.address import Address
 
 # What is deleted, and what the worker says then.
 UNDER_A_WORKER: Final = {
     "work": "no queue '{queue}'",
     "results": "'{queue}.outcomes' leads nowhere for key 'results'",
     "failed": "'{queue}.outcomes' leads nowhere for key 'failed'",
-    "rung": "'{queue}.outcomes' leads nowhere for key 'delay.50'",
+    "delay": "'{queue}.outcomes' leads nowhere for key 'delay.50'",
     "outcomes": "no exchange '{queue}.outcomes'",
     "everything": "'{queue}'",
 }
@@ -46,7 +46,7 @@ def delete(rabbit_address: Address) -> Iterator[Callable[[str], None]]:
         "work": names.queue,
         "results": names.results,
         "failed": names.failed,
-        "rung": names.rung(50),
+        "delay": names.delay(50),
     }
     exchanges = {"exchange": names.queue, "outcomes": names.outcomes}
     with pika.BlockingConnection(pika.URLParameters(rabbit_address.broker)) as connection:
@@ -74,7 +74,7 @@ async def test_worker_says_what_is_missing_and_acknowledges_nothing(
         task("fail_until", "fails-once", file=str(place.path / "calls"), times=1),
         *(task("echo", f"t{n}") for n in range(20)),
     ]
-    if part == "rung":
+    if part == "delay":
         messages[1:2] = []  # it would fail the sooner
     elif part == "failed":
         messages[2:3] = []

@@ -14,7 +14,7 @@ import pytest
 
 from tests.batch import (
     APP,
-    RUNGS,
+    DELAYS,
     Hands,
     drain,
     eventually,
@@ -25,14 +25,15 @@ from tests.batch import (
     until_written,
 )
 from tests.rabbitmq_server import RabbitMQ
+from warrener.address import Address
 from warrener.brokers import Message, connect
 from warrener.brokers.names import Names
 from warrener.brokers.protocol import Completed
 from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.brokers.rabbitmq.topology import queue_arguments
+from warrener.codec import encode
 from warrener.errors import AccessRefused, QueueMismatch
-from warrener.settings import Address
-from warrener.tasks import Record, Task, encode
+from warrener.models import Record, Task
 from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Exit, Supervisor
 
@@ -112,7 +113,7 @@ async def test_task_that_shares_its_message_id_with_one_that_has_ended_comes_bac
         await broker.consume(hands, 2)
         await hands.have(2)
         broker.settle(hands.held[0], Completed(b'{"task_id":"ended"}'))
-        await broker.flush()
+        await broker.settled()
         _cut(broker)
         await hands.have(3)
 
@@ -137,7 +138,7 @@ async def test_results_that_are_away_as_in_a_purge_are_waited_for(rabbit_address
             return broker._consuming._missing_since is not None
 
         await eventually(is_missed)
-        await other.declare(RUNGS)
+        await other.declare(DELAYS)
         assert await running is Exit.DRAINED
 
     assert len(await results(rabbit_address)) > 0
@@ -167,7 +168,7 @@ async def test_queue_outlives_a_broker_that_is_killed_once_it_is_declared() -> N
     with RabbitMQ() as fresh:
         address = Address(fresh.url, "young", fresh.management_url)
         async with connect(address) as broker:
-            await broker.declare(RUNGS)
+            await broker.declare(DELAYS)
             await asyncio.to_thread(fresh.kill)
             await asyncio.to_thread(fresh.start)
         await publish(address, [task("echo", "t")])
@@ -193,13 +194,14 @@ async def test_reader_goes_on_after_a_broker_restart(server: RabbitMQ, breakable
 
 async def test_publisher_goes_on_after_a_broker_restart(server: RabbitMQ, breakable: Address) -> None:
     async with connect(breakable) as broker:
-        await broker.declare(RUNGS)
-        await broker.publish([task("echo", f"a{n}") for n in range(1000)])
+        await broker.declare(DELAYS)
+        session = broker.publish_session()
+        await session.publish([task("echo", f"a{n}") for n in range(1000)])
         await asyncio.to_thread(server.stop)
-        await broker.publish([task("echo", f"b{n}") for n in range(1000)])
+        await session.publish([task("echo", f"b{n}") for n in range(1000)])
         await asyncio.to_thread(server.start)
-        await broker.flush()
-        assert broker.confirmed == 2000
+        await session.flush()
+        assert session.confirmed == 2000
 
     await drain(breakable)
 
@@ -282,7 +284,7 @@ async def test_other_arguments_are_named_with_the_way_out(rabbit_address: Addres
         connection.channel().queue_declare(names.queue, durable=True, arguments=arguments)
     async with connect(rabbit_address) as broker:
         with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 5.*warrener delete"):
-            await broker.declare(RUNGS)
+            await broker.declare(DELAYS)
 
 
 async def test_wrong_password_is_refused_without_repeating_it(rabbit_address: Address) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from tests.place import Place, children
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import RabbitBroker, consuming
-from warrener.settings import Address
 from warrener.worker import supervisor
 from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Exit, Supervisor

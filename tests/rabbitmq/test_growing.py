@@ -14,8 +14,8 @@ from warrener.brokers.rabbitmq import reading
 if TYPE_CHECKING:
     import pytest
 
+    from warrener.address import Address
     from warrener.brokers.rabbitmq.link import Link
-    from warrener.settings import Address
 
 
 async def test_reading_ends_although_there_is_more_at_every_look(

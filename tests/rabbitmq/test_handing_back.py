@@ -13,7 +13,7 @@ from warrener.brokers.rabbitmq import link
 if TYPE_CHECKING:
     import pytest
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
@@ -31,9 +31,9 @@ async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
         with suppress(asyncio.CancelledError):
             await pausing
 
-        broker.hand_back(hands.held)
+        broker.requeue(hands.held)
         async with asyncio.timeout(PATIENCE):
-            await broker.flush()
+            await broker.settled()
 
     async with connect(rabbit_address) as broker:
         assert (await broker.counts()).ready == 20

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pika
 
-from tests.batch import RUNGS, eventually, publish, task
+from tests.batch import DELAYS, eventually, publish, task
 from warrener.brokers import connect
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq.topology import WORK_KEY, delay_key
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 async def test_what_cannot_leave_its_delay_is_waited_for(rabbit_address: Address) -> None:
@@ -24,17 +24,17 @@ async def test_what_cannot_leave_its_delay_is_waited_for(rabbit_address: Address
         channel.queue_unbind(names.queue, names.queue, WORK_KEY)
         channel.confirm_delivery()
         message = task("echo", "t")
-        channel.basic_publish(names.outcomes, delay_key(RUNGS[0]), message.body)
+        channel.basic_publish(names.outcomes, delay_key(DELAYS[0]), message.body)
 
         async def has_left() -> bool:
-            return not channel.queue_declare(names.rung(RUNGS[0]), passive=True).method.message_count
+            return not channel.queue_declare(names.delay(DELAYS[0]), passive=True).method.message_count
 
         async with connect(rabbit_address) as broker:
 
             async def is_counted() -> bool:
                 return (await broker.counts()).delayed == 1
 
-            await broker.rungs(RUNGS)
+            await broker.delays(DELAYS)
             await eventually(has_left)
             await eventually(is_counted)
             assert not await broker.drained()

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pika
 import pytest
 
-from tests.batch import PATIENCE, RUNGS, drain, eventually, failures, publish, results, task
+from tests.batch import DELAYS, PATIENCE, drain, eventually, failures, publish, results, task
 from tests.documents import Document, parse
 from warrener.brokers import Message, connect
+from warrener.codec import encode
 from warrener.collector import collect
+from warrener.models import Attempt, Record, Task
 from warrener.target import Target
-from warrener.tasks import Attempt, Record, Task, encode
 from warrener.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 DOCUMENT: Final = Document("docs/migrate.md")
 # What the document's scripts import as the user's own.
@@ -155,9 +156,9 @@ async def test_plain_consumer_works_for_warrener(scripts: Scripts, rabbit_addres
 
     file = io.BytesIO()
     async with connect(rabbit_address) as broker:
-        tally = await collect(broker, Target(file, "jsonl"), total=3)
+        summary = await collect(broker, Target(file, "jsonl"), total=3)
         assert await broker.drained()
-    assert (tally.completed, tally.failed, tally.missing, tally.duplicates) == (2, 1, 0, 0)
+    assert (summary.completed, summary.failed, summary.missing, summary.duplicates) == (2, 1, 0, 0)
     rows = {row["task_id"]: row for row in map(json.loads, file.getvalue().splitlines())}
     assert {name: row["attempts"] for name, row in rows.items()} == {"a.png": 1, "c.png": 2}
     assert rows["a.png"]["value"] == {"file": "a.png", "width": 200}
@@ -173,7 +174,7 @@ async def test_warrener_worker_goes_on_where_a_plain_consumer_delayed(
     record = {"attempts": 1, "history": [{"number": 1, "error": "OSError", "message": "no disk"}]}
     channel.basic_publish(
         f"{rabbit_address.queue}.outcomes",
-        f"delay.{RUNGS[0]}",
+        f"delay.{DELAYS[0]}",
         b'{"id": "a", "type": "echo"}',
         pika.BasicProperties(message_id="a", headers={"warrener": json.dumps(record)}),
         mandatory=True,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.rabbitmq_server import RabbitMQ
-    from warrener.settings import Address
+    from warrener.address import Address
 
 MIB = 1024 * 1024
 

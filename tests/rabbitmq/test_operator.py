@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.rabbitmq_server import RabbitMQ
-    from warrener.settings import Address
+    from warrener.address import Address
 
 TASKS = 1500
 

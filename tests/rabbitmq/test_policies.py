@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.rabbitmq_server import RabbitMQ
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from warrener.errors import BrokerError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 MANY = 1500
 

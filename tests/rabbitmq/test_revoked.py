@@ -12,7 +12,7 @@ import pytest
 
 from tests.batch import APP, drain, failures, publish, results, task, until_written
 from tests.place import Place, children
-from warrener.settings import Address
+from warrener.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

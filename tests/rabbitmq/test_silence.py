@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from tests.batch import APP, PATIENCE, RUNGS, eventually, publish, task
+from tests.batch import APP, DELAYS, PATIENCE, eventually, publish, task
 from tests.chaos.proxy import Proxy
 from tests.place import Place
 from warrener.brokers import connect
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 @pytest.fixture
@@ -45,18 +45,19 @@ async def test_what_is_not_confirmed_is_published_again_over_a_new_connection(
 ) -> None:
     await publish(rabbit_address, [])
     async with connect(far) as broker:
-        await broker.publish([task("echo", "before")])
-        await broker.flush()
+        session = broker.publish_session()
+        await session.publish([task("echo", "before")])
+        await session.flush()
         proxy.freeze()
-        await broker.publish([task("echo", "after")])
+        await session.publish([task("echo", "after")])
 
         async def is_given_up() -> bool:
-            return broker.held_up is not None
+            return broker.blocked_reason is not None
 
         await eventually(is_given_up)
         proxy.thaw()
-        await broker.flush()
-        assert broker.confirmed == 2
+        await session.flush()
+        assert session.confirmed == 2
 
 
 async def test_a_question_without_an_answer_is_an_error_and_the_next_one_is_asked_anew(
@@ -67,20 +68,21 @@ async def test_a_question_without_an_answer_is_an_error_and_the_next_one_is_aske
         proxy.freeze()
         with pytest.raises(BrokerUnreachable, match=r"cannot be reached: no answer for"):
             async with asyncio.timeout(PATIENCE):
-                await broker.rungs(RUNGS)
+                await broker.delays(DELAYS)
         proxy.thaw()
-        assert await broker.rungs(RUNGS) == RUNGS
+        assert await broker.delays(DELAYS) == DELAYS
 
 
 async def test_looking_whether_it_is_drained_takes_nothing(rabbit_address: Address) -> None:
     await publish(rabbit_address, [])
     async with connect(rabbit_address) as broker:
-        await broker.rungs(RUNGS)
+        await broker.delays(DELAYS)
         assert await broker.drained()
         lane = await (await broker._linked()).lane()  # type: ignore[attr-defined]
         assert await lane.is_empty(rabbit_address.queue)
-        await broker.publish([task("echo", "t")])
-        await broker.flush()
+        session = broker.publish_session()
+        await session.publish([task("echo", "t")])
+        await session.flush()
         assert not await lane.is_empty(rabbit_address.queue)
         await lane.close()
         assert not await broker.drained()

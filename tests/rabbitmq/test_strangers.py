@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 STRANGE_HEADERS: Final[list[dict[str, Any]]] = [

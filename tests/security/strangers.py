@@ -11,7 +11,7 @@ import pika
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 _HEADERS, _MESSAGE_ID = 1 << 13, 1 << 7
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.batch import drain, failures, publish, results
 from tests.security.strangers import Wired, field, nested, send, task
-from warrener.tasks import KEPT_ATTEMPTS
+from warrener.models import KEPT_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Place
-    from warrener.settings import Address
+    from warrener.address import Address
 
 DEEP: Final = b"[" * 100_000 + b"]" * 100_000
 BODIES: Final = [

@@ -14,10 +14,10 @@ import pytest
 
 from tests.batch import APP, drain, publish, task
 from tests.place import Place
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import PARTS, admit, permissions
 from warrener.brokers.rabbitmq.management import Management
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ import pytest
 
 from tests.batch import APP, eventually, publish, results, task
 from tests.place import Place, children
+from warrener.address import Address
 from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import UsageError
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

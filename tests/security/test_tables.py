@@ -15,8 +15,9 @@ import pytest
 
 from tests.batch import publish
 from tests.batch import task as message
+from warrener.codec import encode
+from warrener.models import Result
 from warrener.target import Format, Target
-from warrener.tasks import Result, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Place
-    from warrener.settings import Address
+    from warrener.address import Address
 
 FORMULAS: Final = [
     "=HYPERLINK(1)",

@@ -19,14 +19,14 @@ from tests.batch import APP, drain, publish, task
 from tests.place import WARRENER, Place
 from tests.security.strangers import send
 from warrener.cli.printing import PlainFormatter, plain
-from warrener.tasks import shown_json
+from warrener.text import escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 # Colour, a new title, the 8-bit forms of both, backspaces, a turn of direction, ends of lines.
 HOSTILE: Final = "\x1b[31m\x1b]0;owned\x07\x9b31m\x9d0;owned\x9c\x08\x7f\u202e\u202a\u2066\u2069\u2028\u2029\x85\x0b\x0c\rowned"
@@ -76,7 +76,7 @@ def seen_by_a_terminal(place: Place, command: Sequence[str], stdin: str = "") ->
 
 
 @pytest.fixture(params=[on_a_pipe, in_a_terminal])
-def told(request: pytest.FixtureRequest) -> Callable[..., str]:
+def sanitize(request: pytest.FixtureRequest) -> Callable[..., str]:
     told: Callable[..., str] = request.param
     return told
 
@@ -118,7 +118,7 @@ def echo(text: str) -> str:
 
 @pytest.mark.parametrize("words", [["list"], ["show", LINES], ["show", "unknown"], ["show", "other"]])
 def test_failures(failed_place: Place, told: Callable[..., str], words: list[str]) -> None:
-    text = told(failed_place, ["failures", *words])
+    text = sanitize(failed_place, ["failures", *words])
 
     assert "owned" in text
     assert not STEERING.findall(text)
@@ -147,12 +147,12 @@ def test_data_in_a_terminal_is_escaped_and_on_a_pipe_exact(failed_place: Place, 
     assert "\u202e" in exact  # JSON needs no escape there
     if words[-1] != "csv":
         lines = [line.removesuffix("\r") for line in seen.split("\n") if line[:1] in ("{", "[", "]")]
-        assert lines == [shown_json(line.encode()).decode() for line in exact.split("\n") if line]
+        assert lines == [escape_json(line.encode()).decode() for line in exact.split("\n") if line]
 
 
 def test_escaped_json_is_the_same_json() -> None:
     text = json.dumps(LINES + "\U000e0001\u00a0", ensure_ascii=False)
-    assert json.loads(shown_json(text.encode())) == json.loads(text)
+    assert json.loads(escape_json(text.encode())) == json.loads(text)
 
 
 @pytest.fixture(scope="module")
@@ -258,11 +258,11 @@ async def test_a_worker_says_nothing_of_what_a_message_holds(
     headers = {"warrener": json.dumps({"history": [{"number": 1, "error": LINES, "traceback": LINES}]})}
     send(channel, rabbit_address, LINES.encode(), pika.BasicProperties(message_id=IN_NAME, headers=headers))
 
-    text = told(rabbit_place, ["work", APP, "--drain", "--processes", "1"])
+    text = sanitize(rabbit_place, ["work", APP, "--drain", "--processes", "1"])
     assert "owned" not in text
 
     for words in (["status"], ["doctor"], ["failures", "list"], ["failures", "show", IN_NAME]):
-        text = told(rabbit_place, words)
+        text = sanitize(rabbit_place, words)
         assert text
         assert not STEERING.findall(text)
     await drain(rabbit_address)

@@ -13,10 +13,10 @@ import pytest
 import trustme
 
 from tests.place import Place
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, UsageError
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from tests.place import Place
-    from warrener.settings import Address
+    from warrener.address import Address
 
 EVIL: Final = "open('ran', 'w').close()\n"
 TYPES: Final = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.place import Place
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from warrener.brokers.protocol import Completed
 from warrener.brokers.sqlite import SqliteBroker
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 
 async def test_outcome_of_a_claim_that_was_lost_settles_no_other_task(sqlite_address: Address) -> None:
@@ -41,9 +41,9 @@ async def test_outcome_of_a_claim_that_was_lost_settles_no_other_task(sqlite_add
         broker._claims.turn = turn_and_report  # type: ignore[assignment, method-assign]
         broker._claims._renewed -= 100
         await hands.have(2)
-        await broker.flush()
+        await broker.settled()
         broker.settle(hands.held[1], Completed(b'{"task_id":"newer"}'))
-        await broker.flush()
+        await broker.settled()
 
     assert [row["task_id"] for row in await results(sqlite_address)] == ["newer"]
 
@@ -72,7 +72,7 @@ async def test_workers_that_could_not_write_for_longer_than_a_lease_keep_what_th
         await eventually(has_renewed)
         is_well.set()
         broker.settle(hands.held[0], Completed(b'{"task_id":"t","attempts":1}'))
-        await broker.flush()
+        await broker.settled()
 
     assert [row["task_id"] for row in await results(sqlite_address)] == ["t"]
     assert others.held == []

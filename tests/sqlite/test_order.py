@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.batch import eventually
 from tests.sqlite.gated import APP, Gated, ask
-from warrener.brokers.clock import now
+from warrener.brokers.sqlite.clock import now
 
 if TYPE_CHECKING:
     from tests.place import Place

@@ -10,8 +10,8 @@ from tests.batch import drain, failures, publish, task
 from warrener.brokers import Verdict, connect
 
 if TYPE_CHECKING:
+    from warrener.address import Address
     from warrener.brokers import FailedTask
-    from warrener.settings import Address
 
 
 async def test_what_fails_after_one_was_taken_out_is_not_taken_for_it(sqlite_address: Address) -> None:

@@ -16,9 +16,9 @@ from pika.exceptions import (
     StreamLostError,
 )
 
+from warrener.address import Address
 from warrener.brokers.rabbitmq.link import Link, translate
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
-from warrener.settings import Address
 
 
 async def test_connection_that_is_reset_at_once_is_an_error_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warrener.brokers import Delivery
-from warrener.tasks import Envelope, Record
+from warrener.models import Envelope, Record
 from warrener.worker.frames import ChildSettings
 from warrener.worker.pool import Pool, Run, _Child, _Nobody
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from warrener.errors import InvalidTask, UsageError
+from warrener.models import Task
 from warrener.sources import read
-from warrener.tasks import Task
 
 if TYPE_CHECKING:
     from pathlib import Path

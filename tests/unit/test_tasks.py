@@ -8,20 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warrener.codec import decode_record, decode_task, encode, open_envelope
 from warrener.errors import InvalidTask
-from warrener.tasks import (
-    KEPT_ATTEMPTS,
-    MAX_MESSAGE,
-    MAX_TRACEBACK,
-    Attempt,
-    Record,
-    Task,
-    cut,
-    decode_record,
-    decode_task,
-    encode,
-    open_envelope,
-)
+from warrener.models import KEPT_ATTEMPTS, MAX_MESSAGE, MAX_TRACEBACK, Attempt, Record, Task
+from warrener.text import cut
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 values: st.SearchStrategy[Any] = st.recursive(

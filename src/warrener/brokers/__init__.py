@@ -16,12 +16,13 @@ from warrener.brokers.protocol import (
     Listener,
     Message,
     Outcome,
+    PublishSession,
     Verdict,
 )
 from warrener.errors import UsageError
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 __all__ = [
     "Broker",
@@ -35,6 +36,7 @@ __all__ = [
     "Listener",
     "Message",
     "Outcome",
+    "PublishSession",
     "Verdict",
     "connect",
 ]

@@ -27,11 +27,11 @@ class Names(msgspec.Struct, frozen=True):
         """The queue of failed tasks."""
         return f"{self.queue}.failed"
 
-    def rung(self, milliseconds: int) -> str:
+    def delay(self, milliseconds: int) -> str:
         """The queue in which tasks wait for so long."""
         return f"{self.queue}.delay.{milliseconds}"
 
-    def rung_length(self, name: str) -> int | None:
-        """The delay of a rung of this queue by the rung's name; None if it is none."""
+    def delay_of(self, name: str) -> int | None:
+        """The milliseconds of one of this queue's retry delays, by its name; None if it is none."""
         match = re.fullmatch(re.escape(self.queue) + r"\.delay\.(\d+)", name)
         return int(match[1]) if match else None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from warrener.address import Address
     from warrener.brokers import Broker
-    from warrener.settings import Address
 
 
 @asynccontextmanager

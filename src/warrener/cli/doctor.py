@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
 from warrener.cli.printing import EXIT_FAILED, finish, plain
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
 def doctor(

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
 from warrener.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, print_json, say
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warrener.tasks import NOT_JSON, Attempt, Failure, encode
+from warrener.codec import NOT_JSON, encode
+from warrener.models import Attempt, Failure
 
 app = typer.Typer(
     help="Failed tasks with their whole history: list, show, retry, discard, export. Looking uses nothing up.",

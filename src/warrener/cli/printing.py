@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import typer
 
+from warrener.codec import encode
 from warrener.errors import BrokerError, ClusterError, UsageError, WarrenerError
 from warrener.monitor import Status
-from warrener.tasks import encode, shown_json
+from warrener.text import escape_json
 
 if TYPE_CHECKING:
-    from warrener.collector import Tally
+    from warrener.collector import Summary
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ def say(text: str) -> None:
 def print_json(value: object) -> None:
     """A line for programs, exact; on a terminal its control characters are escaped."""
     line = encode(value)
-    typer.echo(shown_json(line) if sys.stdout.isatty() else line)
+    typer.echo(escape_json(line) if sys.stdout.isatty() else line)
 
 
 def finish(main: Coroutine[Any, Any, T]) -> T:
@@ -67,21 +68,21 @@ def failed(sentence: str, code: int) -> typer.Exit:
     return typer.Exit(code)
 
 
-def ended_with(tally: Tally, output: str, flags: str) -> None:
+def ended_with(summary: Summary, output: str, flags: str) -> None:
     """The summary of a batch.
 
     Args:
-        tally: What was collected.
+        summary: What was collected.
         output: Where the results are.
         flags: Options that lead a command to the queue.
     """
-    say(str(tally))
-    for reason, count in sorted(tally.by_reason.items(), key=lambda item: -item[1]):
+    say(str(summary))
+    for reason, count in sorted(summary.by_reason.items(), key=lambda item: -item[1]):
         say(f"  failed, {reason}: {count:,}")
-    if tally.retries:
-        say(f"  retries: {tally.retries:,}")
+    if summary.retries:
+        say(f"  retries: {summary.retries:,}")
     say(f"results: {output}")
-    if tally.failed:
+    if summary.failed:
         say(f"failures: warrener failures list {flags}".rstrip())
 
 
@@ -121,16 +122,16 @@ class Progress:
         elif self._shown:
             say(self._shown)
 
-    def show(self, text: str, done: float, total: float | None, held_up: str | None = None) -> None:
+    def show(self, text: str, done: float, total: float | None, blocked_reason: str | None = None) -> None:
         """Show how far things are, and what holds them up, if anything."""
-        text += f" | {held_up}" if held_up else ""
+        text += f" | {blocked_reason}" if blocked_reason else ""
         if self._bar:
             self._bar.update(self._task, text=plain(text), completed=done, total=total)
             return
         line = f"{self._title}: {text}"
         self._shown = line if line != self._said else ""
-        is_news = held_up != self._held_up
-        self._held_up = held_up
+        is_news = blocked_reason != self._held_up
+        self._held_up = blocked_reason
         if self._shown and (is_news or time.monotonic() - self._shown_at >= _LINE_EVERY):
             self._shown_at = time.monotonic()
             self._said, self._shown = line, ""

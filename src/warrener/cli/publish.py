@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
 from warrener.cli.printing import EXIT_INTERRUPTED, Progress, counted, failed, finish, rate, say
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warrener.tasks import Task
+from warrener.models import Task
 
 
 def publish(
@@ -44,9 +44,9 @@ def publish(
 async def _publish(
     path: str, task_type: str, start_line: int, skip_invalid: bool, where: tuple[str, str, str | None]
 ) -> None:
-    from warrener.feed import Feed
+    from warrener.bridge import Bridge
     from warrener.publisher import Position, ensure, publish_all
-    from warrener.retries import RetryPolicy, ladder
+    from warrener.retry import RetryPolicy, delay_schedule
     from warrener.sources import read
 
     address = Address(*where)
@@ -68,28 +68,29 @@ async def _publish(
 
     start = time.monotonic()
     async with connected(address) as open_broker:
-        await ensure(open_broker, ladder([RetryPolicy()]))
+        await ensure(open_broker, delay_schedule([RetryPolicy()]))
+        session = open_broker.publish_session()
         try:
             with Progress("publishing") as progress:
 
                 def show(_: int = 0) -> None:
-                    confirmed = open_broker.confirmed
+                    confirmed = session.confirmed
                     position.confirm(confirmed)
                     text = f"{confirmed:,} confirmed, {rate(confirmed / (time.monotonic() - start))}"
-                    progress.show(text, 0, None, open_broker.held_up)
+                    progress.show(text, 0, None, open_broker.blocked_reason)
 
                 ticking = asyncio.create_task(_tick(show))
                 try:
-                    await publish_all(open_broker, Feed(lines()).start(), show)
+                    await publish_all(session, Bridge(lines()).start(), show)
                 finally:
                     ticking.cancel()
         except BaseException as error:
-            position.confirm(open_broker.confirmed)
-            are = "task is" if open_broker.confirmed == 1 else "tasks are"
+            position.confirm(session.confirmed)
+            are = "task is" if session.confirmed == 1 else "tasks are"
             words = ["warrener", "publish", path, *(["--type", task_type] if task_type else [])]
             words += ["--skip-invalid"] if skip_invalid else []
             say(
-                f"{open_broker.confirmed:,} {are} confirmed; go on with: "
+                f"{session.confirmed:,} {are} confirmed; go on with: "
                 f"{shlex.join(words)} --start-line {position.resume_line}{address.flags()}"
             )
             if isinstance(error, asyncio.CancelledError):
@@ -97,7 +98,7 @@ async def _publish(
             raise
         left_out = f", {counted(skipped, 'invalid line')} left out" if skipped else ""
         say(
-            f"{counted(open_broker.confirmed, 'task')} published to {address.queue!r} on {address.shown}{left_out}"
+            f"{counted(session.confirmed, 'task')} published to {address.queue!r} on {address.shown}{left_out}"
         )
 
 

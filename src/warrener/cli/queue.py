@@ -7,11 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
 from warrener.cli.printing import finish, plain, say
 from warrener.errors import UsageError
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -40,19 +40,19 @@ def setup(
 
     async def main() -> None:
         from warrener.brokers.rabbitmq.access import admit
-        from warrener.retries import RetryPolicy, ladder
+        from warrener.retry import RetryPolicy, delay_schedule
         from warrener.worker import describe
 
-        rungs = ladder((await describe(app)).policies if app else [RetryPolicy()])
+        delays = delay_schedule((await describe(app)).policies if app else [RetryPolicy()])
         address = Address(broker, queue, management)
         if users:
             known, vhost = read_users(users)
             address = address.on(vhost)
             await admit(address, known)
         async with connected(address) as open_broker:
-            await open_broker.declare(rungs)
-        delays = ", ".join(f"{rung / 1000:g}" for rung in rungs)
-        say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {delays} s")
+            await open_broker.declare(delays)
+        shown = ", ".join(f"{delay / 1000:g}" for delay in delays)
+        say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {shown} s")
 
     finish(main())
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
 from warrener.cli.printing import EXIT_FAILED, finish, guarded, say
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
 def results(
@@ -41,6 +41,6 @@ async def _results(address: Address, output: str, form: str | None, follow: bool
 
     with opened(output, checked_format(output, form)) as target:
         async with connected(address) as open_broker:
-            tally = await collect(open_broker, target, follow=follow)
-    say(str(tally))
-    return EXIT_FAILED if tally.failed or tally.missing else 0
+            summary = await collect(open_broker, target, follow=follow)
+    say(str(summary))
+    return EXIT_FAILED if summary.failed or summary.missing else 0

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.options import (
     BrokerOption,
     ConcurrencyOption,
@@ -19,7 +20,6 @@ from warrener.cli.options import (
     ThreadsOption,
 )
 from warrener.cli.printing import EXIT_FAILED, Progress, ended_with, finish, say, status_line
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
 
 
 def run(
@@ -67,8 +67,8 @@ async def _run(
     processes: int | None,
     where: tuple[str, str, str | None],
 ) -> int:
+    from warrener.batch import Batch
     from warrener.monitor import Status
-    from warrener.run import Batch
     from warrener.sources import read
     from warrener.target import checked_format, opened
     from warrener.worker.frames import ChildSettings
@@ -80,8 +80,8 @@ async def _run(
     lines = read(tasks, task_type=task_type, on_invalid=_left_out if skip_invalid else None)
     with opened(output, checked_format(output, form)) as target, Progress("running") as progress:
 
-        def show(status: Status, held_up: str | None) -> None:
-            progress.show(status_line(status), status.done, status.total or None, held_up)
+        def show(status: Status, blocked_reason: str | None) -> None:
+            progress.show(status_line(status), status.done, status.total or None, blocked_reason)
 
         batch = Batch(
             address,
@@ -94,9 +94,9 @@ async def _run(
         loop.add_signal_handler(signal.SIGINT, batch.stop, Exit.INTERRUPTED)
         loop.add_signal_handler(signal.SIGTERM, batch.stop, Exit.STOPPED)
         ended = await batch.run(lines, target)
-        if ended.tally is None:
+        if ended.summary is None:
             target.discard()
-    if ended.tally is None:
+    if ended.summary is None:
         words = [
             "warrener",
             "run",
@@ -114,8 +114,8 @@ async def _run(
         say(
             f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warrener delete{address.flags()}"
         )
-    ended_with(ended.tally, output, address.flags().strip())
-    return EXIT_FAILED if ended.tally.failed or ended.tally.missing else 0
+    ended_with(ended.summary, output, address.flags().strip())
+    return EXIT_FAILED if ended.summary.failed or ended.summary.missing else 0
 
 
 def _left_out(sentence: str) -> None:

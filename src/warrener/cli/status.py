@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
 from warrener.cli.printing import (
@@ -22,11 +23,10 @@ from warrener.cli.printing import (
     say,
     status_line,
 )
-from warrener.ending import Ending
+from warrener.codec import encode
+from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable
 from warrener.monitor import Monitor, Status
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
-from warrener.tasks import encode
 
 LOOK_EVERY = 1.0
 
@@ -63,14 +63,14 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
                 seen = await monitor.look()
             typer.echo(encode(members(seen)) if as_json else table(address, seen))
             return 0
-        ending = Ending(open_broker)
+        completion = Completion(open_broker)
         with Progress(address.queue) as progress:
             while True:
                 if as_json:
                     typer.echo(encode(members(seen)))
                 else:
                     progress.show(status_line(seen), seen.done, seen.total)
-                if await ending.is_proven_by(seen.counts):
+                if await completion.is_proven_by(seen.counts):
                     return EXIT_FAILED if seen.counts.failed else 0
                 await asyncio.sleep(LOOK_EVERY)
                 try:

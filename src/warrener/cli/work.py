@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.logs import Log
 from warrener.cli.options import (
     BrokerOption,
@@ -33,7 +34,6 @@ from warrener.errors import (
     UsageError,
     WarrenerError,
 )
-from warrener.settings import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def work(
 
     async def work_with(nursery: Nursery) -> Exit:
         from warrener.brokers import connect
-        from warrener.retries import ladder
-        from warrener.tasks import encode
+        from warrener.codec import encode
+        from warrener.retry import delay_schedule
         from warrener.worker.supervisor import Exit, Supervisor
 
         loop = asyncio.get_running_loop()
@@ -148,8 +148,8 @@ def work(
                     hello = await supervisor.start()
                     if check and not stopped:
                         await supervisor.close()
-                        await open_broker.rungs([])  # raises what keeps this user from the queue
-                        typer.echo(encode({"rungs": ladder(hello.policies)}))
+                        await open_broker.delays([])  # raises what keeps this user from the queue
+                        typer.echo(encode({"delays": delay_schedule(hello.policies)}))
                         return Exit.DRAINED
                     return await supervisor.run()
             except BrokerUnreachable as error:

@@ -9,13 +9,13 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from warrener.address import AUTHORITY
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq import topology
 from warrener.brokers.rabbitmq.access import ADMINISTRATOR, PARTS, permissions
 from warrener.kubernetes.names import ADMIN, BROKER, VHOST, broker_metadata
 from warrener.kubernetes.pods import AUTHORITY_FILE, metadata
-from warrener.retries import RetryPolicy, ladder
-from warrener.settings import AUTHORITY
+from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
     vhost = {"vhost": VHOST}
     durable = {"durable": True, "auto_delete": False}
     names = Names(plan.queue)
-    rungs = ladder([RetryPolicy()])
+    delays = delay_schedule([RetryPolicy()])
     users = {user_name(plan.queue, part): part for part in PARTS}
     allowed = {**permissions(plan.queue), ADMIN: ADMINISTRATOR}
     return {
@@ -82,7 +82,7 @@ def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
         ],
         "queues": [
             {"name": name, **vhost, **durable, "arguments": arguments}
-            for name, arguments in topology.queue_arguments(names, plan.rabbitmq_version, rungs).items()
+            for name, arguments in topology.queue_arguments(names, plan.rabbitmq_version, delays).items()
         ],
         "bindings": [
             {
@@ -93,7 +93,7 @@ def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
                 "routing_key": binding.key,
                 "arguments": {},
             }
-            for binding in topology.bindings(names, rungs)
+            for binding in topology.bindings(names, delays)
         ],
     }
 

@@ -32,10 +32,10 @@ class Fit(msgspec.Struct, frozen=True):
     """What `warrener work --check` says of an app that can be run.
 
     Args:
-        rungs: The delays that its retries need, in milliseconds.
+        delays: The delays that its retries need, in milliseconds.
     """
 
-    rungs: list[int]
+    delays: list[int]
 
 
 async def check(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> Fit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 _POD: Final = {
-    "terminationGracePeriodSeconds": "What a stopped worker gets: the tasks' own grace, and time to hand back the rest.",
+    "terminationGracePeriodSeconds": "What a stopped worker gets: the tasks' own grace, and time to requeue the rest.",
     "automountServiceAccountToken": "Workers do not talk to Kubernetes.",
     "enableServiceLinks": "A Service called rabbitmq would put RABBITMQ_PORT into the environment.",
     "securityContext": "All that Pod Security's level 'restricted' asks for.",

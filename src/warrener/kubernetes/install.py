@@ -22,7 +22,7 @@ from warrener.kubernetes.names import BROKER, PART_OF, QUEUE_ANNOTATION, selecto
 from warrener.kubernetes.problems import is_ready, pod_obstacles
 from warrener.kubernetes.reach import login, reached, read_secret
 from warrener.kubernetes.setup import administrator
-from warrener.retries import RetryPolicy, ladder
+from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,14 +71,14 @@ async def install(cluster: Cluster, plan: Plan, on_progress: Callable[[str], Non
 
 
 async def prepare(
-    cluster: Cluster, plan: Plan, rungs: Sequence[int], on_progress: Callable[[str], None]
+    cluster: Cluster, plan: Plan, delays: Sequence[int], on_progress: Callable[[str], None]
 ) -> None:
     """Make the queue's users, and the queue, on a broker that is there.
 
     Args:
         cluster: Where.
         plan: What.
-        rungs: Delays that the queue must have besides the usual ones, in milliseconds.
+        delays: Delays that the queue must have besides the usual ones, in milliseconds.
         on_progress: Told what is being waited for.
 
     Raises:
@@ -101,7 +101,7 @@ async def prepare(
                 address = found.on(plan.broker.vhost)
                 await admit(address, users)
                 async with connect(address) as broker:
-                    await broker.declare(ladder([RetryPolicy()]) + list(rungs))
+                    await broker.declare(delay_schedule([RetryPolicy()]) + list(delays))
                 return
         except (BrokerError, ClusterError) as error:
             # Right after it began to listen, a broker may still refuse.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 
+from warrener.address import DEFAULT_QUEUE, Address
 from warrener.errors import UsageError
 from warrener.kubernetes.names import BROKER, MAX_PARALLELISM, MAX_ROUND, VHOST, ObjectNames, object_names
 from warrener.kubernetes.quantities import quantity
-from warrener.settings import DEFAULT_QUEUE, Address
 
 if TYPE_CHECKING:
     from warrener.kubernetes.code import Code

@@ -9,12 +9,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+from warrener.address import Address
 from warrener.errors import BrokerUnreachable, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.cluster import Cluster
 from warrener.kubernetes.forward import Forward
 from warrener.kubernetes.names import VHOST, object_names
 from warrener.kubernetes.pods import AUTHORITY_FILE
-from warrener.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,31 +5,31 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from warrener.batch import ended_ids
+from warrener.bridge import Bridge
 from warrener.brokers import connect
-from warrener.collector import Tally, collect
-from warrener.ending import Ending
+from warrener.collector import Summary, collect
+from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
-from warrener.feed import Feed
 from warrener.kubernetes import crew as crews
 from warrener.kubernetes.checking import check
 from warrener.kubernetes.install import prepare
 from warrener.kubernetes.reach import queue_of
 from warrener.monitor import Monitor
 from warrener.publisher import publish_all
-from warrener.run import ended_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from warrener.brokers import Broker
-    from warrener.ids import IdSet
+    from warrener.id_set import IdSet
     from warrener.kubernetes.cluster import Cluster
     from warrener.kubernetes.crew import Crew
     from warrener.kubernetes.plan import Plan
+    from warrener.models import Task
     from warrener.monitor import Status
     from warrener.sources import Line
     from warrener.target import Target
-    from warrener.tasks import Task
 
 LOOK_EVERY: Final = 1.0
 # Counts are some seconds late, and somebody may help pods that cannot start.
@@ -64,7 +64,7 @@ class Submission:
         self._on_look = on_look
         self._total = 0
 
-    async def run(self, lines: Iterator[Line], target: Target | None) -> Tally | None:
+    async def run(self, lines: Iterator[Line], target: Target | None) -> Summary | None:
         """Do all of it; without a target, all until the workers are started.
 
         Raises:
@@ -84,7 +84,7 @@ class Submission:
         await prepare(self._cluster, self._plan, [], self._on_progress)
         fit = await check(self._cluster, self._plan, self._on_progress)
         async with queue_of(self._cluster, self._plan.queue) as address, connect(address) as broker:
-            await broker.declare(fit.rungs)
+            await broker.declare(fit.delays)
             await self._publish(broker, lines)
             self.job = await crews.start(self._cluster, self._plan)
             if target is None:
@@ -94,12 +94,13 @@ class Submission:
 
     async def _publish(self, broker: Broker, lines: Iterator[Line]) -> None:
         done = await ended_ids(broker)
+        session = broker.publish_session()
 
         def show(_: int) -> None:
-            held_up = f" ({broker.held_up})" if broker.held_up else ""
-            self._on_progress(f"{broker.confirmed:,} tasks published{held_up}")
+            blocked_reason = f" ({broker.blocked_reason})" if broker.blocked_reason else ""
+            self._on_progress(f"{session.confirmed:,} tasks published{blocked_reason}")
 
-        await publish_all(broker, Feed(self._fresh(lines, done)).start(), show)
+        await publish_all(session, Bridge(self._fresh(lines, done)).start(), show)
 
     def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
         for _, task in lines:
@@ -119,7 +120,7 @@ async def watch(
         ClusterError: The workers ended, or cannot start, with work left; the text says why and how to go on.
     """
     loop = asyncio.get_running_loop()
-    ending, stuck_since = Ending(broker), None
+    completion, stuck_since = Completion(broker), None
     way_on = f"go on with `warrener k8s resume --queue {queue} --namespace {cluster.namespace}`"
     while True:
         crew = await crews.look(cluster, queue)
@@ -127,7 +128,7 @@ async def watch(
             raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warrener k8s submit` again")
         try:
             status = await monitor.look()
-            is_over = status.is_finished and await ending.is_proven_by(status.counts)
+            is_over = status.is_finished and await completion.is_proven_by(status.counts)
         except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
             await asyncio.sleep(LOOK_EVERY)
             continue

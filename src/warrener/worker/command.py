@@ -12,9 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from warrener.app import Handler
+from warrener.codec import NOT_JSON, encode
 from warrener.errors import AppError, PermanentError, TransientError
-from warrener.retries import RetryPolicy
-from warrener.tasks import MAX_TRACEBACK, NOT_JSON, Task, cut, encode
+from warrener.models import MAX_TRACEBACK, Task
+from warrener.retry import RetryPolicy
+from warrener.text import cut
 from warrener.worker.killing import name_of
 
 EX_DATAERR: Final = 65  # sysexits.h: the task itself is at fault

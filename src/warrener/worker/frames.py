@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
-from warrener.retries import RetryPolicy
+from warrener.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

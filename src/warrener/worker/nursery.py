@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from warrener.codec import encode
 from warrener.errors import AppError, WarrenerError
-from warrener.tasks import encode
 from warrener.worker.frames import ChildSettings, Hello
 
 if TYPE_CHECKING:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warrener.brokers.protocol import Completed, Delayed, Failed
-from warrener.retries import nearest
-from warrener.tasks import MAX_MESSAGE, Attempt, Result, cut, encode
+from warrener.codec import encode
+from warrener.models import MAX_MESSAGE, Attempt, Result
+from warrener.retry import nearest
+from warrener.text import cut
 from warrener.worker.frames import ANY_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from warrener.brokers import Broker, Outcome
-    from warrener.tasks import Envelope, Reason, Record
+    from warrener.models import Envelope, Reason, Record
     from warrener.worker.frames import HandlerRules, Report
 
 
@@ -24,13 +26,13 @@ class Outcomes:
 
     Args:
         handlers: The app's, by type.
-        rungs: The queue's delays, in milliseconds; without any nothing is tried again.
+        delays: The queue's delays, in milliseconds; without any nothing is tried again.
         broker: It learns how many bytes it may be given only once it was given too many.
     """
 
-    def __init__(self, handlers: Mapping[str, HandlerRules], rungs: Sequence[int], broker: Broker) -> None:
+    def __init__(self, handlers: Mapping[str, HandlerRules], delays: Sequence[int], broker: Broker) -> None:
         self._policies = {name: rules.policy for name, rules in handlers.items()}
-        self._rungs = rungs
+        self._delays = delays
         self._broker = broker
 
     def of_report(self, task: Envelope, record: Record, report: Report, worker: str) -> Outcome:
@@ -99,10 +101,10 @@ class Outcomes:
         record = record.add(attempt)
         policy = self._policies.get(task.type) or self._policies[ANY_TYPE]
         delay = None if reason == "permanent" else policy.delay(record.attempts - record.lost)
-        if delay is None or not self._rungs:
+        if delay is None or not self._delays:
             return Failed(record.fail(reason))
         wanted = delay if after is None else after * 1000
-        return Delayed(nearest(wanted, self._rungs), record)
+        return Delayed(nearest(wanted, self._delays), record)
 
 
 def refused(record: Record, reason: Reason, message: str) -> Failed:

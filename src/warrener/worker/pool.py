@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from warrener.brokers import Delivery, Outcome
-    from warrener.tasks import Envelope, Record
+    from warrener.models import Envelope, Record
 
 _log = logging.getLogger("warrener.worker")
 
@@ -226,7 +226,7 @@ class Pool:
             self._disconnect(child)
         await self._nursery.end()
 
-    async def failed(self) -> None:
+    async def wait_lost(self) -> None:
         """Wait until no children can be had any more, and raise why; to be cancelled when that is not wanted.
 
         Raises:

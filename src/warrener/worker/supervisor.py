@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from warrener.brokers.protocol import DELIVERY_LIMIT, REMEMBERED_FOR, Completed, Delayed, Failed
+from warrener.codec import decode_record, open_envelope
 from warrener.errors import AccessRefused, InvalidTask
-from warrener.retries import ladder
-from warrener.tasks import Attempt, Record, decode_record, open_envelope
+from warrener.models import Attempt, Record
+from warrener.retry import delay_schedule
 from warrener.worker.frames import ANY_TYPE, Hello
 from warrener.worker.outcomes import Outcomes, refused
 from warrener.worker.pool import TICK, Pool, Run
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from warrener.brokers import Broker, Delivery, Outcome
     from warrener.brokers.protocol import Identity
-    from warrener.tasks import Reason
+    from warrener.models import Reason
     from warrener.worker.frames import ChildSettings, Report
     from warrener.worker.nursery import Nursery
 
@@ -154,8 +155,8 @@ class Supervisor:
         try:
             if self._stop.is_set():
                 return self._stop_code
-            rungs = await self._look_at_rungs()
-            self._outcomes = Outcomes(self._pool.hello.handlers, rungs, self._broker)
+            delays = await self._look_at_delays()
+            self._outcomes = Outcomes(self._pool.hello.handlers, delays, self._broker)
             await self._take_more(self._pool.slots)
             is_drained = await self._work()
             if not is_drained:
@@ -165,7 +166,7 @@ class Supervisor:
         return Exit.DRAINED if is_drained else self._stop_code
 
     def stop(self, code: Exit = Exit.STOPPED) -> None:
-        """Take nothing more, finish what fits in the grace, hand back the rest. A second call: at once."""
+        """Take nothing more, finish what fits in the grace, requeue the rest. A second call: at once."""
         if self._stop.is_set():
             self._stop_now.set()
         self._stop_code = code
@@ -183,29 +184,29 @@ class Supervisor:
 
     # --- from start to end
 
-    async def _look_at_rungs(self) -> Sequence[int]:
+    async def _look_at_delays(self) -> Sequence[int]:
         """The delays that retries can have, in milliseconds; those that the app wants are added where that is allowed."""
-        wanted = ladder(self._pool.hello.policies)
-        rungs = await self._broker.rungs(wanted)
-        missing = sorted(set(wanted) - set(rungs))
+        wanted = delay_schedule(self._pool.hello.policies)
+        delays = await self._broker.delays(wanted)
+        missing = sorted(set(wanted) - set(delays))
         if not missing:
-            return rungs
+            return delays
         try:
             await self._broker.declare(missing)
-            return await self._broker.rungs(wanted)
+            return await self._broker.delays(wanted)
         except AccessRefused:  # as it should be on a shared broker
             _log.warning(
                 "the queue has no delay of %s; retries wait for the nearest one it has. `warrener setup APP` adds them",
-                ", ".join(f"{rung / 1000:g} s" for rung in missing),
+                ", ".join(f"{delay / 1000:g} s" for delay in missing),
             )
-            return rungs
+            return delays
 
     async def _work(self) -> bool:
         """Until the queue is drained (true) or a stop is asked for (false)."""
-        lost = asyncio.create_task(self._broker.failed())
+        lost = asyncio.create_task(self._broker.wait_lost())
         stop = asyncio.create_task(self._stop.wait())
         drained = asyncio.create_task(self._until_drained())
-        childless = asyncio.create_task(self._pool.failed())
+        childless = asyncio.create_task(self._pool.wait_lost())
         steering = asyncio.create_task(self._steer())
         tasks = {lost, stop, drained, childless, steering}
         try:
@@ -260,7 +261,7 @@ class Supervisor:
                 await self._attend_suspect()
             elif self._is_paused:
                 # Only when the suspect's outcome is safe: until then the next one might take it down.
-                await self._broker.flush()
+                await self._broker.settled()
                 await self._take_more(1)
             elif self._is_prefetch_unfit:
                 await self._take_more(self._wanted_prefetch())
@@ -285,12 +286,12 @@ class Supervisor:
 
     async def _wind_down(self) -> None:
         end = time.monotonic() + self._grace
-        with suppress(TimeoutError):  # a broker in alarm does not hear us; what it sends is handed back
+        with suppress(TimeoutError):  # a broker in alarm does not hear us; what it sends is requeued
             async with asyncio.timeout(_LAST_WORDS):
                 await self._broker.pause()
-        # Not before: what is handed back to a queue that we consume from comes again at once.
+        # Not before: what is requeued to a queue that we consume from comes again at once.
         self._has_stopped = True
-        self._hand_back_waiting()
+        self._requeue_waiting()
         if self._pool.held:
             _log.warning("stopping: %d tasks may finish within %.0f s", self._pool.held, self._grace)
         while (
@@ -302,10 +303,10 @@ class Supervisor:
                 async with asyncio.timeout(TICK):
                     await self._stop_now.wait()
         await self._pool.stop()
-        self._hand_back([run for run in self._pool.unfinished if not run.is_stale])
+        self._requeue([run for run in self._pool.unfinished if not run.is_stale])
         try:
             async with asyncio.timeout(max(_LAST_WORDS, end - time.monotonic())):
-                await self._broker.flush()
+                await self._broker.settled()
         except TimeoutError:
             _log.warning(
                 "outcomes that the broker did not take: %d; those tasks run again", self._broker.unsettled
@@ -318,11 +319,11 @@ class Supervisor:
             self._is_paused = True
             await self._broker.pause()
         first = [] if self._alone or not self._suspects else [self._suspects.popleft()]
-        self._hand_back_waiting()
+        self._requeue_waiting()
         self._suspects.extend(first)
         if first and not self._pool.held:
             # What it may take down with the worker must be out of our hands for certain.
-            await self._broker.flush()
+            await self._broker.settled()
             if [*self._backlog, *self._suspects] != first:
                 return  # something came meanwhile: hand that back first
             self._pool.submit(self._suspects, most=1)
@@ -349,7 +350,7 @@ class Supervisor:
             self._reject(delivery, "unknown-type", f"no handler for type {task.type!r}; this app has {known}")
             return
         if self._has_stopped:
-            self._broker.hand_back([delivery])
+            self._broker.requeue([delivery])
             return
         if delivery.lost and self._adopt(delivery):
             return
@@ -426,7 +427,7 @@ class Supervisor:
             else:
                 self._backlog.appendleft(run)
         if self._has_stopped:
-            self._hand_back_waiting()
+            self._requeue_waiting()
         self._submit()
 
     def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
@@ -495,15 +496,15 @@ class Supervisor:
         self.settled[_KINDS[type(outcome)]] += 1
         self._broker.settle(delivery, outcome)
 
-    def _hand_back_waiting(self) -> None:
-        self._hand_back([*self._backlog, *self._suspects])
+    def _requeue_waiting(self) -> None:
+        self._requeue([*self._backlog, *self._suspects])
         self._backlog.clear()
         self._suspects.clear()
         self._pool.take_back()
 
-    def _hand_back(self, runs: Sequence[Run]) -> None:
+    def _requeue(self, runs: Sequence[Run]) -> None:
         if runs:
-            self._broker.hand_back([run.delivery for run in runs])
+            self._broker.requeue([run.delivery for run in runs])
 
 
 _KINDS: Final[dict[type, str]] = {Completed: "completed", Delayed: "delayed", Failed: "failed"}

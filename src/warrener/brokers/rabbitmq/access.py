@@ -10,7 +10,7 @@ from warrener.brokers.rabbitmq.management import Management
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 PARTS: Final = ("setup", "producer", "worker", "collector", "watcher")
 

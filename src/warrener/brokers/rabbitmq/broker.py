@@ -17,7 +17,7 @@ from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.link import PATIENCE, Link, QueueAway
 from warrener.brokers.rabbitmq.management import Management
 from warrener.brokers.rabbitmq.outbox import Outbox
-from warrener.brokers.rabbitmq.publishing import Publishing
+from warrener.brokers.rabbitmq.publishing import Publishing, Session
 from warrener.brokers.rabbitmq.reading import read_stream, reading_failures, stream_end
 from warrener.errors import (
     AccessRefused,
@@ -28,14 +28,14 @@ from warrener.errors import (
     QueueMissing,
     UsageError,
 )
-from warrener.retries import RetryPolicy, ladder
+from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+    from warrener.address import Address
     from warrener.brokers.protocol import Delivery, Listener, Outcome
     from warrener.brokers.rabbitmq.link import Lane
-    from warrener.settings import Address
 
 _log = logging.getLogger("warrener.broker")
 
@@ -81,9 +81,10 @@ class RabbitBroker:
         self._management = Management(address)
         self._link: Link | None = None
         self._opening = asyncio.Lock()
+        self._opening_publishing = asyncio.Lock()
         self._publishing: Publishing | None = None
         self._consuming: Consuming | None = None
-        self._known_rungs = ladder([RetryPolicy()])
+        self._known_delays = delay_schedule([RetryPolicy()])
         self._mending: set[asyncio.Task[None]] = set()
         self._lost: BrokerError | None = None
         self._is_closing = False
@@ -106,17 +107,17 @@ class RabbitBroker:
 
     # --- the queue itself
 
-    async def declare(self, rungs: Sequence[int]) -> None:
-        self._known_rungs = sorted({*self._known_rungs, *rungs})
-        if await self._make(rungs):
+    async def declare(self, delays: Sequence[int]) -> None:
+        self._known_delays = sorted({*self._known_delays, *delays})
+        if await self._make(delays):
             await asyncio.sleep(self.settling)
 
-    async def rungs(self, wanted: Sequence[int]) -> list[int]:
+    async def delays(self, wanted: Sequence[int]) -> list[int]:
         async with _open(await self._linked()) as lane:
             await lane.call("queue_declare", self._names.queue, passive=True)
-        ready = await self._ready(map(self._names.rung, wanted))
-        self._known_rungs = [rung for rung in sorted(wanted) if self._names.rung(rung) in ready]
-        return self._known_rungs
+        ready = await self._ready(map(self._names.delay, wanted))
+        self._known_delays = [delay for delay in sorted(wanted) if self._names.delay(delay) in ready]
+        return self._known_delays
 
     async def purge(self) -> int:
         link = await self._linked()
@@ -128,20 +129,20 @@ class RabbitBroker:
             await self._make([])
             for queue in (
                 self._names.queue,
-                *map(self._names.rung, await self._existing_rungs()),
+                *map(self._names.delay, await self._existing_delays()),
                 self._names.failed,
             ):
                 dropped += (await lane.call("queue_purge", queue)).message_count
         return dropped
 
     async def delete(self) -> None:
-        rungs = await self._existing_rungs()
+        delays = await self._existing_delays()
         async with _open(await self._linked()) as lane:
             for queue in (
                 self._names.queue,
                 self._names.results,
                 self._names.failed,
-                *map(self._names.rung, rungs),
+                *map(self._names.delay, delays),
             ):
                 await lane.call("queue_delete", queue)
             for exchange in topology.exchanges(self._names):
@@ -149,32 +150,19 @@ class RabbitBroker:
 
     # --- publishing
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        if self._publishing is None:
-            publishing = Publishing(self._names, self._give_up)
-            await self._attach(await self._linked(), publishing)
-            self._publishing = publishing
-        too_large = next((message for message in messages if len(message.body) > self.max_body), None)
-        await self._publishing.publish(messages[: messages.index(too_large)] if too_large else messages)
-        if too_large:
-            raise MessageTooLarge(
-                f"task {too_large.id!r} has {len(too_large.body):,} bytes; {self._address.shown} takes "
-                f"{self.max_body:,}; pass a reference to large data instead of the data",
-                self.max_body,
-            )
+    def publish_session(self) -> Session:
+        return Session(self._open_publishing, lambda: self.max_body, self._address.shown)
 
-    async def flush(self) -> None:
-        if self._publishing:
-            await self._publishing.flush()
-        if self._consuming:
-            await self._consuming.flush()
+    async def _open_publishing(self) -> Publishing:
+        async with self._opening_publishing:  # two first calls at once are to share one
+            if self._publishing is None:
+                publishing = Publishing(self._names, self._give_up)
+                await self._attach(await self._linked(), publishing)
+                self._publishing = publishing
+        return self._publishing
 
     @property
-    def confirmed(self) -> int:
-        return self._publishing.confirmed if self._publishing else 0
-
-    @property
-    def held_up(self) -> str | None:
+    def blocked_reason(self) -> str | None:
         if self._link is None:
             return "the connection was lost; connecting again"
         if self._link.blocked:
@@ -192,7 +180,7 @@ class RabbitBroker:
                 self._names,
                 listener,
                 link.version,
-                shortest=min(self._known_rungs, default=None),
+                shortest=min(self._known_delays, default=None),
                 give_up=self._give_up,
             )
             await self._attach(link, consuming)
@@ -209,15 +197,19 @@ class RabbitBroker:
         if self._consuming:
             self._consuming.settle(delivery, outcome)
 
-    def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+    def requeue(self, deliveries: Sequence[Delivery]) -> None:
         if self._consuming:
-            self._consuming.hand_back(deliveries)
+            self._consuming.requeue(deliveries)
+
+    async def settled(self) -> None:
+        if self._consuming:
+            await self._consuming.settled()
 
     @property
     def unsettled(self) -> int:
         return self._consuming.unsettled if self._consuming else 0
 
-    async def failed(self) -> None:
+    async def wait_lost(self) -> None:
         await self._bell.wait_for(lambda: self._lost is not None)
         if self._lost:
             raise self._lost
@@ -228,7 +220,7 @@ class RabbitBroker:
             async with _open(await self._linked()) as lane:
                 if (await lane.call("queue_declare", self._names.queue, passive=True)).message_count:
                     return False
-            ready = await self._ready(map(self._names.rung, self._known_rungs))
+            ready = await self._ready(map(self._names.delay, self._known_delays))
             if any(ready.values()):
                 return False
             # A queue without a leader counts 0, too (seen for as long as its node was cut off).
@@ -247,7 +239,7 @@ class RabbitBroker:
         """
         hidden: list[int | None] = [None]
         with suppress(BrokerError):
-            hidden = [rung.get("messages") for rung in self._rungs_among(await self._management.queues())]
+            hidden = [delay.get("messages") for delay in self._delays_among(await self._management.queues())]
         if any(hidden):
             await asyncio.sleep(_TOLD_EVERY)
             return False
@@ -265,7 +257,7 @@ class RabbitBroker:
         try:
             queues = await self._management.queues()
         except BrokerError as error:
-            delayed = await self._ready(map(self._names.rung, self._known_rungs))
+            delayed = await self._ready(map(self._names.delay, self._known_delays))
             return Counts(
                 work.message_count,
                 None,
@@ -280,7 +272,7 @@ class RabbitBroker:
         return Counts(
             ready=work.message_count,
             processing=processing,
-            delayed=sum(rung.get("messages", 0) for rung in self._rungs_among(queues)) + hidden,
+            delayed=sum(delay.get("messages", 0) for delay in self._delays_among(queues)) + hidden,
             completed=completed,
             # What somebody is looking at just now is not ready, but still there.
             failed=failed.message_count + (failed_held if failed.consumer_count else 0),
@@ -396,7 +388,7 @@ class RabbitBroker:
 
     def _on_blocked(self) -> None:
         if self._publishing is None:  # whose progress says so
-            _log.warning("%s", self.held_up or "the broker takes messages again")
+            _log.warning("%s", self.blocked_reason or "the broker takes messages again")
 
     def _on_lane_lost(self, role: _Role, error: BrokerError) -> None:
         role.detach()
@@ -446,17 +438,17 @@ class RabbitBroker:
             role.fail(error)
         self._bell.ring()
 
-    async def _make(self, rungs: Sequence[int]) -> bool:
+    async def _make(self, delays: Sequence[int]) -> bool:
         """Create what is missing, and say whether anything was."""
         link = await self._linked()
-        wanted = topology.queue_arguments(self._names, link.version, rungs)
+        wanted = topology.queue_arguments(self._names, link.version, delays)
         loop = asyncio.get_running_loop()
         was_missing, give_up_at = False, loop.time() + PATIENCE
         while True:
             try:
                 was_missing |= len(await self._ready(wanted)) < len(wanted)
                 async with _open(link) as lane:
-                    await topology.declare(lane, self._names, link.version, rungs)
+                    await topology.declare(lane, self._names, link.version, delays)
             except QueueAway:
                 if loop.time() > give_up_at:
                     raise
@@ -478,17 +470,17 @@ class RabbitBroker:
                         ready[queue] = found.message_count
         return ready
 
-    def _rungs_among(self, queues: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-        return [queue for name, queue in queues.items() if self._names.rung_length(name) is not None]
+    def _delays_among(self, queues: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        return [queue for name, queue in queues.items() if self._names.delay_of(name) is not None]
 
-    async def _existing_rungs(self) -> list[int]:
-        """All rungs the management API shows; without it, those that Warrener makes by itself."""
+    async def _existing_delays(self) -> list[int]:
+        """All delays the management API shows; without it, those that Warrener makes by itself."""
         try:
             names = await self._management.queues()
         except BrokerError:
-            ready = await self._ready(map(self._names.rung, self._known_rungs))
-            return [rung for rung in self._known_rungs if self._names.rung(rung) in ready]
-        return [length for name in names if (length := self._names.rung_length(name)) is not None]
+            ready = await self._ready(map(self._names.delay, self._known_delays))
+            return [delay for delay in self._known_delays if self._names.delay(delay) in ready]
+        return [length for name in names if (length := self._names.delay_of(name)) is not None]
 
 
 def _held(queue: dict[str, Any]) -> tuple[int, int]:

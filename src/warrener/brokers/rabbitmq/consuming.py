@@ -24,8 +24,8 @@ from warrener.brokers.rabbitmq.topology import (
     counts_returns,
     delay_key,
 )
+from warrener.codec import decode_record
 from warrener.errors import BrokerError, QueueMissing
-from warrener.tasks import decode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -52,7 +52,7 @@ class Consuming:
         names: Of the queue to consume from.
         listener: Who gets the deliveries.
         version: The server's.
-        shortest: The shortest delay rung, in milliseconds; None where there is none.
+        shortest: The shortest retry delay, in milliseconds; None where there is none.
         give_up: Told of an error that no new connection mends.
     """
 
@@ -81,7 +81,7 @@ class Consuming:
         self._confirmed: list[int] = []
         self._recent: deque[Identity] = deque(maxlen=_REMEMBERED)
         self._known: dict[Identity, Outcome | None] = {}
-        self._is_certain = True  # that the queue has all that was acknowledged and handed back
+        self._is_certain = True  # that the queue has all that was acknowledged and requeued
         self._is_refused = False
         self._missing_since: float | None = None
         self._error: BrokerError | None = None
@@ -147,7 +147,7 @@ class Consuming:
         self._settling[delivery.tag] = outcome
         self._publish(delivery, outcome)
 
-    def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+    def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Return tasks, at no cost to them.
 
         `nack` with requeue raises no delivery count on RabbitMQ 4.3, `reject` does. Before 4.3 both do, so there a
@@ -162,8 +162,8 @@ class Consuming:
                 self._is_certain = False
                 self._lane.channel.basic_nack(delivery.tag, requeue=True)
 
-    async def flush(self) -> None:
-        """Wait until every outcome is confirmed and acknowledged, and the queue knows it; nothing may be consumed."""
+    async def settled(self) -> None:
+        """Wait until every outcome is confirmed and acknowledged, and the queue knows it."""
         await self._bell.wait_for(self._is_done)
         lane, is_certain = self._lane, self._is_certain
         self._is_certain = True
@@ -189,12 +189,13 @@ class Consuming:
         await lane.call("basic_qos", prefetch_count=self._prefetch)
         await self._add_consumer(lane, self._on_message)
 
-    async def _add_consumer(self, lane: Lane, on_message: Callable[..., None]) -> None:
+    async def _add_consumer(self, lane: Lane, on_message: Callable[..., None]) -> str:
         tag = uuid4().hex
         self._consumers.append(tag)  # before the answer, since whoever waits for that may be cancelled
         await lane.call(
             "basic_consume", self._names.queue, on_message, consumer_tag=tag, arguments=self._arguments
         )
+        return tag
 
     async def _end(self, lane: Lane, consumers: Sequence[str]) -> None:
         for tag in consumers:
@@ -204,7 +205,7 @@ class Consuming:
                 await lane.call("basic_cancel", tag)
 
     async def _make_certain(self, lane: Lane) -> None:
-        """Wait until the queue has seen all that was acknowledged and handed back.
+        """Wait until the queue has seen all that was acknowledged and requeued.
 
         RabbitMQ's channel keeps back what it has for a quorum queue while 32 commands are under way (SOFT_LIMIT in
         its rabbit_fifo_client.erl). A channel that ends with some kept back loses them, and their tasks count as lost
@@ -217,8 +218,9 @@ class Consuming:
 
         with suppress(BrokerError):  # then the channel is gone, and what it had
             await lane.call("basic_qos", prefetch_count=1)
-            await self._add_consumer(lane, return_at_once)
-            await self._end(lane, self._consumers.copy())
+            await self._end(lane, [await self._add_consumer(lane, return_at_once)])
+            if self._prefetch:  # what is consumed goes on with its own
+                await lane.call("basic_qos", prefetch_count=self._prefetch)
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         # Of a first delivery the headers are whatever its producer wrote.
@@ -252,7 +254,7 @@ class Consuming:
         if isinstance(outcome, Completed):
             key, body, record = RESULTS_KEY, outcome.body, None
         elif isinstance(outcome, Delayed):
-            key, body, record = delay_key(outcome.rung), delivery.body, outcome.record
+            key, body, record = delay_key(outcome.delay), delivery.body, outcome.record
         else:
             key, body, record = FAILED_KEY, delivery.body, outcome.record
         self._outbox.publish(

@@ -39,8 +39,8 @@ async def inspect(link: Link, management: Management, names: Names, shown: str) 
             *findings,
             Finding(ok=False, text=f"arguments, alarms and consumers cannot be checked: {error}"),
         ]
-    rungs = [length for name in queues if (length := names.rung_length(name)) is not None]
-    wanted = topology.queue_arguments(names, link.version, rungs)
+    delays = [length for name in queues if (length := names.delay_of(name)) is not None]
+    wanted = topology.queue_arguments(names, link.version, delays)
     findings += _arguments(wanted, queues, names.queue)
     if names.results in queues:
         queues[names.results] = await management.queue(names.results)

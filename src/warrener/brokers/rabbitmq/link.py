@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pika.channel import Channel
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 # What pika logs, we raise.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -242,7 +242,7 @@ class Lane:
         try:
             getattr(self.channel, method)(*args, **kwargs, callback=partial(_resolve, answer))
             # pika rejects what still comes for a cancelled consumer, and on RabbitMQ 4.3 a reject counts as a failed
-            # delivery. We take it as any other delivery instead, to be run or handed back.
+            # delivery. We take it as any other delivery instead, to be run or requeued.
             self.channel._cancelled.clear()  # noqa: SLF001 - there is no public way
             frame = await self.answered(answer)
         except pika_errors.AMQPError as error:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 import msgspec
 
 from warrener.brokers.rabbitmq.link import tls_context
+from warrener.codec import NOT_JSON
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
-from warrener.tasks import NOT_JSON
 
 if TYPE_CHECKING:
-    from warrener.settings import Address
+    from warrener.address import Address
 
 TIMEOUT = 5.0
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warrener.brokers.rabbitmq import link
 from warrener.brokers.rabbitmq.properties import pack
+from warrener.codec import encode_record
 from warrener.errors import BrokerError, QueueMissing
-from warrener.tasks import encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.brokers.rabbitmq.link import Lane
-    from warrener.tasks import Record
+    from warrener.models import Record
 
 _REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
 

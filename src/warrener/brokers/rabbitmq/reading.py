@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import FailedTask
 from warrener.brokers.rabbitmq.bell import Bell
+from warrener.codec import decode_record
 from warrener.errors import BrokerError
-from warrener.tasks import DEFAULT_PRIORITY, Record, decode_record
+from warrener.models import DEFAULT_PRIORITY, Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -29,7 +29,7 @@ _V43: Final = (4, 3)
 
 
 def delay_key(milliseconds: int) -> str:
-    """The routing key into a delay rung."""
+    """The routing key into a retry delay."""
     return f"delay.{milliseconds}"
 
 
@@ -46,23 +46,23 @@ def exchanges(names: Names) -> tuple[str, str]:
     return names.queue, names.outcomes
 
 
-def bindings(names: Names, rungs: Sequence[int]) -> list[Binding]:
+def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
     """What leads from these exchanges to these queues."""
     return [
         Binding(names.queue, WORK_KEY, names.queue),
         Binding(names.outcomes, RESULTS_KEY, names.results),
         Binding(names.outcomes, FAILED_KEY, names.failed),
-        *(Binding(names.outcomes, delay_key(rung), names.rung(rung)) for rung in rungs),
+        *(Binding(names.outcomes, delay_key(delay), names.delay(delay)) for delay in delays),
     ]
 
 
-def queue_arguments(names: Names, version: Version, rungs: Sequence[int]) -> dict[str, dict[str, Any]]:
+def queue_arguments(names: Names, version: Version, delays: Sequence[int]) -> dict[str, dict[str, Any]]:
     """The arguments of every queue that belongs to `names`, by the queue's name."""
     return {
         names.queue: _work(names, version),
         names.results: {"x-queue-type": "stream"},
         names.failed: {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if version >= _V4 else {}),
-        **{names.rung(rung): _rung(names, rung) for rung in rungs},
+        **{names.delay(delay): _delay(names, delay) for delay in delays},
     }
 
 
@@ -82,14 +82,14 @@ def lacks(version: Version) -> list[str]:
     return missing
 
 
-async def declare(lane: Lane, names: Names, version: Version, rungs: Sequence[int]) -> None:
+async def declare(lane: Lane, names: Names, version: Version, delays: Sequence[int]) -> None:
     """Create what is missing; raises `QueueMismatch` where something exists otherwise."""
     # Queues first: what exists otherwise is most likely one of them, and then nothing else is made.
-    for queue, arguments in queue_arguments(names, version, rungs).items():
+    for queue, arguments in queue_arguments(names, version, delays).items():
         await lane.call("queue_declare", queue, durable=True, arguments=arguments)
     for exchange in exchanges(names):
         await lane.call("exchange_declare", exchange, "direct", durable=True)
-    for binding in bindings(names, rungs):
+    for binding in bindings(names, delays):
         await lane.call("queue_bind", binding.queue, binding.exchange, binding.key)
 
 
@@ -125,7 +125,7 @@ def _work(names: Names, version: Version) -> dict[str, Any]:
     return arguments
 
 
-def _rung(names: Names, milliseconds: int) -> dict[str, Any]:
+def _delay(names: Names, milliseconds: int) -> dict[str, Any]:
     return {
         "x-queue-type": "quorum",
         "x-message-ttl": milliseconds,

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from warrener.brokers import clock
 from warrener.brokers.protocol import (
     Counts,
     Delivery,
@@ -26,15 +25,17 @@ from warrener.brokers.protocol import (
     Outcome,
     Verdict,
 )
+from warrener.brokers.sqlite import clock
 from warrener.brokers.sqlite.claims import MESSAGE, Claims, boot
 from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY, File
+from warrener.brokers.sqlite.publishing import Session
+from warrener.codec import decode_record, encode_record
 from warrener.errors import BrokerError, BrokerUnreachable
-from warrener.tasks import decode_record, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from warrener.settings import Address
+    from warrener.address import Address
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class SqliteBroker:
     drain_pause = 0.0
     counts_late = 0.0
     max_body = 512 * 1024 * 1024  # half of what SQLite takes in one value, so that a row always fits
-    held_up = None
+    blocked_reason = None
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -62,13 +63,11 @@ class SqliteBroker:
         self._claims = Claims(self._file)
         # One thread does all the writing: SQLite has one writer anyway, and the event loop is never held up.
         self._thread = ThreadPoolExecutor(1, "sqlite")
-        self._publishing: asyncio.Future[None] | None = None
-        self._published = 0
         self._listener: Listener | None = None
         self._prefetch = 0
         self._held: dict[int, Delivery] = {}
         self._outcomes: list[tuple[int, Outcome]] = []
-        self._handed_back: list[int] = []
+        self._requeued: list[int] = []
         self._settling = 0
         self._wake = asyncio.Event()
         self._turned = asyncio.Condition()
@@ -89,11 +88,11 @@ class SqliteBroker:
 
     # --- the queue itself
 
-    async def declare(self, rungs: Sequence[int]) -> None:
-        await self._run(self._file.create, rungs)
+    async def declare(self, delays: Sequence[int]) -> None:
+        await self._run(self._file.create, delays)
 
-    async def rungs(self, wanted: Sequence[int]) -> list[int]:
-        rows = await self._run(lambda: self._file.db.execute("SELECT length FROM rungs").fetchall())
+    async def delays(self, wanted: Sequence[int]) -> list[int]:
+        rows = await self._run(lambda: self._file.db.execute("SELECT length FROM delays").fetchall())
         return sorted({length for (length,) in rows} & set(wanted))
 
     async def purge(self) -> int:
@@ -121,32 +120,18 @@ class SqliteBroker:
 
     # --- publishing
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        await self.flush_published()
+    def publish_session(self) -> Session:
+        return Session(self)
+
+    def write(self, messages: Sequence[Message]) -> Awaitable[None]:
+        """Begin to write tasks."""
         rows = [_row(message) for message in messages]
-        self._publishing = asyncio.ensure_future(self._run(self._insert, rows))
 
-    async def flush(self) -> None:
-        await self.flush_published()
-        async with self._turned:
-            await self._turned.wait_for(lambda: not self._settling or self._is_over)
-        if self._settling and self._consumer:
-            self._consumer.result()
+        def insert() -> None:
+            with self._file.transaction() as db:
+                db.executemany(_INSERT_TASK, rows)
 
-    async def flush_published(self) -> None:
-        """Wait for the batch that is being written."""
-        if self._publishing:
-            batch, self._publishing = self._publishing, None
-            await batch
-
-    @property
-    def confirmed(self) -> int:
-        return self._published
-
-    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
-        with self._file.transaction() as db:
-            db.executemany(_INSERT_TASK, rows)
-        self._published += len(rows)
+        return self._run(insert)
 
     # --- working
 
@@ -165,8 +150,8 @@ class SqliteBroker:
         self._settling += 1
         self._wake.set()
 
-    def hand_back(self, deliveries: Sequence[Delivery]) -> None:
-        self._handed_back.extend(delivery.tag for delivery in deliveries)
+    def requeue(self, deliveries: Sequence[Delivery]) -> None:
+        self._requeued.extend(delivery.tag for delivery in deliveries)
         self._settling += len(deliveries)
         self._wake.set()
 
@@ -174,7 +159,13 @@ class SqliteBroker:
     def unsettled(self) -> int:
         return self._settling
 
-    async def failed(self) -> None:
+    async def settled(self) -> None:
+        async with self._turned:
+            await self._turned.wait_for(lambda: not self._settling or self._is_over)
+        if self._settling and self._consumer:
+            self._consumer.result()
+
+    async def wait_lost(self) -> None:
         while self._consumer is None:
             await self._wake.wait()
             await asyncio.sleep(POLL)
@@ -200,12 +191,12 @@ class SqliteBroker:
                         await self._wake.wait()
                 self._wake.clear()
                 outcomes, self._outcomes = self._outcomes, []
-                handed_back, self._handed_back = self._handed_back, []
+                requeued, self._requeued = self._requeued, []
                 room = max(0, self._prefetch - len(self._held))
                 try:
-                    was_lost, deliveries = await self._run(self._claims.turn, outcomes, handed_back, room)
+                    was_lost, deliveries = await self._run(self._claims.turn, outcomes, requeued, room)
                 except BrokerUnreachable as error:
-                    self._outcomes[:0], self._handed_back[:0] = outcomes, handed_back
+                    self._outcomes[:0], self._requeued[:0] = outcomes, requeued
                     give_up_at = await self._hold_on(error, give_up_at)
                     continue
                 if give_up_at is not None:
@@ -213,15 +204,15 @@ class SqliteBroker:
                     give_up_at = None
                 if was_lost and self._listener:
                     # What was said meanwhile is of claims that were lost, and what has their numbers by now is new.
-                    self._settling -= len(self._outcomes) + len(self._handed_back)
+                    self._settling -= len(self._outcomes) + len(self._requeued)
                     self._outcomes.clear()
-                    self._handed_back.clear()
+                    self._requeued.clear()
                     self._held.clear()
                     self._listener.on_lost()
-                self._settling -= len(outcomes) + len(handed_back)
+                self._settling -= len(outcomes) + len(requeued)
                 for tag, _ in outcomes:
                     self._held.pop(tag, None)
-                for tag in handed_back:
+                for tag in requeued:
                     self._held.pop(tag, None)
                 async with self._turned:
                     self._turned.notify_all()

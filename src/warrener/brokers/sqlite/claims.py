@@ -6,9 +6,9 @@ import zlib
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from warrener.brokers import clock
 from warrener.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Delivery
-from warrener.tasks import decode_record, encode_record
+from warrener.brokers.sqlite import clock
+from warrener.codec import decode_record, encode_record
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,11 +35,11 @@ class Claims:
         self._renewed = -LEASE
 
     def turn(
-        self, outcomes: list[tuple[int, Outcome]], handed_back: list[int], room: int
+        self, outcomes: list[tuple[int, Outcome]], requeued: list[int], room: int
     ) -> tuple[bool, list[Delivery]]:
-        """One transaction: settle, hand back, keep the lease, claim. Tells if the lease had ended before."""
+        """One transaction: settle, requeue, keep the lease, claim. Tells if the lease had ended before."""
         is_due = self._is_renewal_due()
-        if not (outcomes or handed_back or is_due or (room and self._is_work_due(clock.now()))):
+        if not (outcomes or requeued or is_due or (room and self._is_work_due(clock.now()))):
             return False, []
         with self._file.transaction() as db:
             # Only now, when nobody else can write: this process may have been stopped for long before.
@@ -52,7 +52,7 @@ class Claims:
                 if now - self._renewed <= LEASE or not self._worker:
                     self._bring_back_lost(db, now)
             self._settle(db, worker, outcomes, now)
-            self._return(db, worker, handed_back)
+            self._return(db, worker, requeued)
             claimed = self._claim(db, worker, room, now) if room else []
         # Only now, when it is written: a number that was rolled back may become somebody else's.
         self._worker = worker
@@ -129,7 +129,7 @@ class Claims:
                 db.execute(
                     "UPDATE tasks SET state = 1, owner = NULL, lost = 0, due = ?, record = ?"
                     " WHERE seq = ? AND owner = ?",
-                    (now + outcome.rung / 1000, encode_record(outcome.record), *mine),
+                    (now + outcome.delay / 1000, encode_record(outcome.record), *mine),
                 )
             elif db.execute("SELECT 1 FROM tasks WHERE seq = ? AND owner = ?", mine).fetchone():
                 self._move_to_failures(db, tag, encode_record(outcome.record))

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS results (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)
 CREATE TABLE IF NOT EXISTS failures ( -- whose numbers are not used again: a replay may hold one
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB);
 CREATE TABLE IF NOT EXISTS workers (id INTEGER PRIMARY KEY AUTOINCREMENT, lease REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS rungs (length INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS delays (length INTEGER PRIMARY KEY);
 PRAGMA application_id = {_APPLICATION_ID};
 COMMIT;
 """
@@ -131,7 +131,7 @@ class File:
         if tables and self._connection is None:
             raise BrokerError(f"{path} is an SQLite database of another program; name another file or queue")
 
-    def create(self, rungs: Sequence[int]) -> None:
+    def create(self, delays: Sequence[int]) -> None:
         """Make what there is not yet."""
         # Tasks and results are for this user alone, unless the user lets others in.
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,10 +145,10 @@ class File:
             finally:
                 db.close()
             self.open()
-        missing = set(rungs) - {length for (length,) in self.db.execute("SELECT length FROM rungs")}
+        missing = set(delays) - {length for (length,) in self.db.execute("SELECT length FROM delays")}
         if missing:
             with self.transaction() as db:
-                db.executemany("INSERT OR IGNORE INTO rungs VALUES (?)", [(rung,) for rung in missing])
+                db.executemany("INSERT OR IGNORE INTO delays VALUES (?)", [(delay,) for delay in missing])
 
     def remove(self) -> None:
         """Close it, and delete it with all that SQLite keeps beside it."""

@@ -6,10 +6,10 @@ from typing import Annotated, Optional
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE
 from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import finish, say
-from warrener.settings import DEFAULT_QUEUE
 
 
 def scale(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE
 from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import finish, plain, say
 from warrener.errors import ClusterError
-from warrener.settings import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
     from warrener.kubernetes.cluster import Cluster

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Concatenate, Final, Optional, TypeAlias, get_
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import guarded
 from warrener.errors import UsageError
 from warrener.kubernetes.code import Code, pack
 from warrener.kubernetes.patch import read_patch
 from warrener.kubernetes.plan import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, Plan, RabbitMQ
-from warrener.settings import DEFAULT_QUEUE
 
 Verb: TypeAlias = Callable[Concatenate[Plan, ...], None]
 

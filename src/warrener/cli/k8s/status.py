@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from warrener.address import DEFAULT_QUEUE, Address
 from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import EXIT_FAILED, Progress, finish, print_json, say, status_line
 from warrener.cli.status import members, table
 from warrener.kubernetes.crew import Crew
 from warrener.monitor import Status
-from warrener.settings import DEFAULT_QUEUE, Address
 
 
 def status(

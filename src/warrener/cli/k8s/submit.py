@@ -98,7 +98,7 @@ async def _submit(
                 cluster, plan, on_progress=lambda text: progress.show(text, 0, None), on_look=look
             )
             try:
-                tally = await submission.run(lines, target)
+                summary = await submission.run(lines, target)
             except asyncio.CancelledError:
                 if submission.job is None:
                     raise failed(
@@ -107,7 +107,7 @@ async def _submit(
                 say(f"detached; the workers go on. Look at them with:  warrener k8s status --watch {where}")
                 say(f"and collect with:  warrener results -o {output} {broker}")
                 raise typer.Exit(EXIT_INTERRUPTED) from None
-    if tally is None:
+    if summary is None:
         say(
             f"the workers are started (Job {submission.job}). Look at them with:  warrener k8s status --watch {where}"
         )
@@ -115,5 +115,5 @@ async def _submit(
         return 0
     if submission.were_done:
         say(f"{submission.were_done:,} of these tasks had ended before")
-    ended_with(tally, str(output), broker)
-    return EXIT_FAILED if tally.failed or tally.missing else 0
+    ended_with(summary, str(output), broker)
+    return EXIT_FAILED if summary.failed or summary.missing else 0

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from warrener.app import Handler, load
+from warrener.codec import encode
 from warrener.errors import UsageError
-from warrener.tasks import encode
 from warrener.worker.child.threads import Child
 from warrener.worker.frames import ANY_TYPE, ChildSettings, HandlerRules, Hello
 from warrener.worker.killing import kill_all, kill_group

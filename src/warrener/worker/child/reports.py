@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from warrener.codec import encode, nests_too_deep
 from warrener.errors import InvalidTask, PermanentError, TransientError
-from warrener.tasks import MAX_MESSAGE, MAX_TRACEBACK, cut, encode, nests_too_deep
+from warrener.models import MAX_MESSAGE, MAX_TRACEBACK
+from warrener.text import cut
 from warrener.worker.frames import Report
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class Child:
         self._pid = getpid()
         # Begun from the left, given back from the right: what is begun always came before what is given back.
         self._inbox: deque[Order] = deque()
-        self._rung: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each order
+        self._arrivals: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each order
         self._sending = threading.Lock()
 
     def run(self) -> NoReturn:
@@ -59,7 +59,7 @@ class Child:
 
     def _work(self) -> NoReturn:
         while True:
-            self._rung.get()
+            self._arrivals.get()
             if order := self._next():
                 self._send(self._perform(order))
 
@@ -89,7 +89,7 @@ class Child:
     def _begin(self, orders: list[Order]) -> None:
         for order in orders:
             self._inbox.append(order)
-            self._rung.put(None)
+            self._arrivals.put(None)
 
     def _return_waiting(self) -> None:
         keys = []

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warrener.errors import UsageError
-from warrener.retries import COMMON_RUNGS, MAX_DELAY, RetryPolicy, ladder, nearest
+from warrener.retry import COMMON_DELAYS, MAX_DELAY, RetryPolicy, delay_schedule, nearest
 
-rungs = st.lists(st.integers(1, 10**7), min_size=1, unique=True).map(sorted)
+delays = st.lists(st.integers(1, 10**7), min_size=1, unique=True).map(sorted)
 
 
 def test_default_waits_one_two_four_seconds() -> None:
@@ -20,16 +20,16 @@ def test_default_waits_one_two_four_seconds() -> None:
 @given(st.integers(0, 15), st.floats(0.001, 100))
 def test_delays_double_and_end(retries: int, base: float) -> None:
     policy = RetryPolicy(retries, base)
-    delays = policy.rungs()
+    delays = policy.delays()
     assert len(delays) == retries
     assert all(abs(later - 2 * earlier) <= 1.5 for earlier, later in pairwise(delays))
     assert policy.delay(retries + 1) is None
 
 
-@given(st.floats(0, 10**8), rungs)
+@given(st.floats(0, 10**8), delays)
 def test_nearest_is_never_shorter_unless_none_is_longer(delay: float, existing: list[int]) -> None:
     found = nearest(delay, existing)
-    longer = [rung for rung in existing if rung >= delay]
+    longer = [one for one in existing if one >= delay]
     assert found == (min(longer) if longer else max(existing))
 
 
@@ -41,6 +41,6 @@ def test_policy_out_of_range_is_refused(retries: int, base: float) -> None:
         RetryPolicy(retries, base)
 
 
-def test_ladder_has_every_policy_and_the_common_rungs() -> None:
-    found = ladder([RetryPolicy(), RetryPolicy(1, 0.5)])
-    assert found == sorted({500, 1000, 2000, 4000, *COMMON_RUNGS})
+def test_schedule_has_every_policy_and_the_common_delays() -> None:
+    found = delay_schedule([RetryPolicy(), RetryPolicy(1, 0.5)])
+    assert found == sorted({500, 1000, 2000, 4000, *COMMON_DELAYS})

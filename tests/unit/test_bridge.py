@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.batch import PATIENCE, eventually
-from warrener.feed import _AHEAD, CHUNK, Feed, chunks
+from warrener.bridge import _AHEAD, CHUNK, Bridge, chunks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -24,7 +24,7 @@ async def test_items_of_a_blocking_iterable_come_before_it_ends() -> None:
         assert gate.wait(PATIENCE)
         yield 2
 
-    found = Feed(items()).start().chunks()
+    found = Bridge(items()).start().chunks()
 
     assert await anext(found) == [1]
     gate.set()
@@ -82,24 +82,24 @@ async def test_error_is_raised_after_what_came_before_it(kind: str) -> None:
 
 
 async def test_reading_ends_when_nobody_wants_more() -> None:
-    feed = Feed(count())
-    thread = threading.Thread(target=feed.read, daemon=True)
+    bridge = Bridge(count())
+    thread = threading.Thread(target=bridge.read, daemon=True)
     thread.start()
 
-    async for chunk in feed.chunks():
+    async for chunk in bridge.chunks():
         assert chunk[0] == 0
         break
-    feed.close()
+    bridge.close()
 
     await asyncio.to_thread(thread.join, PATIENCE)
     assert not thread.is_alive()
 
 
 async def test_closing_the_chunks_closes_the_feed() -> None:
-    feed = Feed(count())
-    thread = threading.Thread(target=feed.read, daemon=True)
+    bridge = Bridge(count())
+    thread = threading.Thread(target=bridge.read, daemon=True)
     thread.start()
-    found: Any = feed.chunks()
+    found: Any = bridge.chunks()
     await anext(found)
 
     await found.aclose()
@@ -118,13 +118,13 @@ async def test_no_more_than_a_few_chunks_are_read_ahead() -> None:
             most_ahead = max(most_ahead, read - used)
             yield number
 
-    feed = Feed(items()).start()
+    bridge = Bridge(items()).start()
 
     async def is_full() -> bool:
         return read == used + _AHEAD + 1  # one is in the reader's hand
 
     await eventually(is_full)
-    async for chunk in feed.chunks():
+    async for chunk in bridge.chunks():
         used += len(chunk)
         if used <= _AHEAD:
             await eventually(is_full)
@@ -150,4 +150,4 @@ def _of(kind: str, items: Any) -> Any:
         for item in items:
             yield item
 
-    return {"plain": lambda: items, "thread": lambda: Feed(items).start(), "async": slowly}[kind]()
+    return {"plain": lambda: items, "thread": lambda: Bridge(items).start(), "async": slowly}[kind]()

@@ -17,7 +17,7 @@ _AHEAD: Final = 4 * CHUNK
 _LOOK_EVERY: Final = 0.01
 
 
-class Feed(Generic[T]):
+class Bridge(Generic[T]):
     """What is read from an iterable that may block, by a thread that may wait.
 
     Take its `chunks` in the event loop, and run `read` in any other thread. It holds no more than a few chunks.
@@ -88,9 +88,9 @@ class _End:
         self.error = error
 
 
-def chunks(items: Iterable[T] | AsyncIterable[T] | Feed[T]) -> AsyncIterator[list[T]]:
+def chunks(items: Iterable[T] | AsyncIterable[T] | Bridge[T]) -> AsyncIterator[list[T]]:
     """The items of a feed, of an async iterable, or of a plain one that does not block."""
-    if isinstance(items, Feed):
+    if isinstance(items, Bridge):
         return items.chunks()
     return _gathered(aiter(items)) if isinstance(items, AsyncIterable) else _cut(iter(items))
 

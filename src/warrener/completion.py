@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker, Counts
 
 
-class Ending:
+class Completion:
     """Proof that no task is left: a broker's counts may be late, so they must say so for as long as that.
 
     Args:

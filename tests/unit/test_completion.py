@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from warrener.brokers import Counts
-from warrener.ending import Ending
+from warrener.completion import Completion
 
 if TYPE_CHECKING:
     from warrener.brokers import Broker
@@ -31,26 +31,26 @@ def broker() -> Any:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("warrener.ending.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("warrener.completion.time.monotonic", lambda: now[0])
     return now
 
 
 async def test_counts_must_say_so_for_as_long_as_they_may_be_late(broker: Broker, clock: list[float]) -> None:
-    ending = Ending(broker)
-    assert not await ending.is_proven_by(DONE)
+    completion = Completion(broker)
+    assert not await completion.is_proven_by(DONE)
     clock[0] += 5.9
-    assert not await ending.is_proven_by(DONE)
+    assert not await completion.is_proven_by(DONE)
     clock[0] += 0.2
-    assert await ending.is_proven_by(DONE)
+    assert await completion.is_proven_by(DONE)
 
 
 async def test_any_change_begins_anew(broker: Broker, clock: list[float]) -> None:
-    ending = Ending(broker)
-    await ending.is_proven_by(DONE)
+    completion = Completion(broker)
+    await completion.is_proven_by(DONE)
     clock[0] += 7
-    assert not await ending.is_proven_by(Counts(0, 0, 0, 6, 1, 2))
+    assert not await completion.is_proven_by(Counts(0, 0, 0, 6, 1, 2))
     clock[0] += 7
-    assert await ending.is_proven_by(Counts(0, 0, 0, 6, 1, 2))
+    assert await completion.is_proven_by(Counts(0, 0, 0, 6, 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,21 @@ async def test_any_change_begins_anew(broker: Broker, clock: list[float]) -> Non
 async def test_what_waits_runs_or_may_run_is_no_end(
     broker: Broker, clock: list[float], counts: Counts
 ) -> None:
-    ending = Ending(broker)
-    await ending.is_proven_by(counts)
+    completion = Completion(broker)
+    await completion.is_proven_by(counts)
     clock[0] += 60
-    assert not await ending.is_proven_by(counts)
+    assert not await completion.is_proven_by(counts)
 
 
 async def test_without_workers_nothing_can_run(broker: Broker, clock: list[float]) -> None:
-    ending = Ending(broker)
-    await ending.is_proven_by(Counts(0, None, 0, 5, 1, 0))
+    completion = Completion(broker)
+    await completion.is_proven_by(Counts(0, None, 0, 5, 1, 0))
     clock[0] += 60
-    assert await ending.is_proven_by(Counts(0, None, 0, 5, 1, 0))
+    assert await completion.is_proven_by(Counts(0, None, 0, 5, 1, 0))
 
 
 async def test_exact_counts_need_one_look(broker: Any) -> None:
     broker.counts_late = 0.0
-    assert await Ending(broker).is_proven_by(DONE)
+    assert await Completion(broker).is_proven_by(DONE)
     broker.is_drained = False
-    assert not await Ending(broker).is_proven_by(DONE)
+    assert not await Completion(broker).is_proven_by(DONE)

@@ -1,8 +1,8 @@
 """When a failed task is tried again.
 
-A task waits in a delay rung: a queue of its own for each length of delay, so that nothing waits behind a longer
-one. A retry policy names the rungs it needs; a delay that a handler chooses by itself goes to the nearest
-longer rung there is.
+A task waits in a retry delay: a queue of its own for each length of time, so that nothing waits behind what waits
+longer. A retry policy names the delays it needs; one that a handler chooses by itself becomes the nearest longer
+delay that the queue has.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MAX_RETRIES: Final = 20
-# AMQP keeps a queue's TTL in 32 bits of milliseconds, so no rung is longer than about 49 days.
+# AMQP keeps a queue's TTL in 32 bits of milliseconds, so no delay is longer than about 49 days.
 MIN_DELAY: Final = 0.001
 MAX_DELAY: Final = 0xFFFFFFFF / 1000
-# For `TransientError(after=...)`: rungs that every queue has, in milliseconds.
-COMMON_RUNGS: Final = (10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000)
+# For `TransientError(after=...)`: delays that every queue has, in milliseconds.
+COMMON_DELAYS: Final = (10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000)
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -51,25 +51,25 @@ class RetryPolicy(msgspec.Struct, frozen=True):
                 f"{self.retries} retries from {self.base} s on end with a delay of over 49 days; use fewer"
             )
 
-    def rungs(self) -> list[int]:
+    def delays(self) -> list[int]:
         """The delays this policy uses, in milliseconds, shortest first."""
         return [round(self.base * 1000 * 2**n) for n in range(self.retries)]
 
     def delay(self, failures: int) -> int | None:
         """Milliseconds to wait after so many failed attempts; None when no retry is left."""
-        return self.rungs()[failures - 1] if failures <= self.retries else None
+        return self.delays()[failures - 1] if failures <= self.retries else None
 
 
-def ladder(policies: Iterable[RetryPolicy]) -> list[int]:
-    """Every rung that tasks under these policies may need, in milliseconds, shortest first."""
-    return sorted({*COMMON_RUNGS, *(rung for policy in policies for rung in policy.rungs())})
+def delay_schedule(policies: Iterable[RetryPolicy]) -> list[int]:
+    """Every delay that tasks under these policies may need, in milliseconds, shortest first."""
+    return sorted({*COMMON_DELAYS, *(delay for policy in policies for delay in policy.delays())})
 
 
-def nearest(delay: float, rungs: Sequence[int]) -> int:
-    """The nearest rung at least `delay` milliseconds long, or the longest there is.
+def nearest(delay: float, delays: Sequence[int]) -> int:
+    """The nearest delay at least `delay` milliseconds long, or the longest there is.
 
     Args:
         delay: Milliseconds.
-        rungs: Existing rungs, shortest first, at least one.
+        delays: Existing delays, shortest first, at least one.
     """
-    return rungs[min(bisect_left(rungs, delay), len(rungs) - 1)]
+    return delays[min(bisect_left(delays, delay), len(delays) - 1)]

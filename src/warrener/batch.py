@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from warrener.bridge import Bridge
 from warrener.brokers import connect
-from warrener.collector import Tally, collect, distinct
+from warrener.codec import decode_failure
+from warrener.collector import Summary, collect, distinct
 from warrener.errors import BrokerUnreachable
-from warrener.feed import Feed
-from warrener.ids import IdSet
+from warrener.id_set import IdSet
 from warrener.monitor import Monitor, Status
 from warrener.publisher import Position, publish_all
-from warrener.retries import ladder
-from warrener.tasks import failure
+from warrener.retry import delay_schedule
 from warrener.worker.supervisor import Exit, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from warrener.address import Address
     from warrener.brokers import Broker
-    from warrener.settings import Address
+    from warrener.models import Task
     from warrener.sources import Line
     from warrener.target import Target
-    from warrener.tasks import Task
     from warrener.worker.frames import ChildSettings
 
 LOOK_EVERY: Final = 0.5
@@ -36,13 +36,13 @@ class Ended(msgspec.Struct):
 
     Args:
         exit: The worker's end.
-        tally: What was collected; None when the run was stopped before.
+        summary: What was collected; None when the run was stopped before.
         resume_line: The line of the file to publish from when it was stopped.
         were_done: Tasks whose result or failure was on the queue before.
     """
 
     exit: Exit
-    tally: Tally | None
+    summary: Summary | None
     resume_line: int
     were_done: int
 
@@ -106,7 +106,7 @@ class Batch:
             )
             self._supervisor = supervisor
             hello = await supervisor.start()
-            await other.declare(ladder(hello.policies))
+            await other.declare(delay_schedule(hello.policies))
             supervisor.expects_more = True
             worked = asyncio.create_task(supervisor.run())
             monitor = Monitor(other, 0)
@@ -123,20 +123,20 @@ class Batch:
                 await asyncio.gather(watched, return_exceptions=True)
             if code is not Exit.DRAINED:
                 return Ended(code, None, self._position.resume_line, self._were_done)
-            tally = await collect(other, target, total=self._total)
+            summary = await collect(other, target, total=self._total)
             await self._show(monitor, other)
-            return Ended(code, tally, self._position.resume_line, self._were_done)
+            return Ended(code, summary, self._position.resume_line, self._were_done)
 
     async def _publish(self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor) -> None:
         # In this order, since workers move tasks from one to the other meanwhile.
         self._were_waiting = await _waiting_ids(broker)
         done = await ended_ids(broker)
-        start = broker.confirmed
+        session = broker.publish_session()
         self._publishing = asyncio.create_task(
             publish_all(
-                broker,
-                Feed(self._fresh(lines, done)).start(),
-                lambda _: self._position.confirm(broker.confirmed - start),
+                session,
+                Bridge(self._fresh(lines, done)).start(),
+                lambda _: self._position.confirm(session.confirmed),
             )
         )
         if supervisor.is_stopping:
@@ -147,7 +147,7 @@ class Batch:
             if not supervisor.is_stopping:
                 raise
         finally:
-            self._position.confirm(broker.confirmed - start)
+            self._position.confirm(session.confirmed)
             self._is_published = True
             supervisor.expects_more = False
 
@@ -175,7 +175,7 @@ class Batch:
             self._status = await monitor.look()
         except BrokerUnreachable:
             return  # the next look may have it again
-        self._on_status(self._status, broker.held_up)
+        self._on_status(self._status, broker.blocked_reason)
 
 
 async def ended_ids(broker: Broker) -> IdSet:
@@ -183,11 +183,11 @@ async def ended_ids(broker: Broker) -> IdSet:
     done = IdSet()
     counts = await broker.counts()
     if counts.completed:
-        async for _ in distinct(broker, done, Tally()):
+        async for _ in distinct(broker, done, Summary()):
             pass
     if counts.failed:
         async for task in broker.failures():
-            done.add(failure(task.body, task.id, task.record).task_id)
+            done.add(decode_failure(task.body, task.id, task.record).task_id)
     return done
 
 

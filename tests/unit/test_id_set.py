@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.ids import IdSet
+from warrener.id_set import IdSet
 
 
 @given(st.lists(st.text(st.characters())))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from warrener.address import Address
 from warrener.errors import UsageError
-from warrener.settings import Address
 
 
 @pytest.mark.parametrize(

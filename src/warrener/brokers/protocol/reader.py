@@ -1,0 +1,94 @@
+"""The reader's role: counts, results and failures, without using them up."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from warrener.models import Record  # noqa: TC001 - msgspec reads the annotations when it runs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from warrener.brokers.protocol.publisher import Message
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many tasks are in each state; None where this broker cannot tell.
+
+    Args:
+        workers: Connected workers.
+        notes: Sentences about what cannot be known, and why.
+    """
+
+    ready: int
+    processing: int | None
+    delayed: int | None
+    completed: int
+    failed: int
+    workers: int | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks are known to have not ended."""
+        return self.ready + (self.processing or 0) + (self.delayed or 0)
+
+    @property
+    def is_all_done(self) -> bool:
+        """Whether no task is left; where nobody knows what is processed, each worker may have one."""
+        return not self.waiting and not (self.processing is None and self.workers)
+
+
+class FailedTask(msgspec.Struct, frozen=True):
+    """A failed task as it lies on the broker."""
+
+    body: bytes
+    id: str
+    priority: int
+    record: Record
+
+
+class Verdict(Enum):
+    """What a sweep does with one failed task."""
+
+    KEEP = auto()
+    DISCARD = auto()
+
+
+class Reader(Protocol):
+    """Where a queue is looked at."""
+
+    counts_late: float
+    """How many seconds the count of tasks in processing may lag behind."""
+
+    async def counts(self) -> Counts:
+        """How many tasks are in each state, now."""
+
+    def waiting_ids(self) -> AsyncIterator[str]:
+        """Ids of the messages that are ready, delayed or processed; none where the broker cannot tell."""
+
+    def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
+        """Result rows in the order they came, in batches, without consuming them.
+
+        Any number of readers may read at a time. A reader that stops early closes the iterator (`aclosing`).
+
+        Args:
+            follow: Wait for more instead of ending at the last row; empty batches mark the waiting.
+        """
+
+    def failures(self) -> AsyncIterator[FailedTask]:
+        """Failed tasks, the oldest first, without consuming them, however often it is done.
+
+        Readers may have to take turns with each other and with `sweep`. One that stops early closes the iterator
+        (`aclosing`).
+        """
+
+    async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
+        """Look at every failed task once and keep it, discard it, or publish it as the message given.
+
+        Returns how many were taken out. A task is taken out only after its message is confirmed; what `decide` raises ends
+        the sweep, and what was decided before stays done. What fails while the sweep runs is left alone.
+        """

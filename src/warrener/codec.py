@@ -1,0 +1,229 @@
+"""How tasks, records, results and failures are written down and read: everything is JSON."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import msgspec
+
+from warrener.errors import InvalidTask
+from warrener.models import (
+    DEFAULT_PRIORITY,
+    HIGHEST_PRIORITY,
+    KEPT_ATTEMPTS,
+    MAX_NAME_BYTES,
+    Attempt,
+    Envelope,
+    Failure,
+    Record,
+    Task,
+)
+from warrener.text import sanitize
+
+# A record travels in a header, and AMQP wants all headers of a message in one frame of 131,072 bytes.
+_MAX_RECORD: Final = 120_000
+# What reading JSON from outside may raise: deep nesting ends in the last of them.
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+# So many levels of nesting are left to those who read something later: for what is around it, and their own calls.
+_ROOM: Final = 200
+
+_encoder = msgspec.json.Encoder()
+_envelopes = msgspec.json.Decoder(Envelope)
+_records = msgspec.json.Decoder(Record)
+_anything = msgspec.json.Decoder()
+_raw = msgspec.json.Decoder(msgspec.Raw)
+_BEGIN_OBJECT = ord("{")
+
+
+def encode(value: Any) -> bytes:
+    """Any of these records, or plain data, as one line of JSON."""
+    return _encoder.encode(value)
+
+
+def encode_task(task: Task) -> bytes:
+    """A task as the body of a message.
+
+    Raises:
+        InvalidTask: It is not fit to be published; the text says which member is wrong.
+    """
+    try:
+        return encode(check(task))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidTask(f"this cannot be written as JSON: {sanitize(error)}") from error
+
+
+def encode_record(record: Record) -> bytes:
+    """A record as it travels: without its oldest attempts where all of them are too many for a header."""
+    while len(header := encode(record)) > _MAX_RECORD and record.history:
+        record = msgspec.structs.replace(record, history=record.history[1:])
+    return header
+
+
+def check(task: Task) -> Task:
+    """The task itself, if it is fit to be published.
+
+    Raises:
+        InvalidTask: Says which member is wrong.
+    """
+    _check_name("id", task.id)
+    _check_name("type", task.type)
+    if not isinstance(task.data, dict):
+        raise InvalidTask(f'"data" must be an object, not {_json_kind(task.data)}')
+    if not isinstance(task.priority, int) or isinstance(task.priority, bool):
+        raise InvalidTask(f'"priority" must be a whole number from 0 to 9, not {_json_kind(task.priority)}')
+    if not 0 <= task.priority <= HIGHEST_PRIORITY:
+        raise InvalidTask(f'"priority" must be from 0 to 9, not {sanitize(task.priority)}')
+    return task
+
+
+def decode_task(line: bytes | str, *, default_id: str = "", default_type: str = "") -> Task:
+    """One task from a line of JSON.
+
+    Args:
+        line: A JSON object with `type`, and maybe `id`, `data` and `priority`.
+        default_id: The id of a task that brings none.
+        default_type: The type of a task that brings none.
+
+    Raises:
+        InvalidTask: The line is no JSON, no object, or a member is wrong.
+    """
+    try:
+        members = _anything.decode(line)
+    except NOT_JSON as error:
+        raise InvalidTask(f"this is no JSON ({error})") from error
+    if not isinstance(members, dict):
+        raise InvalidTask("a task must be a JSON object")
+    if unknown := members.keys() - {"id", "type", "data", "priority"}:
+        names = sanitize(", ".join(sorted(repr(name) for name in unknown)))
+        raise InvalidTask(f"unknown member {names}; arguments of the handler belong into 'data'")
+    task_type = members.get("type", default_type)
+    if not task_type and "type" not in members:
+        raise InvalidTask('"type" is missing')
+    return check(
+        Task(
+            id=members.get("id", default_id),
+            type=task_type,
+            data=members.get("data", {}),
+            priority=members.get("priority", DEFAULT_PRIORITY),
+        )
+    )
+
+
+def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelope:
+    """A delivered message as a task.
+
+    What the body leaves out, the message's own properties give: `message_id` and `priority`.
+
+    Raises:
+        InvalidTask: The body is no valid task.
+    """
+    try:
+        envelope = _envelopes.decode(body)
+    except NOT_JSON as error:
+        raise InvalidTask(str(error)) from error
+    if len(envelope.type) > MAX_NAME_BYTES // 4:
+        _check_name("type", envelope.type)
+    if nests_too_deep(body):
+        raise InvalidTask("it nests too deep")
+    if envelope.id and envelope.priority is not None and len(envelope.id) < MAX_NAME_BYTES // 4:
+        task = envelope
+    else:
+        if envelope.priority is not None:
+            priority = envelope.priority
+        elif priority is None:
+            priority = DEFAULT_PRIORITY
+        task = msgspec.structs.replace(
+            envelope, id=envelope.id or message_id, priority=min(max(priority, 0), HIGHEST_PRIORITY)
+        )
+        _check_name("id", task.id)
+    if not task.type:
+        raise InvalidTask('"type" is empty')
+    if bytes(task.data)[0] != _BEGIN_OBJECT:
+        raise InvalidTask('"data" must be an object')
+    return task
+
+
+def decode_record(header: bytes | str | None) -> Record:
+    """The record that travelled with a task; an empty one where there is none or it is not ours."""
+    if not header:
+        return Record()
+    try:
+        record = _records.decode(header)
+    except NOT_JSON:
+        return Record()
+    if record.lost > record.attempts:
+        return Record()
+    return msgspec.structs.replace(record, history=record.history[-KEPT_ATTEMPTS:])
+
+
+def decode_failure(body: bytes, message_id: str, record: Record) -> Failure:
+    """A failed message as people read it."""
+    task, raw = _readable(body)
+    members = task if isinstance(task, dict) else {}
+    last = record.history[-1] if record.history else Attempt(0, "")
+    return Failure(
+        task_id=_own_id(members) or message_id,
+        type=_own_type(members),
+        reason=record.reason or "permanent",
+        error=last.error,
+        message=last.message,
+        attempts=record.attempts,
+        failed_at=record.failed_at,
+        history=record.history,
+        task=task,
+        body_base64=raw,
+    )
+
+
+def _own_id(members: dict[str, Any]) -> str:
+    try:
+        _check_name("id", members.get("id"))
+    except InvalidTask:
+        return ""
+    return str(members["id"])
+
+
+def _own_type(members: dict[str, Any]) -> str:
+    found = members.get("type")
+    return found if isinstance(found, str) else ""
+
+
+def nests_too_deep(body: bytes) -> bool:
+    """Whether JSON nests so deep that a reader of it might not get to its bottom."""
+    if body.count(b"[") + body.count(b"{") <= _ROOM:
+        return False
+    try:
+        _raw.decode(b"[" * _ROOM + body + b"]" * _ROOM)
+    except RecursionError:
+        return True
+    return False
+
+
+def _readable(body: bytes) -> tuple[Any, str | None]:
+    try:
+        if not nests_too_deep(body):
+            return msgspec.json.decode(body), None
+    except NOT_JSON:
+        pass
+    return None, base64.b64encode(body).decode()
+
+
+def _check_name(member: str, name: object) -> None:
+    if isinstance(name, str) and name.isascii() and 0 < len(name) <= MAX_NAME_BYTES:
+        return
+    if not isinstance(name, str):
+        raise InvalidTask(f'"{member}" must be a string, not {_json_kind(name)}')
+    if not name:
+        raise InvalidTask(f'"{member}" is missing' if member == "id" else f'"{member}" is empty')
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidTask(f'"{member}" is no valid Unicode') from error
+    if size > MAX_NAME_BYTES:
+        raise InvalidTask(f'"{member}" has {size} bytes; {MAX_NAME_BYTES} are allowed')
+
+
+def _json_kind(value: object) -> str:
+    kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)

@@ -1,0 +1,35 @@
+"""Text from others, made fit for one of our sentences, a message header, or a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+_MAX_WORDS: Final = 512
+
+
+def sanitize(words: object) -> str:
+    """What others say, fit for one of our sentences: one line of bounded length."""
+    return cut(" ".join(str(words)[:_MAX_WORDS].split()), _MAX_WORDS)
+
+
+def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
+    """Text fit for a message header: of bounded size, and without control characters.
+
+    Bounded, because an AMQP header must fit into one frame; without control characters, because JSON writes
+    each as six, and terminals obey them.
+    """
+    text = text[-limit:] if keep_end else text[:limit]  # no character has less than a byte
+    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    data = clean.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return data.decode()
+    part = data[-limit:] if keep_end else data[:limit]
+    return part.decode("utf-8", "ignore")
+
+
+def escape_json(lines: bytes) -> bytes:
+    """The same JSON for a terminal: what would steer it is escaped, which readers of JSON take for the same text."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in lines.decode("utf-8", "replace")
+    ).encode()
