@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.brokers import Delivery
 
-APP = str(Path(__file__).parent / "conformance" / "apps.py")
+APP = str(Path(__file__).parent / "conformance" / "worker" / "apps.py")
 DELAYS = delay_schedule([RetryPolicy(3, 0.05), RetryPolicy(12, 0.001)])
 PATIENCE = 60.0
 QUICK = 0.5
