@@ -47,6 +47,72 @@ class Ended(msgspec.Struct):
     were_done: int
 
 
+class Publication:
+    """The tasks of one file on their way to a queue: what the queue has from before is counted, the rest published.
+
+    Args:
+        start_line: Where in the file publishing begins; the lines before count as published.
+    """
+
+    def __init__(self, start_line: int = 1) -> None:
+        self.total = 0
+        """Tasks of the file that were read so far."""
+        self.were_done = 0
+        """Those of them whose result or failure was on the queue before."""
+        self._start_line = start_line
+        self._position = Position(start_line)
+
+    @property
+    def resume_line(self) -> int:
+        """The line to publish from after an interruption: all before it are confirmed."""
+        return self._position.resume_line
+
+    async def publish(
+        self, broker: Broker, lines: Iterator[Line], on_progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Publish, and wait until the last task is confirmed. Call it once; `resume_line` is right after a cancellation.
+
+        Args:
+            broker: Where to; its queue is there.
+            lines: The tasks, from the file's first line on.
+            on_progress: Told now and then how many are confirmed.
+
+        Raises:
+            InvalidTask: A line is no valid task; those before it are published.
+            BrokerError: The broker is lost, or refuses something.
+        """
+        # In this order, since workers move tasks from one to the other meanwhile.
+        waiting = await _waiting_ids(broker)
+        done = await _ended_ids(broker)
+        session = broker.publish_session()
+
+        def confirm(_: int) -> None:
+            self._position.confirm(session.confirmed)
+            on_progress(session.confirmed)
+
+        try:
+            await publish_all(session, Bridge(self._fresh(lines, done, waiting)).start(), confirm)
+        finally:
+            self._position.confirm(session.confirmed)
+
+    async def collect(self, broker: Broker, target: Target) -> Summary:
+        """Write the file's results and count its failures.
+
+        Raises:
+            BrokerError: The broker is lost.
+        """
+        return await collect(broker, target, total=self.total)
+
+    def _fresh(self, lines: Iterator[Line], done: IdSet, waiting: IdSet) -> Iterator[Task]:
+        for number, task in lines:
+            self.total += 1
+            if task.id in done:
+                self.were_done += 1
+            elif number >= self._start_line and task.id not in waiting:
+                self._position.note(number)
+                yield task
+
+
 class Batch:
     """One run of a file of tasks to a file of results.
 
@@ -70,16 +136,12 @@ class Batch:
         self._address = address
         self._settings = settings
         self._processes = processes
-        self._start_line = start_line
         self._on_status = on_status
-        self._position = Position(start_line)
-        self._total = 0
-        self._were_done = 0
-        self._were_waiting = IdSet()
+        self._publication = Publication(start_line)
         self._is_published = False
         self._status: Status | None = None
         self._supervisor: Supervisor | None = None
-        self._publishing: asyncio.Task[int] | None = None
+        self._publishing: asyncio.Task[None] | None = None
 
     def stop(self, code: Exit) -> None:
         """Stop cleanly; a second call stops at once."""
@@ -121,24 +183,14 @@ class Batch:
             finally:
                 watched.cancel()
                 await asyncio.gather(watched, return_exceptions=True)
-            if code is not Exit.DRAINED:
-                return Ended(code, None, self._position.resume_line, self._were_done)
-            summary = await collect(other, target, total=self._total)
-            await self._show(monitor, other)
-            return Ended(code, summary, self._position.resume_line, self._were_done)
+            summary = None
+            if code is Exit.DRAINED:
+                summary = await self._publication.collect(other, target)
+                await self._show(monitor, other)
+            return Ended(code, summary, self._publication.resume_line, self._publication.were_done)
 
     async def _publish(self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor) -> None:
-        # In this order, since workers move tasks from one to the other meanwhile.
-        self._were_waiting = await _waiting_ids(broker)
-        done = await ended_ids(broker)
-        session = broker.publish_session()
-        self._publishing = asyncio.create_task(
-            publish_all(
-                session,
-                Bridge(self._fresh(lines, done)).start(),
-                lambda _: self._position.confirm(session.confirmed),
-            )
-        )
+        self._publishing = asyncio.create_task(self._publication.publish(broker, lines))
         if supervisor.is_stopping:
             self._publishing.cancel()
         try:
@@ -147,22 +199,13 @@ class Batch:
             if not supervisor.is_stopping:
                 raise
         finally:
-            self._position.confirm(session.confirmed)
             self._is_published = True
             supervisor.expects_more = False
 
-    def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
-        """The tasks to publish: from the start line on, without those that are on the queue from before."""
-        for number, task in lines:
-            self._total += 1
-            if task.id in done:
-                self._were_done += 1
-            elif number >= self._start_line and task.id not in self._were_waiting:
-                self._position.note(number)
-                yield task
-
     def _is_complete(self) -> bool:
-        return self._is_published and self._status is not None and self._status.done >= self._total
+        return (
+            self._is_published and self._status is not None and self._status.done >= self._publication.total
+        )
 
     async def _watch(self, monitor: Monitor, broker: Broker) -> None:
         while True:
@@ -170,7 +213,7 @@ class Batch:
             await self._show(monitor, broker)
 
     async def _show(self, monitor: Monitor, broker: Broker) -> None:
-        monitor.total = self._total
+        monitor.total = self._publication.total
         try:
             self._status = await monitor.look()
         except BrokerUnreachable:
@@ -178,7 +221,7 @@ class Batch:
         self._on_status(self._status, broker.blocked_reason)
 
 
-async def ended_ids(broker: Broker) -> IdSet:
+async def _ended_ids(broker: Broker) -> IdSet:
     """The ids of tasks that have a result or a failure already, so that a run that was stopped can go on."""
     done = IdSet()
     counts = await broker.counts()

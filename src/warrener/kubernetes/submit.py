@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from warrener.batch import ended_ids
-from warrener.bridge import Bridge
+from warrener.batch import Publication
 from warrener.brokers import connect
-from warrener.collector import Summary, collect
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
 from warrener.kubernetes import crew as crews
@@ -16,17 +14,15 @@ from warrener.kubernetes.checking import check
 from warrener.kubernetes.install import prepare
 from warrener.kubernetes.reach import queue_of
 from warrener.monitor import Monitor
-from warrener.publisher import publish_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from warrener.brokers import Broker
-    from warrener.id_set import IdSet
+    from warrener.collector import Summary
     from warrener.kubernetes.cluster import Cluster
     from warrener.kubernetes.crew import Crew
     from warrener.kubernetes.plan import Plan
-    from warrener.models import Task
     from warrener.monitor import Status
     from warrener.sources import Line
     from warrener.target import Target
@@ -56,13 +52,16 @@ class Submission:
     ) -> None:
         self.job: str | None = None
         """The workers' Job, once it is started."""
-        self.were_done = 0
-        """Tasks that had a result or a failure before."""
         self._cluster = cluster
         self._plan = plan
         self._on_progress = on_progress
         self._on_look = on_look
-        self._total = 0
+        self._publication = Publication()
+
+    @property
+    def were_done(self) -> int:
+        """Tasks that had a result or a failure before."""
+        return self._publication.were_done
 
     async def run(self, lines: Iterator[Line], target: Target | None) -> Summary | None:
         """Do all of it; without a target, all until the workers are started.
@@ -89,26 +88,16 @@ class Submission:
             self.job = await crews.start(self._cluster, self._plan)
             if target is None:
                 return None
-            await watch(self._cluster, broker, self._plan.queue, Monitor(broker, self._total), self._on_look)
-            return await collect(broker, target, total=self._total)
+            monitor = Monitor(broker, self._publication.total)
+            await watch(self._cluster, broker, self._plan.queue, monitor, self._on_look)
+            return await self._publication.collect(broker, target)
 
     async def _publish(self, broker: Broker, lines: Iterator[Line]) -> None:
-        done = await ended_ids(broker)
-        session = broker.publish_session()
-
-        def show(_: int) -> None:
+        def show(confirmed: int) -> None:
             blocked_reason = f" ({broker.blocked_reason})" if broker.blocked_reason else ""
-            self._on_progress(f"{session.confirmed:,} tasks published{blocked_reason}")
+            self._on_progress(f"{confirmed:,} tasks published{blocked_reason}")
 
-        await publish_all(session, Bridge(self._fresh(lines, done)).start(), show)
-
-    def _fresh(self, lines: Iterator[Line], done: IdSet) -> Iterator[Task]:
-        for _, task in lines:
-            self._total += 1
-            if task.id in done:
-                self.were_done += 1
-            else:
-                yield task
+        await self._publication.publish(broker, lines, show)
 
 
 async def watch(
