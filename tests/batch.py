@@ -15,13 +15,14 @@ from warrener.failures import read
 from warrener.models import Failure, Task
 from warrener.retry import RetryPolicy, delay_schedule
 from warrener.worker.frames import ChildSettings
-from warrener.worker.supervisor import Exit, Supervisor
+from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from warrener.address import Address
     from warrener.brokers import Delivery
+    from warrener.exit_codes import Exit
 
 APP = str(Path(__file__).parent / "conformance" / "worker" / "apps.py")
 DELAYS = delay_schedule([RetryPolicy(3, 0.05), RetryPolicy(12, 0.001)])

@@ -12,11 +12,12 @@ from warrener.brokers import connect
 from warrener.codec import decode_failure
 from warrener.collector import Summary, collect, distinct
 from warrener.errors import BrokerUnreachable
+from warrener.exit_codes import Exit
 from warrener.id_set import IdSet
 from warrener.monitor import Monitor, Status
 from warrener.publisher import Position, publish_all
 from warrener.retry import delay_schedule
-from warrener.worker.supervisor import Exit, Supervisor
+from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

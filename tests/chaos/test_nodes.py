@@ -17,7 +17,7 @@ from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import link
 from warrener.errors import BrokerError
-from warrener.worker.supervisor import Exit
+from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
-from warrener.worker.supervisor import Exit
+from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,9 +33,10 @@ from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.brokers.rabbitmq.topology import queue_arguments
 from warrener.codec import encode
 from warrener.errors import AccessRefused, QueueMismatch
+from warrener.exit_codes import Exit
 from warrener.models import Record, Task
 from warrener.worker.frames import ChildSettings
-from warrener.worker.supervisor import Exit, Supervisor
+from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path

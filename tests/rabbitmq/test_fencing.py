@@ -18,9 +18,10 @@ from tests.place import Place, children
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import RabbitBroker, consuming
+from warrener.exit_codes import Exit
 from warrener.worker import supervisor
 from warrener.worker.frames import ChildSettings
-from warrener.worker.supervisor import Exit, Supervisor
+from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,7 +15,7 @@ import pytest
 
 from tests.batch import APP, PATIENCE, drain, eventually, publish, results, task, until_written
 from warrener.errors import BrokerError, BrokerUnreachable
-from warrener.worker.supervisor import Exit
+from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

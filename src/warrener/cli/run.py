@@ -68,11 +68,11 @@ async def _run(
     where: tuple[str, str, str | None],
 ) -> int:
     from warrener.batch import Batch
+    from warrener.exit_codes import Exit
     from warrener.monitor import Status
     from warrener.sources import read
     from warrener.target import checked_format, opened
     from warrener.worker.frames import ChildSettings
-    from warrener.worker.supervisor import Exit
 
     assert isinstance(settings, ChildSettings)  # noqa: S101 - for the type checker
     tasks, output, form, task_type = files

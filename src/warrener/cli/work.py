@@ -37,7 +37,7 @@ from warrener.errors import (
 from warrener.worker.frames import ChildSettings
 
 if TYPE_CHECKING:
-    from warrener.worker.supervisor import Exit
+    from warrener.exit_codes import Exit
 
 _CONNECT_FOR = 30.0
 _MEBIBYTE = 1024 * 1024
@@ -114,8 +114,9 @@ def work(
     async def work_with(nursery: Nursery) -> Exit:
         from warrener.brokers import connect
         from warrener.codec import encode
+        from warrener.exit_codes import Exit
         from warrener.retry import delay_schedule
-        from warrener.worker.supervisor import Exit, Supervisor
+        from warrener.worker.supervisor import Supervisor
 
         loop = asyncio.get_running_loop()
         stopped: list[Exit] = []
@@ -172,7 +173,7 @@ def _finish(main: Coroutine[None, None, Exit]) -> Exit:
 
 
 def _code(error: WarrenerError) -> int:
-    from warrener.worker.supervisor import Exit
+    from warrener.exit_codes import Exit
 
     match error:
         case AppError() | AccessRefused() | QueueMissing() | QueueMismatch():

@@ -14,12 +14,12 @@ import msgspec
 from warrener.app import Handler
 from warrener.codec import NOT_JSON, encode
 from warrener.errors import AppError, PermanentError, TransientError
+from warrener.exit_codes import Exit
 from warrener.models import MAX_TRACEBACK, Task
 from warrener.retry import RetryPolicy
 from warrener.text import cut
 from warrener.worker.killing import name_of
 
-EX_DATAERR: Final = 65  # sysexits.h: the task itself is at fault
 _CHUNK: Final = 1 << 16
 _TICK: Final = 0.05
 # A pipe holds no more than so many chunks, unless somebody else goes on writing.
@@ -54,7 +54,7 @@ def command_handler(command: str, timeout: float | None, retries: int, max_outpu
             return _value(output)
         ended = _how(code)
         message = f"{ended}: {_last_line(errors)}" if errors.strip() else ended
-        kind = PermanentError if code == EX_DATAERR else TransientError
+        kind = PermanentError if code == Exit.BAD_TASK else TransientError
         error = kind(message)
         error.add_note(cut(errors.decode("utf-8", "replace"), MAX_TRACEBACK // 2, keep_end=True))
         raise error

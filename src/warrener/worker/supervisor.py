@@ -14,7 +14,6 @@ import logging
 import time
 from collections import deque
 from contextlib import suppress
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,6 +21,7 @@ import msgspec
 from warrener.brokers.protocol import DELIVERY_LIMIT, REMEMBERED_FOR, Completed, Delayed, Failed
 from warrener.codec import decode_record, open_envelope
 from warrener.errors import AccessRefused, InvalidTask
+from warrener.exit_codes import Exit
 from warrener.models import Attempt, Record
 from warrener.retry import delay_schedule
 from warrener.worker.frames import ANY_TYPE, Hello
@@ -47,17 +47,6 @@ _MOST_PREFETCH: Final = 1000
 _ENOUGH: Final = 250
 # What is on its way when a worker stops, and the broker's answer, get so long at least, in seconds.
 _LAST_WORDS: Final = 5.0
-
-
-class Exit(IntEnum):
-    """How a worker ends, as its exit code."""
-
-    DRAINED = 0
-    STOPPED = 75
-    """Stopped with work left, or the broker is lost for good: start another."""
-    UNFIT = 78
-    """It can never work: the app does not import, credentials are refused, the queue is missing."""
-    INTERRUPTED = 130
 
 
 class Supervisor:

@@ -13,8 +13,9 @@ import pytest
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import has_ended
 from warrener.brokers import connect
+from warrener.exit_codes import Exit
 from warrener.worker.frames import ChildSettings
-from warrener.worker.supervisor import Exit, Supervisor
+from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from warrener.address import Address

@@ -14,8 +14,8 @@ import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place, has_ended
+from warrener.exit_codes import Exit
 from warrener.worker.frames import ChildSettings
-from warrener.worker.supervisor import Exit
 
 if TYPE_CHECKING:
     from warrener.address import Address
