@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
     from warrener.models import Task
     from warrener.sources import Line
-    from warrener.target import Target
     from warrener.worker.frames import ChildSettings
+    from warrener.writers import ResultWriter
 
 LOOK_EVERY: Final = 0.5
 
@@ -96,13 +96,13 @@ class Publication:
         finally:
             self._position.confirm(session.confirmed)
 
-    async def collect(self, broker: Broker, target: Target) -> Summary:
+    async def collect(self, broker: Broker, writer: ResultWriter) -> Summary:
         """Write the file's results and count its failures.
 
         Raises:
             BrokerError: The broker is lost.
         """
-        return await collect(broker, target, total=self.total)
+        return await collect(broker, writer, total=self.total)
 
     def _fresh(self, lines: Iterator[Line], done: IdSet, waiting: IdSet) -> Iterator[Task]:
         for number, task in lines:
@@ -151,12 +151,12 @@ class Batch:
         if self._supervisor:
             self._supervisor.stop(code)
 
-    async def run(self, lines: Iterator[Line], target: Target) -> Ended:
+    async def run(self, lines: Iterator[Line], writer: ResultWriter) -> Ended:
         """Do all of it.
 
         Args:
             lines: The tasks, from the file's first line on.
-            target: Where results go.
+            writer: Where results go.
 
         Raises:
             AppError: The app cannot be used; nothing was published then.
@@ -186,7 +186,7 @@ class Batch:
                 await asyncio.gather(watched, return_exceptions=True)
             summary = None
             if code is Exit.DRAINED:
-                summary = await self._publication.collect(other, target)
+                summary = await self._publication.collect(other, writer)
                 await self._show(monitor, other)
             return Ended(code, summary, self._publication.resume_line, self._publication.were_done)
 

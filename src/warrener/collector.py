@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from warrener.brokers import Broker
-    from warrener.target import Target
+    from warrener.writers import ResultWriter
 
 
 class _Row(msgspec.Struct):
@@ -109,21 +109,21 @@ def _in_one_line(row: bytes) -> bytes:
 
 
 async def collect(
-    broker: Broker, target: Target, *, follow: bool = False, total: int | None = None
+    broker: Broker, writer: ResultWriter, *, follow: bool = False, total: int | None = None
 ) -> Summary:
-    """Write every result to a target, count failures too.
+    """Write every result, count failures too.
 
     Args:
         broker: An open broker.
-        target: Where to.
+        writer: Where to.
         follow: Wait for more until every task has ended.
         total: How many tasks there are, where somebody knows; otherwise the broker is asked what is left.
     """
     seen, summary, completion = IdSet(), Summary(), Completion(broker)
     async for rows in distinct(broker, seen, summary, follow=follow):
-        target.write(rows)
+        writer.write(rows)
         if follow and not rows:
-            target.flush()
+            writer.flush()
             try:
                 counts = await broker.counts()
             except BrokerUnreachable:  # whether it comes back in time is for `results` to say

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 outputs = st.binary() | fragments.map(lambda text: text.encode("utf-8", "surrogatepass"))
 endings = st.integers(0, 255).map("exit {}".format) | st.integers(1, 64).filter(
-    lambda number: number not in {1, 17, 18, 19, 20, 21, 22, 23, 28}  # none of these ends a process, under nohup
+    lambda number: (
+        number not in {1, 17, 18, 19, 20, 21, 22, 23, 28}
+    )  # none of these ends a process, under nohup
 ).map("kill -{} $$".format)
 
 

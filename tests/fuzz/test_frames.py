@@ -10,8 +10,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.app import Handler
 from warrener.codec import encode, open_envelope
+from warrener.handler import Handler
 from warrener.models import Task
 from warrener.retry import RetryPolicy
 from warrener.worker.child.reports import _seconds

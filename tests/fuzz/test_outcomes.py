@@ -19,7 +19,7 @@ from warrener.codec import encode
 from warrener.collector import Summary, collect
 from warrener.models import Record, Result
 from warrener.retry import COMMON_DELAYS, MAX_DELAY, RetryPolicy, delay_schedule, nearest
-from warrener.target import Format, opened
+from warrener.writers import Format, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

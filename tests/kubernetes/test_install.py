@@ -28,7 +28,7 @@ from warrener.kubernetes.reach import Login, login, queue_of, reached
 from warrener.kubernetes.submit import Submission
 from warrener.models import Task
 from warrener.sources import Line
-from warrener.target import opened
+from warrener.writers import opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -19,8 +19,8 @@ from warrener.brokers import Message, connect
 from warrener.codec import encode
 from warrener.collector import collect
 from warrener.models import Attempt, Record, Task
-from warrener.target import Target
 from warrener.worker.frames import ChildSettings
+from warrener.writers import ResultWriter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -156,7 +156,7 @@ async def test_plain_consumer_works_for_warrener(scripts: Scripts, rabbit_addres
 
     file = io.BytesIO()
     async with connect(rabbit_address) as broker:
-        summary = await collect(broker, Target(file, "jsonl"), total=3)
+        summary = await collect(broker, ResultWriter(file, "jsonl"), total=3)
         assert await broker.drained()
     assert (summary.completed, summary.failed, summary.missing, summary.duplicates) == (2, 1, 0, 0)
     rows = {row["task_id"]: row for row in map(json.loads, file.getvalue().splitlines())}

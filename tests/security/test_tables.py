@@ -17,7 +17,7 @@ from tests.batch import publish
 from tests.batch import task as message
 from warrener.codec import encode
 from warrener.models import Result
-from warrener.target import Format, Target
+from warrener.writers import Format, ResultWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def row(task_id: str = "a", value: object = None, type_: str = "echo", worker: s
 
 def written(form: Format, *rows: bytes) -> str:
     file = io.BytesIO()
-    target = Target(file, form)
+    target = ResultWriter(file, form)
     target.write(rows)
     target.finish()
     return file.getvalue().decode()

@@ -12,8 +12,8 @@ import pytest
 from tests.batch import APP, drain, eventually, failures, publish, results
 from tests.security.strangers import send, task
 from warrener import failures as failed_tasks
-from warrener.app import load
 from warrener.brokers import connect
+from warrener.loader import load
 
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel

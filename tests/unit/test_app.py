@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from warrener import App, Task
-from warrener.app import load
 from warrener.errors import AppError, InvalidTask, UsageError
+from warrener.loader import load
 
 if TYPE_CHECKING:
     from pathlib import Path

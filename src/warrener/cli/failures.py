@@ -169,7 +169,7 @@ def export(
 
     async def main() -> None:
         from warrener.failures import Choice, read
-        from warrener.target import opened
+        from warrener.writers import opened
 
         count = 0
         with opened(output, "jsonl") as target:

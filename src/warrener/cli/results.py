@@ -37,7 +37,7 @@ def results(
 
 async def _results(address: Address, output: str, form: str | None, follow: bool) -> int:
     from warrener.collector import collect
-    from warrener.target import checked_format, opened
+    from warrener.writers import checked_format, opened
 
     with opened(output, checked_format(output, form)) as target:
         async with connected(address) as open_broker:

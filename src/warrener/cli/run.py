@@ -71,8 +71,8 @@ async def _run(
     from warrener.exit_codes import Exit
     from warrener.monitor import Status
     from warrener.sources import read
-    from warrener.target import checked_format, opened
     from warrener.worker.frames import ChildSettings
+    from warrener.writers import checked_format, opened
 
     assert isinstance(settings, ChildSettings)  # noqa: S101 - for the type checker
     tasks, output, form, task_type = files

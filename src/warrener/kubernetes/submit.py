@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from warrener.kubernetes.plan import Plan
     from warrener.monitor import Status
     from warrener.sources import Line
-    from warrener.target import Target
+    from warrener.writers import ResultWriter
 
 LOOK_EVERY: Final = 1.0
 # Counts are some seconds late, and somebody may help pods that cannot start.
@@ -63,7 +63,7 @@ class Submission:
         """Tasks that had a result or a failure before."""
         return self._publication.were_done
 
-    async def run(self, lines: Iterator[Line], target: Target | None) -> Summary | None:
+    async def run(self, lines: Iterator[Line], target: ResultWriter | None) -> Summary | None:
         """Do all of it; without a target, all until the workers are started.
 
         Raises:

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from warrener.app import Handler
 from warrener.codec import NOT_JSON, encode
 from warrener.errors import AppError, PermanentError, TransientError
 from warrener.exit_codes import Exit
+from warrener.handler import Handler
 from warrener.models import MAX_TRACEBACK, Task
 from warrener.retry import RetryPolicy
 from warrener.text import cut

@@ -127,7 +127,7 @@ class ChildSettings(msgspec.Struct, frozen=True):
     """What a child runs, and how.
 
     Args:
-        app: As `warrener.app.load` takes it; empty when a command is run instead.
+        app: As `warrener.loader.load` takes it; empty when a command is run instead.
         command: A shell-quoted command line that performs every task.
         threads: How many tasks a child runs at a time, in threads, where no handler is `async`.
         concurrency: How many it runs at a time where one is.

@@ -81,7 +81,7 @@ async def _submit(
     from warrener.kubernetes.submit import Submission
     from warrener.monitor import Status
     from warrener.sources import read
-    from warrener.target import checked_format, opened
+    from warrener.writers import checked_format, opened
 
     tasks, output, form, task_type, skip_invalid = files
     where = f"--queue {shlex.quote(plan.queue)} --namespace {plan.namespace}"

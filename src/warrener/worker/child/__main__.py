@@ -19,15 +19,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from warrener.app import Handler, load
 from warrener.codec import encode
 from warrener.errors import UsageError
+from warrener.loader import load
 from warrener.worker.child.threads import Child
 from warrener.worker.frames import ANY_TYPE, ChildSettings, HandlerRules, Hello
 from warrener.worker.killing import kill_all, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from warrener.handler import Handler
 
 
 def main() -> None:

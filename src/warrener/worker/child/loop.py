@@ -15,7 +15,7 @@ from warrener.worker.frames import Alive
 if TYPE_CHECKING:
     import socket
 
-    from warrener.app import Handler
+    from warrener.handler import Handler
     from warrener.worker.frames import Order
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
 
-    from warrener.app import Handler
+    from warrener.handler import Handler
     from warrener.worker.frames import Order
 
 _MOST_STACKS = 100

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from warrener.app import Handler
+    from warrener.handler import Handler
     from warrener.worker.frames import Order
 
 

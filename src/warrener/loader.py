@@ -1,0 +1,87 @@
+"""Importing an app, wherever its user has it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from warrener.app import App
+from warrener.errors import AppError, UsageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def load(where: str) -> App:
+    """Import an app.
+
+    Args:
+        where: `module`, `module:name`, `path/to/file.py` or `path/to/file.py:name`. Without a name the
+            module's only `App` is taken.
+
+    Raises:
+        AppError: It does not import, or there is no app in it; the text says what went wrong and where.
+    """
+    source, _, name = where.partition(":")
+    members = _import(source)
+    if name:
+        app = members.get(name)
+        if not isinstance(app, App):
+            raise AppError(f"{source!r} has no App called {name!r}")
+    else:
+        apps = {id(value): value for value in members.values() if isinstance(value, App)}
+        if not apps:
+            raise AppError(f"{source!r} has no App; write `app = warrener.App()` in it")
+        if len(apps) > 1:
+            raise AppError(f"{source!r} has {len(apps)} Apps; say which one, as {source}:NAME")
+        (app,) = apps.values()
+    if not app.handlers:
+        raise AppError(f"the App in {source!r} has no handlers; decorate a function with @app.task")
+    return app
+
+
+def _import(source: str) -> dict[str, Any]:
+    is_file = source.endswith(".py")
+    if is_file and not Path(source).is_file():
+        raise AppError(f"app file {source!r} does not exist")
+    sys.path.insert(0, str(Path(source).resolve().parent if is_file else Path.cwd()))
+    try:
+        if is_file:
+            return vars(_import_file(Path(source)))
+        return vars(importlib.import_module(source))
+    except ModuleNotFoundError as error:
+        if error.name == source:
+            raise AppError(f"there is no module {source!r} here; for a file write {source}.py") from error
+        raise AppError(f"app {source!r} does not import: {error}") from error
+    except (UsageError, msgspec.MsgspecError) as error:
+        raise AppError(f"app {source!r} does not import: {error}") from error
+    except SystemExit as error:
+        raise AppError(f"app {source!r} does not import: it calls exit({error.code})") from error
+    except Exception as error:
+        raise AppError(f"app {source!r} does not import: {_where(error)}") from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    # Under its own name, unless that would hide a module which is loaded already.
+    name = path.stem if path.stem not in sys.modules else f"warrener_app_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise AppError(f"app file {str(path)!r} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _where(error: Exception) -> str:
+    """The error and the line of user code that it comes from."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})" if trace else ""
+    return f"{type(error).__name__}: {error}{'' if isinstance(error, SyntaxError) else place}"

@@ -1,0 +1,5 @@
+"""Files of tasks: JSONL and CSV, read line by line and never held whole."""
+
+from warrener.sources.source import Line, read
+
+__all__ = ["Line", "read"]

@@ -1,0 +1,71 @@
+"""Tasks from a file, whichever its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from warrener.errors import InvalidTask, UsageError
+from warrener.id_set import IdSet
+from warrener.sources.jsonl import jsonl_tasks
+from warrener.sources.opening import STDIN, opened
+from warrener.sources.table import csv_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warrener.models import Task
+
+
+class Line(NamedTuple):
+    """A task and the line it stands on, counted from 1."""
+
+    number: int
+    task: Task
+
+
+def read(
+    path: str,
+    *,
+    task_type: str = "",
+    start_line: int = 1,
+    on_invalid: Callable[[str], None] | None = None,
+) -> Iterator[Line]:
+    """The tasks of a file.
+
+    Args:
+        path: A file ending in `.csv`, whose columns are the data; any other file is JSONL; `-` is JSONL on stdin.
+        task_type: The type of tasks that bring none; CSV needs it.
+        start_line: Leave out what stands before this line.
+        on_invalid: Told of each line that is no valid task, which is then left out; None stops at the first.
+
+    Raises:
+        UsageError: The file cannot be read.
+        InvalidTask: A line is no valid task, or repeats an id; the text names file, line and reason.
+    """
+    is_csv = path.lower().endswith(".csv")
+    if is_csv and not task_type:
+        raise UsageError(f"{path}: a CSV file has data only; say the tasks' type with --type")
+    stem = "stdin" if path == STDIN else Path(path).stem
+    seen = IdSet()
+    with opened(path, is_csv=is_csv) as file:
+        for number, parse in (
+            csv_tasks(file, task_type, stem, path) if is_csv else jsonl_tasks(file, task_type, stem)
+        ):
+            if number < start_line:
+                continue
+            try:
+                task = _new(parse(), seen)
+            except InvalidTask as error:
+                sentence = f"{path}, line {number}: {error}"
+                if on_invalid is None:
+                    raise InvalidTask(sentence) from error
+                on_invalid(sentence)
+            else:
+                yield Line(number, task)
+
+
+def _new(task: Task, seen: IdSet) -> Task:
+    if not seen.add(task.id):
+        raise InvalidTask(f"id {task.id!r} was on an earlier line; ids must differ")
+    return task

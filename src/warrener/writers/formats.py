@@ -1,0 +1,68 @@
+"""How rows look in a file: JSON lines, a JSON array, or a table that is safe in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from warrener.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Format = Literal["jsonl", "json", "csv"]
+_COLUMNS: Final = [
+    "task_id",
+    "type",
+    "status",
+    "value",
+    "attempts",
+    "worker",
+    "started_at",
+    "processed_at",
+    "duration",
+]
+# As OWASP lists them under "CSV Injection", full-width forms included.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def checked_format(path: str, wanted: str | None) -> Format:
+    """The format that was asked for, or the one that the file's ending names; JSONL by default.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    formats: dict[str, Format] = {"jsonl": "jsonl", "json": "json", "csv": "csv"}
+    if wanted is None:
+        return formats.get(Path(path).suffix.lower()[1:], "jsonl")
+    if wanted not in formats:
+        raise UsageError(f"there is no format {wanted!r}; use {', '.join(formats)}")
+    return formats[wanted]
+
+
+def csv_head() -> bytes:
+    """The line that names the columns."""
+    return _csv_line(_COLUMNS)
+
+
+def csv_row(row: bytes) -> bytes:
+    """A row as a line of a table; what is no text stands there as JSON."""
+    members = msgspec.json.decode(row)
+    return _csv_line([_cell(members.get(column)) for column in _COLUMNS])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return "" if value is None else msgspec.json.encode(value).decode()
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    # It quotes what ends a line of its own; readers take a lone carriage return for such an end, too.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n").encode() + b"\n"
