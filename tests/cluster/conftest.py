@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from warrener.kubernetes.cluster import Cluster
-from warrener.kubernetes.names import object_names, selector
+from warrener.kubernetes.client.cluster import Cluster
+from warrener.kubernetes.manifests.names import object_names, selector
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence

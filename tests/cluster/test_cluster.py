@@ -9,14 +9,14 @@ import pytest
 
 from warrener.brokers import Message, connect
 from warrener.errors import AccessRefused, BrokerError
-from warrener.kubernetes.names import BROKER, object_names, selector
-from warrener.kubernetes.reach import login, reached
+from warrener.kubernetes.manifests.names import BROKER, object_names, selector
+from warrener.kubernetes.operations.reach import login, reached
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
     from tests.cluster.conftest import Place
-    from warrener.kubernetes.cluster import Cluster
+    from warrener.kubernetes.client.cluster import Cluster
 
 
 def square(n: int, seconds: float = 0.0) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def test_cancelled_and_resumed_run_is_exact(place: Place) -> None:
     assert done.returncode == 0, done.stderr
     status = place.status("resumed")
     assert status["completed"] < 20
-    assert status["crew"]["state"] == "suspended"
+    assert status["workers"]["state"] == "suspended"
 
     done = place.warrener("k8s", "resume", *where)
 

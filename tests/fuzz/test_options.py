@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.fuzz.strategies import is_sentence, texts
 from warrener.address import Address
 from warrener.errors import UsageError
-from warrener.kubernetes.names import object_names
-from warrener.kubernetes.plan import Plan
+from warrener.kubernetes.manifests.names import object_names
+from warrener.kubernetes.manifests.spec import Spec
 from warrener.kubernetes.quantities import quantity
 from warrener.retry import MAX_DELAY, RetryPolicy
 
@@ -142,12 +142,12 @@ def test_each_option_of_a_plan_is_taken_or_refused_in_a_sentence(option: tuple[s
     if name != "broker_memory" and more:
         more["broker_address"] = "amqp://host"
     try:
-        plan = Plan(**(more | {name: value}))
+        spec = Spec(**(more | {name: value}))
     except UsageError as error:
         assert str(error).isprintable()
         return
-    assert plan.rabbitmq_version
-    assert plan.broker.shown
+    assert spec.rabbitmq_version
+    assert spec.broker.shown
 
 
 @given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,70}", fullmatch=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from warrener.kubernetes.cluster import Cluster
+from warrener.kubernetes.client.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.errors import ObjectConflict, ObjectInvalid, ObjectMissing
 from warrener.kubernetes import lint
-from warrener.kubernetes.cluster import Cluster, Endpoint, Object, Objects, Propagation
+from warrener.kubernetes.client.cluster import Cluster, Endpoint, Object, Objects, Propagation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping

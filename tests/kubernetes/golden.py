@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.kubernetes.plans import PASSWORDS, PLANS
-from warrener.kubernetes.manifests import render
-from warrener.kubernetes.text import to_yaml
+from tests.kubernetes.specs import PASSWORDS, SPECS
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.manifests.text import to_yaml
 
 PLACE = Path(__file__).parent / "golden"
 
 
 def rendered(name: str) -> str:
     """What is rendered now."""
-    plan, parts = PLANS[name]
-    return to_yaml(render(plan, parts, PASSWORDS))
+    spec, parts = SPECS[name]
+    return to_yaml(render(spec, parts, PASSWORDS))
 
 
 def main() -> None:
-    """Write all files, and remove those that no plan makes any more."""
+    """Write all files, and remove those that no spec makes any more."""
     for old in PLACE.glob("*.yaml"):
         old.unlink()
-    for name in PLANS:
+    for name in SPECS:
         (PLACE / f"{name}.yaml").write_text(rendered(name))
 
 

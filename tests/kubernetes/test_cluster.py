@@ -20,8 +20,8 @@ from warrener.errors import (
     ObjectMissing,
     UsageError,
 )
-from warrener.kubernetes import cluster as cluster_module
-from warrener.kubernetes.cluster import Change, Cluster
+from warrener.kubernetes.client import cluster as cluster_module
+from warrener.kubernetes.client.cluster import Change, Cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

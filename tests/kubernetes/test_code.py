@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from warrener.errors import UsageError
-from warrener.kubernetes.code import MAX_BYTES, Code, pack
+from warrener.kubernetes.manifests.code import MAX_BYTES, Code, pack
 
 if TYPE_CHECKING:
     from pathlib import Path

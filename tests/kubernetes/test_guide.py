@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from tests.documents import ROOT, Document, parse
-from tests.kubernetes.plans import plan
+from tests.kubernetes.specs import small_spec
 from tests.place import Place
 from warrener.brokers.rabbitmq.access import PARTS
-from warrener.kubernetes.cluster import _KINDS
-from warrener.kubernetes.manifests import render
+from warrener.kubernetes.client.cluster import _KINDS
+from warrener.kubernetes.manifests.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def test_the_role_is_for_every_kind_that_is_handled() -> None:
     kinds = {(group, plural) for group, _, plural in _KINDS.values()}
     assert kinds - allowed.keys() == {("", "namespaces"), ("", "serviceaccounts")}
     assert allowed.keys() - kinds == {("", "pods/log"), ("", "pods/portforward")}
-    made = {found["kind"] for parts in (["broker"], ["workers"]) for found in render(plan(), parts)}
+    made = {found["kind"] for parts in (["broker"], ["workers"]) for found in render(small_spec(), parts)}
     for kind in made:
         group, _, plural = _KINDS[kind]
         assert {"create", "patch", "list", "delete"} <= allowed[group, plural]
@@ -83,7 +83,7 @@ def test_the_role_is_for_every_kind_that_is_handled() -> None:
 def test_the_patch_fits() -> None:
     (patch,) = (found for found in manifests() if "kind" not in found)
 
-    *_, job = render(plan(patch=patch), ["workers"])
+    *_, job = render(small_spec(patch=patch), ["workers"])
 
     spec = job["spec"]["template"]["spec"]
     assert spec["priorityClassName"] == "low"

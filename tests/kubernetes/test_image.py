@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.kubernetes.plans import plan
-from warrener.kubernetes.plan import DEFAULT_IMAGE
-from warrener.kubernetes.pods import pod_template
+from tests.kubernetes.specs import small_spec
+from warrener.kubernetes.manifests.pods import pod_template
+from warrener.kubernetes.manifests.spec import DEFAULT_IMAGE
 from warrener.sources import read
 
 ROOT: Final = Path(__file__).parents[2]
@@ -46,13 +46,13 @@ def test_the_python_is_pinned_and_one_that_warrener_takes() -> None:
 
 @pytest.mark.parametrize("path", [OURS, EXAMPLE / "Dockerfile"])
 def test_the_user_is_that_of_the_pods(path: Path) -> None:
-    context = pod_template(plan(), "worker", [], ("secret", "url"))["spec"]["securityContext"]
+    context = pod_template(small_spec(), "worker", [], ("secret", "url"))["spec"]["securityContext"]
 
     assert last(path, "USER") == f"{context['runAsUser']}:{context['runAsGroup']}"
 
 
 def test_the_environment_and_the_command_are_those_of_the_pods() -> None:
-    container = pod_template(plan(), "worker", [], ("secret", "url"))["spec"]["containers"][0]
+    container = pod_template(small_spec(), "worker", [], ("secret", "url"))["spec"]["containers"][0]
     ours = dict(pair.split("=") for pair in last(OURS, "ENV").split())
     pods = {variable["name"]: variable["value"] for variable in container["env"]}
 

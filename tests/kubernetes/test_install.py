@@ -14,18 +14,18 @@ import pytest
 from tests.batch import drain
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.double import Double, ended
-from tests.kubernetes.plans import plan
+from tests.kubernetes.specs import small_spec
 from tests.rabbitmq_server import RabbitMQ
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import PARTS, permissions
 from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
-from warrener.kubernetes import install
-from warrener.kubernetes.install import prepare, uninstall
-from warrener.kubernetes.names import BROKER
-from warrener.kubernetes.reach import Login, login, queue_of, reached
-from warrener.kubernetes.submit import Submission
+from warrener.kubernetes.manifests.names import BROKER
+from warrener.kubernetes.operations import install
+from warrener.kubernetes.operations.install import prepare, uninstall
+from warrener.kubernetes.operations.reach import Login, login, queue_of, reached
+from warrener.kubernetes.operations.submit import Submission
 from warrener.models import Task
 from warrener.sources import Line
 from warrener.writers import opened
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 POD = f"{BROKER}-0"
 
@@ -106,18 +106,18 @@ def _port(url: str) -> int:
     return urlsplit(url).port or 0
 
 
-def a_plan(**changes: Any) -> Plan:
-    return plan(queue=f"it_{uuid.uuid4().hex[:8]}", **changes)
+def a_spec(**changes: Any) -> Spec:
+    return small_spec(queue=f"it_{uuid.uuid4().hex[:8]}", **changes)
 
 
-async def of_part(cluster: Double, wanted: Plan, part: str) -> Login:
+async def of_part(cluster: Double, wanted: Spec, part: str) -> Login:
     found = await login(cluster, wanted.names.secret(part))
     assert found
     return found
 
 
 async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: RabbitMQ) -> None:
-    wanted = a_plan()
+    wanted = a_spec()
     said: list[str] = []
 
     await install.install(cluster, wanted, said.append)
@@ -145,7 +145,7 @@ async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: R
 
 
 async def test_passwords_are_made_once(cluster: Double) -> None:
-    wanted = a_plan()
+    wanted = a_spec()
     await install.install(cluster, wanted, quiet)
     before = {key: found["data"] for key, found in cluster.objects.items() if key[0] == "Secret"}
     cluster.deeds.clear()
@@ -157,7 +157,7 @@ async def test_passwords_are_made_once(cluster: Double) -> None:
 
 
 async def test_a_second_queue_shares_the_broker(cluster: Double) -> None:
-    one, other = a_plan(), a_plan()
+    one, other = a_spec(), a_spec()
     await install.install(cluster, one, quiet)
 
     await prepare(cluster, other, [123], quiet)
@@ -169,7 +169,7 @@ async def test_a_second_queue_shares_the_broker(cluster: Double) -> None:
 
 
 async def test_a_user_of_one_queue_has_no_say_in_another(cluster: Double) -> None:
-    one, other = a_plan(), a_plan()
+    one, other = a_spec(), a_spec()
     await install.install(cluster, one, quiet)
     await prepare(cluster, other, [], quiet)
     who = await of_part(cluster, one, "setup")
@@ -181,14 +181,14 @@ async def test_a_user_of_one_queue_has_no_say_in_another(cluster: Double) -> Non
 
 
 async def test_queues_whose_objects_would_share_names(cluster: Double) -> None:
-    queue = a_plan().queue
-    await install.install(cluster, plan(queue=f"{queue}.b"), quiet)
+    queue = a_spec().queue
+    await install.install(cluster, small_spec(queue=f"{queue}.b"), quiet)
     before = dict(cluster.objects)
 
     with pytest.raises(
         ClusterError, match=rf"queue '{queue}_b' would share its objects' names with queue '{queue}.b'"
     ):
-        await prepare(cluster, plan(queue=f"{queue}_b"), [], quiet)
+        await prepare(cluster, small_spec(queue=f"{queue}_b"), [], quiet)
 
     assert cluster.objects == before
 
@@ -198,7 +198,7 @@ async def test_no_broker_in_the_namespace() -> None:
         ObjectMissing,
         match=r"no broker in namespace batch \(no Secret warrener-rabbitmq-admin\).*warrener k8s up",
     ):
-        await prepare(Double(), plan(), [], quiet)
+        await prepare(Double(), small_spec(), [], quiet)
 
 
 async def test_no_such_queue() -> None:
@@ -248,7 +248,7 @@ async def test_a_host_that_is_no_service_here_is_reached_directly() -> None:
 
 
 async def test_a_lost_way_to_the_broker_is_the_clusters_fault(cluster: Double) -> None:
-    wanted = a_plan()
+    wanted = a_spec()
     await install.install(cluster, wanted, quiet)
     broker_pod(cluster, ready=False)
 
@@ -269,7 +269,7 @@ async def test_a_broker_that_does_not_come_up_says_why(
 
     cluster.on_create = unscheduled
     with pytest.raises(ClusterError, match="the broker does not come up: 'R' is no name of an image"):
-        await install.install(cluster, a_plan(), quiet)
+        await install.install(cluster, a_spec(), quiet)
 
     cluster.on_create = quiet_object
     await uninstall(cluster, purge=False)
@@ -277,7 +277,7 @@ async def test_a_broker_that_does_not_come_up_says_why(
     monkeypatch.setattr(install, "PATIENCE", 0.05)
     cluster.tell("StatefulSet", BROKER, "FailedCreate", "exceeded quota: small")
     with pytest.raises(ClusterError, match="the broker does not come up: exceeded quota: small"):
-        await install.install(cluster, a_plan(), quiet)
+        await install.install(cluster, a_spec(), quiet)
 
 
 def quiet_object(_: dict[str, Any]) -> None:
@@ -285,7 +285,7 @@ def quiet_object(_: dict[str, Any]) -> None:
 
 
 async def test_down_keeps_data_and_passwords_unless_purged(cluster: Double) -> None:
-    wanted = a_plan()
+    wanted = a_spec()
     await install.install(cluster, wanted, quiet)
     claim = {
         "kind": "PersistentVolumeClaim",
@@ -311,7 +311,7 @@ async def test_down_keeps_data_and_passwords_unless_purged(cluster: Double) -> N
 
 
 async def test_a_batch_from_end_to_end(cluster: Double, tmp_path: Path) -> None:
-    wanted = a_plan()
+    wanted = a_spec()
     await install.install(cluster, wanted, quiet)
     workers: list[asyncio.Task[Any]] = []
     started: list[str] = []

@@ -11,7 +11,7 @@ import yaml
 
 from tests.kubernetes.conftest import write_kubeconfig
 from warrener.errors import ClusterRefused, ClusterUnreachable, UsageError
-from warrener.kubernetes.cluster import Cluster
+from warrener.kubernetes.client.cluster import Cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,6 +165,6 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_needs_no_extra() -> None:
     script = (
         "import sys; sys.modules.update(lightkube=None, httpx2=None, websockets=None, yaml=None); "
-        "import warrener.cli, warrener.kubernetes.cluster, warrener.kubernetes.forward, warrener.kubernetes.problems"
+        "import warrener.cli, warrener.kubernetes.client.cluster, warrener.kubernetes.client.port_forward, warrener.kubernetes.diagnosis.diagnosis"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.kubernetes.plans import PASSWORDS, PLANS
+from tests.kubernetes.specs import PASSWORDS, SPECS
 from warrener.kubernetes.lint import check
-from warrener.kubernetes.manifests import render
+from warrener.kubernetes.manifests.render import render
 
 JOB = "spec.template.spec"
 WORKER = f"{JOB}.containers.0"
@@ -21,7 +21,7 @@ GONE = object()
 
 def broken(name: str, kind: str, path: str, value: Any) -> dict[str, Any]:
     """The last object of a kind with one value changed, or taken out."""
-    wanted, parts = PLANS[name]
+    wanted, parts = SPECS[name]
     found: dict[str, Any] = copy.deepcopy(
         [o for o in render(wanted, parts, PASSWORDS) if o["kind"] == kind][-1]
     )
@@ -160,7 +160,7 @@ def test_a_bare_pod_is_checked_too() -> None:
 
 
 def test_init_containers_are_held_to_the_same() -> None:
-    wanted, parts = PLANS["workers-code"]
+    wanted, parts = SPECS["workers-code"]
     job = copy.deepcopy(render(wanted, parts)[-1])
     del job["spec"]["template"]["spec"]["initContainers"][0]["securityContext"]
     assert any("initContainers[requirements].securityContext" in line for line in check([job]))

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from tests.kubernetes.golden import PLACE, rendered
-from tests.kubernetes.plans import PASSWORDS, PLANS, plan
+from tests.kubernetes.specs import PASSWORDS, SPECS, small_spec
 from warrener.errors import UsageError
 from warrener.kubernetes.lint import check
-from warrener.kubernetes.manifests import PARTS, render
-from warrener.kubernetes.text import to_yaml
+from warrener.kubernetes.manifests.render import PARTS, render
+from warrener.kubernetes.manifests.text import to_yaml
 
 VERSION = "1.36"
 # Kinds of others, whose schemas are not Kubernetes' own.
@@ -22,7 +22,7 @@ FOREIGN = {"RabbitmqCluster", "ScaledJob", "TriggerAuthentication"}
 
 
 def objects(name: str) -> list[dict[str, Any]]:
-    wanted, parts = PLANS[name]
+    wanted, parts = SPECS[name]
     return render(wanted, parts, PASSWORDS)
 
 
@@ -31,16 +31,16 @@ def one(name: str, kind: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", SPECS)
 def test_manifests_are_as_kept(name: str) -> None:
     assert rendered(name) == (PLACE / f"{name}.yaml").read_text(), "see tests/kubernetes/golden.py"
 
 
 def test_no_file_is_left_over() -> None:
-    assert {path.stem for path in PLACE.glob("*.yaml")} == set(PLANS)
+    assert {path.stem for path in PLACE.glob("*.yaml")} == set(SPECS)
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", SPECS)
 def test_manifests_are_valid(name: str) -> None:
     found = list(yaml.safe_load_all((PLACE / f"{name}.yaml").read_text()))
     assert found == objects(name)
@@ -56,18 +56,18 @@ def test_jobs_of_keda_are_valid_jobs() -> None:
     kubernetes_validate.validate(job, VERSION, strict=True)
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", SPECS)
 def test_all_is_found_by_its_labels(name: str) -> None:
     for found in objects(name):
         labels = found["metadata"]["labels"]
         is_of_broker = labels["app.kubernetes.io/component"] == "broker"
-        base = PLANS[name][0].names.base
+        base = SPECS[name][0].names.base
         assert labels["app.kubernetes.io/part-of"] == "warrener"
         assert labels["app.kubernetes.io/managed-by"] == "warrener"
         assert labels["app.kubernetes.io/instance"] == ("warrener-rabbitmq" if is_of_broker else base)
         assert found["metadata"]["namespace"] == "batch"
         if not is_of_broker:
-            assert found["metadata"]["annotations"]["warrener/queue"] == PLANS[name][0].queue
+            assert found["metadata"]["annotations"]["warrener/queue"] == SPECS[name][0].queue
         if found["kind"] == "Job":
             assert found["spec"]["template"]["metadata"]["labels"].items() >= labels.items() - {
                 ("kueue.x-k8s.io/queue-name", "team")
@@ -143,9 +143,9 @@ def test_scaled_job() -> None:
     assert spec["jobTargetRef"]["template"]["spec"]["restartPolicy"] == "Never"
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", SPECS)
 def test_passwords_are_in_secrets_alone(name: str) -> None:
-    wanted, parts = PLANS[name]
+    wanted, parts = SPECS[name]
     text = to_yaml(render(wanted, [part for part in PARTS if part != "secrets"], PASSWORDS))
     for password in PASSWORDS.values():
         assert password not in text
@@ -156,7 +156,7 @@ def test_passwords_are_in_secrets_alone(name: str) -> None:
 
 
 def test_each_rendering_makes_new_passwords() -> None:
-    first, second = (render(plan(), ["secrets"]) for _ in range(2))
+    first, second = (render(small_spec(), ["secrets"]) for _ in range(2))
     for one_, other in zip(first, second, strict=True):
         assert one_["metadata"] == other["metadata"]
         assert one_["data"] != other["data"]
@@ -164,13 +164,13 @@ def test_each_rendering_makes_new_passwords() -> None:
 
 def test_unknown_part() -> None:
     with pytest.raises(UsageError, match="there is no part 'all': use secrets, broker"):
-        render(plan(), ["all"])
+        render(small_spec(), ["all"])
 
 
 def test_a_patch_that_breaks_the_job_is_refused() -> None:
     broken = {"spec": {"restartPolicy": "Always", "containers": [{"name": "extra", "image": "x"}]}}
     with pytest.raises(UsageError) as refused:
-        render(plan(patch=broken))
+        render(small_spec(patch=broken))
     lines = str(refused.value).splitlines()
     assert lines[0] == "Kubernetes would not run this:"
     assert any("restartPolicy: must be Never or OnFailure, not Always" in line for line in lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from warrener.errors import UsageError
-from warrener.kubernetes.patch import merged, read_patch
+from warrener.kubernetes.manifests.patch import merged, read_patch
 
 if TYPE_CHECKING:
     from pathlib import Path

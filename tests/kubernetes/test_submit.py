@@ -9,11 +9,10 @@ import pytest
 
 from tests.batch import DELAYS, drain, publish, task
 from tests.kubernetes.double import Double, ended
-from tests.kubernetes.plans import plan
+from tests.kubernetes.specs import small_spec
 from warrener.brokers import connect
 from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
-from warrener.kubernetes import crew as crews
-from warrener.kubernetes import submit
+from warrener.kubernetes.operations import submit, worker_job
 from warrener.monitor import Monitor, Status
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Counts
-    from warrener.kubernetes.crew import Crew
+    from warrener.kubernetes.operations.worker_job import WorkerJob
 
-PLAN = plan()
+SPEC = small_spec()
 JOB = "images-workers"
 
 
@@ -36,7 +35,7 @@ def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def cluster() -> Double:
     double = Double()
-    await crews.start(double, PLAN)
+    await worker_job.start(double, SPEC)
     return double
 
 
@@ -44,7 +43,7 @@ async def watch(
     cluster: Double,
     address: Address,
     total: int | None,
-    on_look: Callable[[Status, Crew], None] = lambda *_: None,
+    on_look: Callable[[Status, WorkerJob], None] = lambda *_: None,
 ) -> None:
     async with asyncio.timeout(30), connect(address) as broker:
         await submit.watch(cluster, broker, "images", Monitor(broker, total), on_look)
@@ -59,8 +58,8 @@ async def test_all_is_done_when_every_task_has_ended(cluster: Double, sqlite_add
     cluster.pod(JOB)
     looks: list[tuple[int, int]] = []
 
-    def on_look(status: Status, crew: Crew) -> None:
-        looks.append((status.done, crew.pods.running))
+    def on_look(status: Status, workers: WorkerJob) -> None:
+        looks.append((status.done, workers.pods.running))
 
     watching = asyncio.create_task(watch(cluster, sqlite_address, 2, on_look))
     await asyncio.sleep(0.2)
@@ -127,7 +126,7 @@ async def test_workers_that_can_never_start(cluster: Double, sqlite_address: Add
 
 async def test_cancelled_elsewhere(cluster: Double, sqlite_address: Address) -> None:
     await two_tasks(sqlite_address)
-    await crews.cancel(cluster, "images")
+    await worker_job.cancel(cluster, "images")
 
     with pytest.raises(
         ClusterError, match="Job images-workers is suspended: go on with `warrener k8s resume`"
@@ -146,10 +145,12 @@ async def test_deleted_elsewhere(cluster: Double, sqlite_address: Address) -> No
 async def test_resumed_elsewhere_it_watches_the_new_job(cluster: Double, sqlite_address: Address) -> None:
     await two_tasks(sqlite_address)
     cluster.end(JOB, "Failed", "FailedIndexes")
-    await crews.resume(cluster, "images")
+    await worker_job.resume(cluster, "images")
     cluster.pod(f"{JOB}-2")
     seen: set[str] = set()
-    watching = asyncio.create_task(watch(cluster, sqlite_address, 2, lambda _, crew: seen.add(crew.job)))
+    watching = asyncio.create_task(
+        watch(cluster, sqlite_address, 2, lambda _, workers: seen.add(workers.job))
+    )
     await drain(sqlite_address)
     await watching
 
@@ -158,7 +159,7 @@ async def test_resumed_elsewhere_it_watches_the_new_job(cluster: Double, sqlite_
 
 async def test_admission_by_kueue_is_waited_for(sqlite_address: Address) -> None:
     cluster = Double()
-    await crews.start(cluster, plan(kueue="team"))
+    await worker_job.start(cluster, small_spec(kueue="team"))
     cluster.objects["Job", JOB]["spec"]["suspend"] = True
     await two_tasks(sqlite_address)
     watching = asyncio.create_task(watch(cluster, sqlite_address, 2))
@@ -198,7 +199,7 @@ async def test_an_empty_queue_is_done(cluster: Double, sqlite_address: Address) 
 async def test_a_queue_that_stands_is_not_submitted_to() -> None:
     cluster = Double()
     submission = submit.Submission(
-        cluster, plan(autoscale="keda"), on_progress=lambda _: None, on_look=lambda *_: None
+        cluster, small_spec(autoscale="keda"), on_progress=lambda _: None, on_look=lambda *_: None
     )
 
     with pytest.raises(UsageError, match="--autoscale is for a queue that stands"):

@@ -8,10 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kubernetes.plans import PASSWORDS, PLANS
-from warrener.kubernetes.comments import COMMENTS
-from warrener.kubernetes.manifests import PARTS, render
-from warrener.kubernetes.text import to_yaml
+from tests.kubernetes.specs import PASSWORDS, SPECS
+from warrener.kubernetes.manifests.comments import COMMENTS
+from warrener.kubernetes.manifests.render import PARTS, render
+from warrener.kubernetes.manifests.text import to_yaml
 
 # Texts that a careless writer would turn into something else.
 _TRICKY = st.sampled_from(
@@ -45,7 +45,7 @@ def test_long_texts_stand_as_they_are() -> None:
 
 
 def test_comments_say_why_above_what_they_are_about() -> None:
-    wanted, parts = PLANS["workers"]
+    wanted, parts = SPECS["workers"]
     lines = to_yaml(render(wanted, parts), "Made by hand.").splitlines()
 
     assert lines[0] == "# Made by hand."
@@ -56,7 +56,7 @@ def test_comments_say_why_above_what_they_are_about() -> None:
 def test_no_comment_is_for_a_path_that_does_not_exist() -> None:
     shown = "\n".join(
         to_yaml(render(wanted, [part for part in PARTS if part != "secrets"], PASSWORDS))
-        for wanted, _ in PLANS.values()
+        for wanted, _ in SPECS.values()
     )
     words = " ".join(shown.replace("#", " ").split())
     for about, comments in COMMENTS.items():

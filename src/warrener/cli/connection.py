@@ -21,7 +21,7 @@ async def connected(address: Address) -> AsyncIterator[Broker]:
         async with connect(address) as broker:
             yield broker
         return
-    from warrener.kubernetes.reach import queue_in
+    from warrener.kubernetes.operations.reach import queue_in
 
     async with queue_in(address.place, address.queue) as found, connect(found) as broker:
         yield broker

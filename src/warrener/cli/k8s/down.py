@@ -31,8 +31,8 @@ def down(
         )
 
     async def main() -> list[str]:
-        from warrener.kubernetes.cluster import Cluster
-        from warrener.kubernetes.install import uninstall
+        from warrener.kubernetes.client.cluster import Cluster
+        from warrener.kubernetes.operations.install import uninstall
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
             return await uninstall(cluster, purge=purge)

@@ -14,7 +14,7 @@ from warrener.cli.printing import finish, plain, say
 from warrener.errors import ClusterError
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.cluster import Cluster
+    from warrener.kubernetes.client.cluster import Cluster
 
 
 def logs(
@@ -31,8 +31,8 @@ def logs(
     """
 
     async def main() -> None:
-        from warrener.kubernetes.cluster import Cluster
-        from warrener.kubernetes.names import object_names, selector
+        from warrener.kubernetes.client.cluster import Cluster
+        from warrener.kubernetes.manifests.names import object_names, selector
 
         labels = selector(object_names(queue).base, "worker")
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:

@@ -1,4 +1,4 @@
-"""The options that describe a plan, for every verb that needs one."""
+"""The options that describe a spec, for every verb that needs one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from warrener.address import DEFAULT_QUEUE
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import guarded
 from warrener.errors import UsageError
-from warrener.kubernetes.code import Code, pack
-from warrener.kubernetes.patch import read_patch
-from warrener.kubernetes.plan import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, Plan, RabbitMQ
+from warrener.kubernetes.manifests.code import Code, pack
+from warrener.kubernetes.manifests.patch import read_patch
+from warrener.kubernetes.manifests.spec import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, RabbitMQ, Spec
 
-Verb: TypeAlias = Callable[Concatenate[Plan, ...], None]
+Verb: TypeAlias = Callable[Concatenate[Spec, ...], None]
 
 NamespaceOption = Annotated[
     str, typer.Option("--namespace", "-n", metavar="NAME", help="Where all objects live.")
@@ -49,26 +49,26 @@ _BROKER: Final = (
 )
 
 
-def takes_plan(verb: Verb) -> Callable[..., None]:
-    """Give a verb an app and all options of a plan; it gets the `Plan` as its first argument."""
-    app, *options = inspect.signature(plan).parameters  # arguments are told apart by their order
+def takes_spec(verb: Verb) -> Callable[..., None]:
+    """Give a verb an app and all options of a spec; it gets the `Spec` as its first argument."""
+    app, *options = inspect.signature(spec).parameters  # arguments are told apart by their order
     return _given(verb, [app], options)
 
 
-def takes_broker_plan(verb: Verb) -> Callable[..., None]:
-    """Give a verb those options of a plan that describe a queue and its broker."""
+def takes_broker_spec(verb: Verb) -> Callable[..., None]:
+    """Give a verb those options of a spec that describe a queue and its broker."""
     return _given(verb, [], _BROKER)
 
 
 def _given(verb: Verb, first: Sequence[str], last: Sequence[str]) -> Callable[..., None]:
-    shared = inspect.signature(plan).parameters
+    shared = inspect.signature(spec).parameters
     own = list(inspect.signature(verb).parameters.values())[1:]
-    hints = get_type_hints(plan, include_extras=True) | get_type_hints(verb, include_extras=True)
+    hints = get_type_hints(spec, include_extras=True) | get_type_hints(verb, include_extras=True)
 
     @functools.wraps(verb)
     def command(**given: Any) -> None:
         with guarded():
-            wanted = plan(**{name: given.pop(name) for name in (*first, *last)})
+            wanted = spec(**{name: given.pop(name) for name in (*first, *last)})
         verb(wanted, **given)
 
     parameters = [
@@ -80,7 +80,7 @@ def _given(verb: Verb, first: Sequence[str], last: Sequence[str]) -> Callable[..
     return command
 
 
-def plan(
+def spec(
     app: Annotated[
         str,
         typer.Argument(
@@ -195,11 +195,11 @@ def plan(
             "and so on; null deletes.",
         ),
     ] = None,
-) -> Plan:
-    """The plan that these options describe."""
+) -> Spec:
+    """The spec that these options describe."""
     module, archive = pack(app)
     code = Code(archive, _read(requirements) if requirements else "")
-    return Plan(
+    return Spec(
         queue=queue,
         namespace=namespace,
         app=module,

@@ -9,10 +9,10 @@ from typing import Annotated, Final, Optional
 
 import typer
 
-from warrener.cli.k8s.options import takes_plan
+from warrener.cli.k8s.options import takes_spec
 from warrener.cli.printing import guarded, say
 from warrener.errors import UsageError
-from warrener.kubernetes.plan import Plan
+from warrener.kubernetes.manifests.spec import Spec
 
 _APPLY: Final = "kubectl apply --server-side -f"
 _HEAD: Final = f"""\
@@ -28,9 +28,9 @@ A broker that runs already takes other passwords only when it is restarted or se
 """
 
 
-@takes_plan
+@takes_spec
 def render(
-    plan: Plan,
+    spec: Spec,
     parts: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this form on every Python
         typer.Option(
@@ -50,18 +50,18 @@ def render(
     Example: warrener k8s render app.py --queue images --parallelism 20 -o images.yaml
     """
     with guarded():
-        _write(plan, parts or [], output)
+        _write(spec, parts or [], output)
 
 
-def _write(plan: Plan, parts: list[str], output: str) -> None:
-    from warrener.kubernetes.manifests import render as rendered
-    from warrener.kubernetes.text import to_yaml
+def _write(spec: Spec, parts: list[str], output: str) -> None:
+    from warrener.kubernetes.manifests.render import render as rendered
+    from warrener.kubernetes.manifests.text import to_yaml
 
     has_secrets = "secrets" in parts
     if has_secrets and output == "-" and sys.stdout.isatty():
         raise UsageError("--part secrets writes passwords: use -o FILE, or pipe it into `kubectl apply -f -`")
     head = _SECRETS_HEAD if has_secrets else _HEAD
-    text = to_yaml(rendered(plan, parts), head.format(queue=plan.queue))
+    text = to_yaml(rendered(spec, parts), head.format(queue=spec.queue))
     if output == "-":
         typer.echo(text, nl=False)
         return

@@ -12,7 +12,7 @@ from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceO
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import EXIT_FAILED, Progress, finish, print_json, say, status_line
 from warrener.cli.status import members, table
-from warrener.kubernetes.crew import Crew
+from warrener.kubernetes.operations.worker_job import WorkerJob
 from warrener.monitor import Status
 
 
@@ -37,10 +37,10 @@ async def _status(
     queue: str, namespace: str, context: str | None, kubeconfig: str | None, *, watch: bool, as_json: bool
 ) -> int:
     from warrener.brokers import connect
-    from warrener.kubernetes import crew as crews
-    from warrener.kubernetes.cluster import Cluster
-    from warrener.kubernetes.reach import queue_of
-    from warrener.kubernetes.submit import watch as until_done
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.operations import worker_job
+    from warrener.kubernetes.operations.reach import queue_of
+    from warrener.kubernetes.operations.submit import watch as until_done
     from warrener.monitor import Monitor
 
     seen: list[Status] = []
@@ -54,40 +54,42 @@ async def _status(
         if watch:
             with Progress(queue) as progress:
 
-                def look(status: Status, crew: Crew) -> None:
+                def look(status: Status, workers: WorkerJob) -> None:
                     seen.append(status)
                     del seen[:-1]
                     if as_json:
-                        print_json({**members(status), "crew": crew})
+                        print_json({**members(status), "workers": workers})
                     else:
                         progress.show(
-                            f"{status_line(status)} | {crew_line(crew)}", status.done, status.total or None
+                            f"{status_line(status)} | {workers_line(workers)}",
+                            status.done,
+                            status.total or None,
                         )
 
                 await until_done(cluster, broker, queue, monitor, look)
             return EXIT_FAILED if seen and seen[0].counts.failed else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
-        status, crew = await monitor.look(), await crews.look(cluster, queue)
+        status, workers = await monitor.look(), await worker_job.look(cluster, queue)
     if as_json:
-        print_json({**members(status), "crew": crew})
+        print_json({**members(status), "workers": workers})
         return 0
     typer.echo(table(Address(f"k8s:{namespace}", queue), status))
-    pods = _pods(crew) if crew else "none: start workers with `warrener k8s submit`"
+    pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
     typer.echo(f"{'pods':<11}{pods}")
-    for obstacle in crew.obstacles if crew else ():
-        say(f"{'stuck' if obstacle.fatal else 'note'}: {obstacle.text}")
+    for diagnosis in workers.diagnoses if workers else ():
+        say(f"{'stuck' if diagnosis.fatal else 'note'}: {diagnosis.text}")
     return 0
 
 
-def crew_line(crew: Crew) -> str:
+def workers_line(workers: WorkerJob) -> str:
     """The workers in one line, with what is most in their way."""
-    obstacle = f" | {crew.obstacles[0].text}" if crew.obstacles else ""
-    return f"pods {_pods(crew)}{obstacle}"
+    diagnosis = f" | {workers.diagnoses[0].text}" if workers.diagnoses else ""
+    return f"pods {_pods(workers)}{diagnosis}"
 
 
-def _pods(crew: Crew) -> str:
-    pods = crew.pods
+def _pods(workers: WorkerJob) -> str:
+    pods = workers.pods
     counts = {
         "running": pods.running,
         "pending": pods.pending,
@@ -97,5 +99,5 @@ def _pods(crew: Crew) -> str:
         "disrupted": pods.disrupted,
     }
     text = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none yet"
-    state = "" if crew.state == "running" else f", {crew.state}"
+    state = "" if workers.state == "running" else f", {workers.state}"
     return f"{text} of {pods.wanted}{state}"

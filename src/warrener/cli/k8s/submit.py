@@ -9,8 +9,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, takes_plan
-from warrener.cli.k8s.status import crew_line
+from warrener.cli.k8s.options import ContextOption, KubeconfigOption, takes_spec
+from warrener.cli.k8s.status import workers_line
 from warrener.cli.printing import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -21,12 +21,12 @@ from warrener.cli.printing import (
     say,
     status_line,
 )
-from warrener.kubernetes.plan import Plan
+from warrener.kubernetes.manifests.spec import Spec
 
 
-@takes_plan
+@takes_spec
 def submit(
-    plan: Plan,
+    spec: Spec,
     tasks: Annotated[str, typer.Argument(help="A JSONL file, or a CSV file (its columns are the data).")],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where results go; - for stdout.")
@@ -57,45 +57,47 @@ def submit(
     Example: warrener k8s submit app.py tasks.jsonl --parallelism 8 -o results.jsonl
     """
     if dry_run:
-        from warrener.kubernetes.manifests import render
-        from warrener.kubernetes.text import to_yaml
+        from warrener.kubernetes.manifests.render import render
+        from warrener.kubernetes.manifests.text import to_yaml
 
         typer.echo(
             to_yaml(
-                render(plan, ["check", "workers"]), f"What `warrener k8s submit` applies for {plan.queue!r}."
+                render(spec, ["check", "workers"]), f"What `warrener k8s submit` applies for {spec.queue!r}."
             )
         )
         return
     files = (tasks, None if no_wait else output, form, task_type, skip_invalid)
-    raise typer.Exit(finish(_submit(plan, files, context, kubeconfig)))
+    raise typer.Exit(finish(_submit(spec, files, context, kubeconfig)))
 
 
 async def _submit(
-    plan: Plan,
+    spec: Spec,
     files: tuple[str, str | None, str | None, str, bool],
     context: str | None,
     kubeconfig: str | None,
 ) -> int:
-    from warrener.kubernetes.cluster import Cluster
-    from warrener.kubernetes.crew import Crew
-    from warrener.kubernetes.submit import Submission
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.operations.submit import Submission
+    from warrener.kubernetes.operations.worker_job import WorkerJob
     from warrener.monitor import Status
     from warrener.sources import read
     from warrener.writers import checked_format, opened
 
     tasks, output, form, task_type, skip_invalid = files
-    where = f"--queue {shlex.quote(plan.queue)} --namespace {plan.namespace}"
-    broker = f"--broker k8s:{plan.namespace} --queue {shlex.quote(plan.queue)}"
+    where = f"--queue {shlex.quote(spec.queue)} --namespace {spec.namespace}"
+    broker = f"--broker k8s:{spec.namespace} --queue {shlex.quote(spec.queue)}"
     lines = read(tasks, task_type=task_type, on_invalid=say if skip_invalid else None)
     results = opened(output, checked_format(output, form)) if output else nullcontext()
-    async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=plan.namespace) as cluster:
-        with results as target, Progress(plan.queue) as progress:
+    async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=spec.namespace) as cluster:
+        with results as target, Progress(spec.queue) as progress:
 
-            def look(status: Status, crew: Crew) -> None:
-                progress.show(f"{status_line(status)} | {crew_line(crew)}", status.done, status.total or None)
+            def look(status: Status, workers: WorkerJob) -> None:
+                progress.show(
+                    f"{status_line(status)} | {workers_line(workers)}", status.done, status.total or None
+                )
 
             submission = Submission(
-                cluster, plan, on_progress=lambda text: progress.show(text, 0, None), on_look=look
+                cluster, spec, on_progress=lambda text: progress.show(text, 0, None), on_look=look
             )
             try:
                 summary = await submission.run(lines, target)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, takes_broker_plan
+from warrener.cli.k8s.options import ContextOption, KubeconfigOption, takes_broker_spec
 from warrener.cli.printing import Progress, finish, say
-from warrener.kubernetes.plan import Plan
+from warrener.kubernetes.manifests.spec import Spec
 
 
-@takes_broker_plan
-def up(plan: Plan, context: ContextOption = None, kubeconfig: KubeconfigOption = None) -> None:
+@takes_broker_spec
+def up(spec: Spec, context: ContextOption = None, kubeconfig: KubeconfigOption = None) -> None:
     """Make a broker in the cluster, wait until it takes connections, and make the queue. Harmless when all is there.
 
     Passwords are made once and kept in Secrets; each part of Warrener gets a user with exactly its rights.
@@ -17,13 +17,13 @@ def up(plan: Plan, context: ContextOption = None, kubeconfig: KubeconfigOption =
     """
 
     async def main() -> None:
-        from warrener.kubernetes.cluster import Cluster
-        from warrener.kubernetes.install import install
+        from warrener.kubernetes.client.cluster import Cluster
+        from warrener.kubernetes.operations.install import install
 
-        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=plan.namespace) as cluster:
+        async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=spec.namespace) as cluster:
             with Progress("broker") as progress:
-                await install(cluster, plan, lambda text: progress.show(text, 0, None))
+                await install(cluster, spec, lambda text: progress.show(text, 0, None))
 
     finish(main())
-    say(f"queue {plan.queue!r} is ready in namespace {plan.namespace}; look at it with:")
-    say(f"  warrener doctor --broker k8s:{plan.namespace} --queue {plan.queue}")
+    say(f"queue {spec.queue!r} is ready in namespace {spec.namespace}; look at it with:")
+    say(f"  warrener doctor --broker k8s:{spec.namespace} --queue {spec.queue}")

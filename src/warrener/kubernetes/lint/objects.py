@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from warrener.kubernetes.code import MAX_BYTES
 from warrener.kubernetes.lint.problem import DNS_LABEL, DNS_NAME, Problem, mapping
+from warrener.kubernetes.manifests.code import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

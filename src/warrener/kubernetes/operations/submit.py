@@ -9,10 +9,10 @@ from warrener.batch import Publication
 from warrener.brokers import connect
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
-from warrener.kubernetes import crew as crews
-from warrener.kubernetes.checking import check
-from warrener.kubernetes.install import prepare
-from warrener.kubernetes.reach import queue_of
+from warrener.kubernetes.operations import worker_job
+from warrener.kubernetes.operations.app_check import check
+from warrener.kubernetes.operations.install import prepare
+from warrener.kubernetes.operations.reach import queue_of
 from warrener.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from warrener.brokers import Broker
     from warrener.collector import Summary
-    from warrener.kubernetes.cluster import Cluster
-    from warrener.kubernetes.crew import Crew
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.manifests.spec import Spec
+    from warrener.kubernetes.operations.worker_job import WorkerJob
     from warrener.monitor import Status
     from warrener.sources import Line
     from warrener.writers import ResultWriter
@@ -37,7 +37,7 @@ class Submission:
 
     Args:
         cluster: Where.
-        plan: How.
+        spec: How.
         on_progress: Told what is being done, until the workers are at work.
         on_look: Then shown each look at the queue and its workers.
     """
@@ -45,15 +45,15 @@ class Submission:
     def __init__(
         self,
         cluster: Cluster,
-        plan: Plan,
+        spec: Spec,
         *,
         on_progress: Callable[[str], None],
-        on_look: Callable[[Status, Crew], None],
+        on_look: Callable[[Status, WorkerJob], None],
     ) -> None:
         self.job: str | None = None
         """The workers' Job, once it is started."""
         self._cluster = cluster
-        self._plan = plan
+        self._spec = spec
         self._on_progress = on_progress
         self._on_look = on_look
         self._publication = Publication()
@@ -67,29 +67,29 @@ class Submission:
         """Do all of it; without a target, all until the workers are started.
 
         Raises:
-            UsageError: The plan is for a queue that stands, which has no end to wait for.
+            UsageError: The spec is for a queue that stands, which has no end to wait for.
             AppError: The app cannot be used; nothing was published then.
             InvalidTask: A line is no valid task; those before it are published.
             ClusterError: Something stands in the way; the text says what, and how to go on.
             BrokerError: The broker is lost, or refuses something.
         """
-        if self._plan.autoscale:
+        if self._spec.autoscale:
             raise UsageError(
                 "--autoscale is for a queue that stands, and `warrener k8s submit` for a batch that ends: apply "
                 "`warrener k8s render --part workers --autoscale ...`, then `warrener publish --broker "
-                f"k8s:{self._plan.namespace}`"
+                f"k8s:{self._spec.namespace}`"
             )
-        await crews.free(self._cluster, self._plan.queue)  # before anything is published
-        await prepare(self._cluster, self._plan, [], self._on_progress)
-        fit = await check(self._cluster, self._plan, self._on_progress)
-        async with queue_of(self._cluster, self._plan.queue) as address, connect(address) as broker:
-            await broker.declare(fit.delays)
+        await worker_job.free(self._cluster, self._spec.queue)  # before anything is published
+        await prepare(self._cluster, self._spec, [], self._on_progress)
+        checked = await check(self._cluster, self._spec, self._on_progress)
+        async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
+            await broker.declare(checked.delays)
             await self._publish(broker, lines)
-            self.job = await crews.start(self._cluster, self._plan)
+            self.job = await worker_job.start(self._cluster, self._spec)
             if target is None:
                 return None
             monitor = Monitor(broker, self._publication.total)
-            await watch(self._cluster, broker, self._plan.queue, monitor, self._on_look)
+            await watch(self._cluster, broker, self._spec.queue, monitor, self._on_look)
             return await self._publication.collect(broker, target)
 
     async def _publish(self, broker: Broker, lines: Iterator[Line]) -> None:
@@ -101,7 +101,11 @@ class Submission:
 
 
 async def watch(
-    cluster: Cluster, broker: Broker, queue: str, monitor: Monitor, on_look: Callable[[Status, Crew], None]
+    cluster: Cluster,
+    broker: Broker,
+    queue: str,
+    monitor: Monitor,
+    on_look: Callable[[Status, WorkerJob], None],
 ) -> None:
     """Look at a queue and its workers until every task has ended.
 
@@ -112,8 +116,8 @@ async def watch(
     completion, stuck_since = Completion(broker), None
     way_on = f"go on with `warrener k8s resume --queue {queue} --namespace {cluster.namespace}`"
     while True:
-        crew = await crews.look(cluster, queue)
-        if crew is None:
+        workers = await worker_job.look(cluster, queue)
+        if workers is None:
             raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warrener k8s submit` again")
         try:
             status = await monitor.look()
@@ -121,12 +125,12 @@ async def watch(
         except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
             await asyncio.sleep(LOOK_EVERY)
             continue
-        on_look(status, crew)
+        on_look(status, workers)
         now = loop.time()
         if is_over:
             return
-        stuck_since = (stuck_since or now) if crew.has_ended or crew.is_stuck else None
+        stuck_since = (stuck_since or now) if workers.has_ended or workers.is_stuck else None
         if stuck_since and now - stuck_since >= _STUCK_FOR:
-            why = crew.obstacles[0].text if crew.obstacles else f"Job {crew.job} is {crew.state}"
+            why = workers.diagnoses[0].text if workers.diagnoses else f"Job {workers.job} is {workers.state}"
             raise ClusterError(f"nobody works on what is left: {why}; then {way_on}")
         await asyncio.sleep(LOOK_EVERY)

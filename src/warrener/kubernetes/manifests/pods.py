@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.code import ARCHIVE, REQUIREMENTS
-from warrener.kubernetes.names import QUEUE_ANNOTATION, labels
-from warrener.kubernetes.patch import merged
+from warrener.kubernetes.manifests.code import ARCHIVE, REQUIREMENTS
+from warrener.kubernetes.manifests.names import QUEUE_ANNOTATION, labels
+from warrener.kubernetes.manifests.patch import merged
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 CONTAINER: Final = "worker"
 INSTALLER: Final = "requirements"
@@ -29,17 +29,17 @@ _USER: Final = 10001
 _CLOSING: Final = 15
 
 
-def pod_metadata(plan: Plan, component: str) -> dict[str, Any]:
+def pod_metadata(spec: Spec, component: str) -> dict[str, Any]:
     """The labels and annotations of a pod, and of what owns it."""
     return {
-        "labels": labels(plan.names.base, component),
-        "annotations": {QUEUE_ANNOTATION: plan.queue},
+        "labels": labels(spec.names.base, component),
+        "annotations": {QUEUE_ANNOTATION: spec.queue},
     }
 
 
-def metadata(plan: Plan, name: str, component: str) -> dict[str, Any]:
+def metadata(spec: Spec, name: str, component: str) -> dict[str, Any]:
     """The metadata of an object that belongs to the queue."""
-    return {"name": name, "namespace": plan.namespace, **pod_metadata(plan, component)}
+    return {"name": name, "namespace": spec.namespace, **pod_metadata(spec, component)}
 
 
 def pod_security(user: int) -> dict[str, Any]:
@@ -54,12 +54,12 @@ def pod_security(user: int) -> dict[str, Any]:
 
 
 def pod_template(
-    plan: Plan, component: str, args: list[str], url: tuple[str, str], *volumes: dict[str, Any]
+    spec: Spec, component: str, args: list[str], url: tuple[str, str], *volumes: dict[str, Any]
 ) -> dict[str, Any]:
     """A pod template with the user's patch.
 
     Args:
-        plan: What is wanted.
+        spec: What is wanted.
         component: What the pod is, for its labels.
         args: Arguments of `warrener`.
         url: The Secret and the key in it that have the broker's URL.
@@ -67,10 +67,10 @@ def pod_template(
     """
     secret, key = url
     own = [_secret("broker", secret, key, "url"), *volumes]
-    if plan.code:
-        own.append({"name": "code", "configMap": {"name": plan.names.code(plan.code.digest)}})
-    if plan.tls_secret:
-        own.append(_secret("ca", plan.tls_secret, "ca.crt", "ca.crt"))
+    if spec.code:
+        own.append({"name": "code", "configMap": {"name": spec.names.code(spec.code.digest)}})
+    if spec.tls_secret:
+        own.append(_secret("ca", spec.tls_secret, "ca.crt", "ca.crt"))
     mounts = [
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in a pod of its own
         *(
@@ -79,38 +79,38 @@ def pod_template(
         ),
     ]
     scratch = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
-    if _installs(plan):
+    if _installs(spec):
         scratch.append({"name": "deps", "emptyDir": {}})
-    spec = {
+    pod = {
         "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": plan.grace + _CLOSING,
+        "terminationGracePeriodSeconds": spec.grace + _CLOSING,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security(_USER),
-        **({"initContainers": [_installer(plan)]} if _installs(plan) else {}),
+        **({"initContainers": [_installer(spec)]} if _installs(spec) else {}),
         "containers": [
             {
                 "name": CONTAINER,
-                "image": plan.image,
+                "image": spec.image,
                 "command": ["python", "-m", "warrener"],
                 "args": args,
-                "env": _environment(plan),
-                "resources": _resources(plan),
+                "env": _environment(spec),
+                "resources": _resources(spec),
                 "securityContext": LOCKED,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [
                     *mounts,
-                    *([{"name": "deps", "mountPath": "/deps", "readOnly": True}] if _installs(plan) else []),
+                    *([{"name": "deps", "mountPath": "/deps", "readOnly": True}] if _installs(spec) else []),
                 ],
             }
         ],
         "volumes": [*scratch, *own],
     }
-    return merged({"metadata": pod_metadata(plan, component), "spec": spec}, plan.patch or {})
+    return merged({"metadata": pod_metadata(spec, component), "spec": pod}, spec.patch or {})
 
 
-def _installs(plan: Plan) -> bool:
-    return bool(plan.code and plan.code.requirements)
+def _installs(spec: Spec) -> bool:
+    return bool(spec.code and spec.code.requirements)
 
 
 def _secret(name: str, secret: str, key: str, path: str) -> dict[str, Any]:
@@ -118,14 +118,14 @@ def _secret(name: str, secret: str, key: str, path: str) -> dict[str, Any]:
     return {"name": name, "secret": {"secretName": secret, "defaultMode": FILE_MODE, "items": items}}
 
 
-def _environment(plan: Plan) -> list[dict[str, str]]:
+def _environment(spec: Spec) -> list[dict[str, str]]:
     paths = []
-    if plan.code and plan.code.archive:
+    if spec.code and spec.code.archive:
         paths.append(f"/etc/warrener/code/{ARCHIVE}")
-    if _installs(plan):
+    if _installs(spec):
         paths.append("/deps")
     variables = {
-        "WARRENER_QUEUE": plan.queue,
+        "WARRENER_QUEUE": spec.queue,
         "WARRENER_BROKER": "file:/etc/warrener/broker/url",
         "HOME": "/tmp",  # noqa: S108 - likewise
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -135,22 +135,22 @@ def _environment(plan: Plan) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
-def _resources(plan: Plan) -> dict[str, Any]:
+def _resources(spec: Spec) -> dict[str, Any]:
     return {
-        "requests": {"cpu": plan.cpu, "memory": plan.memory},
+        "requests": {"cpu": spec.cpu, "memory": spec.memory},
         # Scratch space is bounded by its volume: nodes that do not count their disks would take no pod that asks for it.
-        "limits": {"memory": plan.memory},
+        "limits": {"memory": spec.memory},
     }
 
 
-def _installer(plan: Plan) -> dict[str, Any]:
+def _installer(spec: Spec) -> dict[str, Any]:
     pip = ["python", "-m", "pip", "install", "--no-cache-dir", "--target", "/deps"]
     return {
         "name": INSTALLER,
-        "image": plan.image,
+        "image": spec.image,
         "command": [*pip, "-r", f"/etc/warrener/code/{REQUIREMENTS}"],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - likewise
-        "resources": _resources(plan),
+        "resources": _resources(spec),
         "securityContext": LOCKED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from warrener.errors import ClusterError, ObjectMissing, UsageError
-from warrener.kubernetes.manifests import render
-from warrener.kubernetes.names import MAX_PARALLELISM, MAX_ROUND, ObjectNames, object_names, selector
-from warrener.kubernetes.problems import Obstacle, PodCounts, job_state, obstacles, pods_summary
-from warrener.kubernetes.workers import max_failed
+from warrener.kubernetes.diagnosis.diagnosis import Diagnosis, PodCounts, diagnose, job_state, pods_summary
+from warrener.kubernetes.manifests.names import (
+    MAX_PARALLELISM,
+    MAX_ROUND,
+    ObjectNames,
+    object_names,
+    selector,
+)
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.manifests.workers import max_failed
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.cluster import Cluster
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.manifests.spec import Spec
 
 State = Literal["running", "suspended", "finishing", "complete", "failed"]
 
@@ -24,40 +30,40 @@ _KUEUE: Final = "kueue.x-k8s.io/queue-name"
 _WRITTEN_LABELS: Final = ("controller-uid", "job-name")
 
 
-class Crew(msgspec.Struct, frozen=True):
+class WorkerJob(msgspec.Struct, frozen=True):
     """One look at the workers of a queue.
 
     Args:
         job: Their Job's name.
         state: How far the Job is; `complete` and `failed` are its ends.
         pods: How many do what.
-        obstacles: What stands in their way, what is fatal first.
+        diagnoses: What stands in their way, what is fatal first.
     """
 
     job: str
     state: State
     pods: PodCounts
-    obstacles: tuple[Obstacle, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
 
     @property
     def has_ended(self) -> bool:
         """Whether nobody works or will, as it is; a Job that Kueue has not admitted yet will."""
         is_stopped = self.state in ("complete", "failed", "suspended") and not self.pods.running
-        return is_stopped and all(obstacle.reason != "NotAdmitted" for obstacle in self.obstacles)
+        return is_stopped and all(diagnosis.reason != "NotAdmitted" for diagnosis in self.diagnoses)
 
     @property
     def is_stuck(self) -> bool:
         """Whether nobody works, and waiting cannot help."""
-        return not self.pods.running and any(obstacle.fatal for obstacle in self.obstacles)
+        return not self.pods.running and any(diagnosis.fatal for diagnosis in self.diagnoses)
 
 
-async def look(cluster: Cluster, queue: str) -> Crew | None:
+async def look(cluster: Cluster, queue: str) -> WorkerJob | None:
     """The newest Job of a queue and its pods; None if it has none."""
     job = await _newest(cluster, object_names(queue))
     return await look_at(cluster, job) if job else None
 
 
-async def look_at(cluster: Cluster, job: dict[str, Any]) -> Crew:
+async def look_at(cluster: Cluster, job: dict[str, Any]) -> WorkerJob:
     """A Job, its pods, and what is in their way."""
     name = job["metadata"]["name"]
     # By its uid, since a Job of the same name may have left pods that are still on their way out.
@@ -67,20 +73,20 @@ async def look_at(cluster: Cluster, job: dict[str, Any]) -> Crew:
         if pod.get("status", {}).get("phase") == "Pending":
             events += await cluster.events("Pod", pod["metadata"]["name"])
     wanted = job["spec"].get("parallelism", 1)
-    return Crew(name, job_state(job), pods_summary(pods, wanted), tuple(obstacles(job, pods, events)))
+    return WorkerJob(name, job_state(job), pods_summary(pods, wanted), tuple(diagnose(job, pods, events)))
 
 
-async def start(cluster: Cluster, plan: Plan) -> str:
+async def start(cluster: Cluster, spec: Spec) -> str:
     """Start a Job of workers; its name.
 
     Raises:
         ClusterError: Workers of this queue are at work already.
     """
-    newest = await free(cluster, plan.queue)
-    plan = msgspec.structs.replace(plan, round=_next_round(newest, plan.names))
-    name = plan.names.workers(plan.round)
+    newest = await free(cluster, spec.queue)
+    spec = msgspec.structs.replace(spec, round=_next_round(newest, spec.names))
+    name = spec.names.workers(spec.round)
     await cluster.delete("Job", name)  # one of the last time round
-    for manifest in render(plan, ["workers"]):
+    for manifest in render(spec, ["workers"]):
         await cluster.apply(manifest)
     if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
         await cluster.delete("Job", newest["metadata"]["name"])

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.access import DEFINITIONS
-from warrener.kubernetes.names import BROKER, broker_metadata, labels, selector
-from warrener.kubernetes.pods import FILE_MODE, LOCKED, pod_security
+from warrener.kubernetes.manifests.names import BROKER, broker_metadata, labels, selector
+from warrener.kubernetes.manifests.pods import FILE_MODE, LOCKED, pod_security
+from warrener.kubernetes.manifests.users import DEFINITIONS
 from warrener.kubernetes.quantities import quantity
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 CONTAINER: Final = "rabbitmq"
 GRACE: Final = 120
@@ -48,37 +48,37 @@ management.ssl.keyfile = /etc/rabbitmq/tls/tls.key
 """
 
 
-def config(plan: Plan) -> dict[str, Any]:
+def config(spec: Spec) -> dict[str, Any]:
     """The ConfigMap with the node's settings and plugins."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": broker_metadata(plan.namespace, f"{BROKER}-config"),
-        "data": {"10-warrener.conf": settings(plan), "enabled_plugins": _PLUGINS},
+        "metadata": broker_metadata(spec.namespace, f"{BROKER}-config"),
+        "data": {"10-warrener.conf": settings(spec), "enabled_plugins": _PLUGINS},
     }
 
 
-def settings(plan: Plan) -> str:
+def settings(spec: Spec) -> str:
     """The node's rabbitmq.conf."""
-    memory = int(quantity(plan.broker_memory) or 0)
+    memory = int(quantity(spec.broker_memory) or 0)
     # The limit of the container is not always seen, and Erlang needs room beside the broker.
     limits = {
         "total_memory_available_override_value": memory * 8 // 10,
-        "disk_free_limit.absolute": min(memory, int(quantity(plan.storage) or 0) // 5),
+        "disk_free_limit.absolute": min(memory, int(quantity(spec.storage) or 0) // 5),
     }
     return (
         _COMMON
         + "".join(f"{key} = {value}\n" for key, value in limits.items())
-        + (_TLS if plan.tls_secret else _PLAIN)
+        + (_TLS if spec.tls_secret else _PLAIN)
     )
 
 
-def services(plan: Plan) -> list[dict[str, Any]]:
+def services(spec: Spec) -> list[dict[str, Any]]:
     """The Service for clients, and the headless one that a StatefulSet has to have."""
     pods = selector(BROKER, "broker")
     clients = [
-        {"name": "amqps" if plan.tls_secret else "amqp", "port": plan.amqp_port},
-        {"name": "https" if plan.tls_secret else "http", "port": plan.management_port},
+        {"name": "amqps" if spec.tls_secret else "amqp", "port": spec.amqp_port},
+        {"name": "https" if spec.tls_secret else "http", "port": spec.management_port},
     ]
     nodes = {
         "clusterIP": "None",
@@ -90,25 +90,25 @@ def services(plan: Plan) -> list[dict[str, Any]]:
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": broker_metadata(plan.namespace, name),
-            "spec": spec,
+            "metadata": broker_metadata(spec.namespace, name),
+            "spec": service,
         }
-        for name, spec in ((BROKER, {"selector": pods, "ports": clients}), (f"{BROKER}-nodes", nodes))
+        for name, service in ((BROKER, {"selector": pods, "ports": clients}), (f"{BROKER}-nodes", nodes))
     ]
 
 
-def statefulset(plan: Plan) -> dict[str, Any]:
+def statefulset(spec: Spec) -> dict[str, Any]:
     """The node."""
     claim: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": plan.storage}},
+        "resources": {"requests": {"storage": spec.storage}},
     }
-    if plan.storage_class:
-        claim["storageClassName"] = plan.storage_class
+    if spec.storage_class:
+        claim["storageClassName"] = spec.storage_class
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": broker_metadata(plan.namespace),
+        "metadata": broker_metadata(spec.namespace),
         "spec": {
             "replicas": 1,
             "serviceName": f"{BROKER}-nodes",
@@ -119,10 +119,10 @@ def statefulset(plan: Plan) -> dict[str, Any]:
                 "metadata": {
                     "labels": labels(BROKER, "broker"),
                     "annotations": {
-                        "warrener/config": hashlib.sha256(settings(plan).encode()).hexdigest()[:8]
+                        "warrener/config": hashlib.sha256(settings(spec).encode()).hexdigest()[:8]
                     },
                 },
-                "spec": _pod(plan),
+                "spec": _pod(spec),
             },
             "volumeClaimTemplates": [
                 {"metadata": {"name": "data", "labels": labels(BROKER, "broker")}, "spec": claim}
@@ -131,45 +131,45 @@ def statefulset(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _pod(plan: Plan) -> dict[str, Any]:
+def _pod(spec: Spec) -> dict[str, Any]:
     volumes: list[dict[str, Any]] = [
         {"name": "home", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
         {"name": "config", "configMap": {"name": f"{BROKER}-config"}},
         _secret("definitions", f"{BROKER}-definitions"),
     ]
-    if plan.tls_secret:
-        volumes.append(_secret("tls", plan.tls_secret))
+    if spec.tls_secret:
+        volumes.append(_secret("tls", spec.tls_secret))
     return {
         "terminationGracePeriodSeconds": GRACE,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security(_USER),
-        "containers": [_container(plan)],
+        "containers": [_container(spec)],
         "volumes": volumes,
     }
 
 
-def _container(plan: Plan) -> dict[str, Any]:
-    answers = {"tcpSocket": {"port": plan.amqp_port}, "timeoutSeconds": 5, "periodSeconds": 10}
+def _container(spec: Spec) -> dict[str, Any]:
+    answers = {"tcpSocket": {"port": spec.amqp_port}, "timeoutSeconds": 5, "periodSeconds": 10}
     mounts = [
         _file("10-warrener.conf", "conf.d/10-warrener.conf"),
         _file("enabled_plugins", "enabled_plugins"),
         {"name": "definitions", "mountPath": "/etc/rabbitmq/definitions", "readOnly": True},
     ]
-    if plan.tls_secret:
+    if spec.tls_secret:
         mounts.append({"name": "tls", "mountPath": "/etc/rabbitmq/tls", "readOnly": True})
     return {
         "name": CONTAINER,
-        "image": plan.rabbitmq_image,
+        "image": spec.rabbitmq_image,
         "ports": [
-            {"name": "amqp", "containerPort": plan.amqp_port},
-            {"name": "management", "containerPort": plan.management_port},
+            {"name": "amqp", "containerPort": spec.amqp_port},
+            {"name": "management", "containerPort": spec.management_port},
             {"name": "prometheus", "containerPort": 15692},
         ],
         "resources": {
-            "requests": {"cpu": "500m", "memory": plan.broker_memory},
-            "limits": {"memory": plan.broker_memory},
+            "requests": {"cpu": "500m", "memory": spec.broker_memory},
+            "limits": {"memory": spec.broker_memory},
         },
         "startupProbe": {**answers, "failureThreshold": 30},
         "readinessProbe": {**answers, "failureThreshold": 3},

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.kubernetes.double import Double, ended, waiting
-from tests.kubernetes.plans import plan
+from tests.kubernetes.specs import small_spec
 from warrener.errors import AppError, ClusterError, ObjectMissing
-from warrener.kubernetes import checking
-from warrener.kubernetes.code import Code
+from warrener.kubernetes.manifests.code import Code
+from warrener.kubernetes.operations import app_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PLAN = plan(code=Code(b"zip"))
+SPEC = small_spec(code=Code(b"zip"))
 JOB = "images-check"
 
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_SETTLING", 0.05)
-    monkeypatch.setattr(checking, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(app_check, "_SETTLING", 0.05)
+    monkeypatch.setattr(app_check, "_LOOK_EVERY", 0.01)
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def with_pod(cluster: Double, *what: Any, then: Callable[[], None] = lambda: Non
     cluster.on_create = react
 
 
-async def test_rungs_of_an_app_that_can_be_run(cluster: Double) -> None:
+async def test_delays_of_an_app_that_can_be_run(cluster: Double) -> None:
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
     cluster.output["pod"] = ["warrener: broker cannot be reached; trying again", '{"delays":[1000,2000]}']
     said: list[str] = []
 
-    fit = await checking.check(cluster, PLAN, said.append)
+    checked = await app_check.check(cluster, SPEC, said.append)
 
-    assert fit.delays == [1000, 2000]
+    assert checked.delays == [1000, 2000]
     assert ("Job", JOB) not in cluster.objects
     assert ("Pod", "pod") not in cluster.objects
     assert any(kind == "ConfigMap" for kind, _ in cluster.objects)  # the workers need it next
@@ -58,9 +58,9 @@ async def test_a_job_that_is_about_to_be_complete_is_waited_for(cluster: Double)
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "SuccessCriteriaMet"), **ended(0))
     cluster.output["pod"] = ['{"delays":[1]}']
 
-    fit = await checking.check(cluster, PLAN, lambda _: cluster.end(JOB, "Complete"))
+    checked = await app_check.check(cluster, SPEC, lambda _: cluster.end(JOB, "Complete"))
 
-    assert fit.delays == [1]
+    assert checked.delays == [1]
 
 
 async def test_an_app_that_does_not_import(cluster: Double) -> None:
@@ -75,7 +75,7 @@ async def test_an_app_that_does_not_import(cluster: Double) -> None:
     with pytest.raises(
         AppError, match=r"can never work: warrener: app 'app' does not import: No module named"
     ):
-        await checking.check(cluster, PLAN, lambda _: None)
+        await app_check.check(cluster, SPEC, lambda _: None)
 
     assert ("Job", JOB) not in cluster.objects
 
@@ -87,7 +87,7 @@ async def test_a_missing_secret(cluster: Double) -> None:
     with pytest.raises(
         ClusterError, match=r"Secret images-worker, which the pods mount, does not exist: .*`warrener k8s up`"
     ):
-        await checking.check(cluster, PLAN, lambda _: None)
+        await app_check.check(cluster, SPEC, lambda _: None)
 
     assert ("Job", JOB) not in cluster.objects
 
@@ -98,7 +98,7 @@ async def test_an_image_that_is_not_there(cluster: Double) -> None:
     with pytest.raises(
         ClusterError, match="image warrener:1 is not there or not for us to pull: correct --image"
     ):
-        await checking.check(cluster, PLAN, lambda _: None)
+        await app_check.check(cluster, SPEC, lambda _: None)
 
 
 async def test_what_may_pass_is_waited_for(cluster: Double) -> None:
@@ -111,7 +111,7 @@ async def test_what_may_pass_is_waited_for(cluster: Double) -> None:
         if len(said) == 20:  # longer than anything is given to settle
             cluster.end(JOB, "Complete")
 
-    await checking.check(cluster, PLAN, on_progress)
+    await app_check.check(cluster, SPEC, on_progress)
 
     assert "image warrener:1 cannot be pulled (i/o timeout)" in said[0]
 
@@ -124,30 +124,30 @@ async def test_when_time_is_over_it_says_what_the_pod_waited_for(cluster: Double
         cluster.end(JOB, "Failed", "DeadlineExceeded")
 
     with pytest.raises(ClusterError, match=r"image warrener:1 cannot be pulled \(i/o timeout\)"):
-        await checking.check(cluster, PLAN, on_progress)
+        await app_check.check(cluster, SPEC, on_progress)
 
 
 async def test_an_import_without_end(cluster: Double) -> None:
     with_pod(cluster, "Running", then=lambda: cluster.end(JOB, "Failed", "DeadlineExceeded"))
 
     with pytest.raises(ClusterError, match="the app was not imported within 600 s"):
-        await checking.check(cluster, PLAN, lambda _: None)
+        await app_check.check(cluster, SPEC, lambda _: None)
 
 
 async def test_what_an_earlier_check_left_is_no_answer(cluster: Double) -> None:
     with_pod(cluster, "Failed", then=lambda: cluster.end(JOB, "Failed"), **ended(78, "typo"))
     with pytest.raises(AppError):
-        await checking.check(cluster, PLAN, lambda _: None)
+        await app_check.check(cluster, SPEC, lambda _: None)
     left = cluster.objects.get(("Pod", "pod"))
     assert left is None
     with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
     cluster.output["pod"] = ['{"delays":[7]}']
 
-    assert (await checking.check(cluster, PLAN, lambda _: None)).delays == [7]
+    assert (await app_check.check(cluster, SPEC, lambda _: None)).delays == [7]
 
 
 async def test_somebody_deletes_the_check(cluster: Double) -> None:
     with_pod(cluster, "Running")
 
     with pytest.raises(ObjectMissing, match="Job images-check was deleted while it checked the app"):
-        await checking.check(cluster, PLAN, lambda _: cluster.objects.clear())
+        await app_check.check(cluster, SPEC, lambda _: cluster.objects.clear())

@@ -13,14 +13,14 @@ from warrener.address import AUTHORITY
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq import topology
 from warrener.brokers.rabbitmq.access import ADMINISTRATOR, PARTS, permissions
-from warrener.kubernetes.names import ADMIN, BROKER, VHOST, broker_metadata
-from warrener.kubernetes.pods import AUTHORITY_FILE, metadata
+from warrener.kubernetes.manifests.names import ADMIN, BROKER, VHOST, broker_metadata
+from warrener.kubernetes.manifests.pods import AUTHORITY_FILE, metadata
 from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 DEFINITIONS: Final = "definitions.json"
 
@@ -47,14 +47,14 @@ def password_hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
+def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
     """What RabbitMQ reads when it starts, before it lets anyone in: the users, and the queue with all it owns."""
     vhost = {"vhost": VHOST}
     durable = {"durable": True, "auto_delete": False}
-    names = Names(plan.queue)
+    names = Names(spec.queue)
     delays = delay_schedule([RetryPolicy()])
-    users = {user_name(plan.queue, part): part for part in PARTS}
-    allowed = {**permissions(plan.queue), ADMIN: ADMINISTRATOR}
+    users = {user_name(spec.queue, part): part for part in PARTS}
+    allowed = {**permissions(spec.queue), ADMIN: ADMINISTRATOR}
     return {
         "vhosts": [{"name": VHOST}],
         "users": [
@@ -82,7 +82,7 @@ def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
         ],
         "queues": [
             {"name": name, **vhost, **durable, "arguments": arguments}
-            for name, arguments in topology.queue_arguments(names, plan.rabbitmq_version, delays).items()
+            for name, arguments in topology.queue_arguments(names, spec.rabbitmq_version, delays).items()
         ],
         "bindings": [
             {
@@ -98,44 +98,44 @@ def definitions(plan: Plan, passwords: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def access_secrets(plan: Plan, passwords: Mapping[str, str]) -> list[dict[str, Any]]:
+def access_secrets(spec: Spec, passwords: Mapping[str, str]) -> list[dict[str, Any]]:
     """The Secrets of all parts and, for Warrener's own single node, of the administrator and the definitions.
 
     Args:
-        plan: What is wanted.
+        spec: What is wanted.
         passwords: As `new_passwords` makes them.
     """
     found = [
-        _secret(metadata(plan, plan.names.secret(part), part), _credentials(plan, part, passwords[part]))
+        _secret(metadata(spec, spec.names.secret(part), part), _credentials(spec, part, passwords[part]))
         for part in PARTS
     ]
-    if plan.rabbitmq == "statefulset":
-        address = _address(plan, ADMIN, passwords[ADMIN])
-        text = json.dumps(definitions(plan, passwords), indent=1)
+    if spec.rabbitmq == "statefulset":
+        address = _address(spec, ADMIN, passwords[ADMIN])
+        text = json.dumps(definitions(spec, passwords), indent=1)
         found += [
-            _secret(broker_metadata(plan.namespace, f"{BROKER}-admin"), address),
-            _secret(broker_metadata(plan.namespace, f"{BROKER}-definitions"), {DEFINITIONS: text}),
+            _secret(broker_metadata(spec.namespace, f"{BROKER}-admin"), address),
+            _secret(broker_metadata(spec.namespace, f"{BROKER}-definitions"), {DEFINITIONS: text}),
         ]
     return found
 
 
-def _credentials(plan: Plan, part: str, password: str) -> dict[str, str]:
-    entries = _address(plan, user_name(plan.queue, part), password)
+def _credentials(spec: Spec, part: str, password: str) -> dict[str, str]:
+    entries = _address(spec, user_name(spec.queue, part), password)
     if part == "watcher":
-        entries["management"] = plan.broker.management_url
-        if plan.tls_secret:
+        entries["management"] = spec.broker.management_url
+        if spec.tls_secret:
             entries["tls"] = "enable"  # KEDA reads it from here, and from nowhere else
     return entries
 
 
-def _address(plan: Plan, user: str, password: str) -> dict[str, str]:
-    broker = plan.broker
+def _address(spec: Spec, user: str, password: str) -> dict[str, str]:
+    broker = spec.broker
     url = urlsplit(broker.broker)
     port = url.port or _DEFAULT_PORTS[url.scheme]
     who = f"{quote(user, safe='')}:{quote(password, safe='')}"
     where = url.netloc if url.port else f"{url.netloc}:{port}"
     return {
-        "url": f"{url.scheme}://{who}@{where}/{quote(broker.vhost, safe='')}{_authority(plan)}",
+        "url": f"{url.scheme}://{who}@{where}/{quote(broker.vhost, safe='')}{_authority(spec)}",
         "username": user,
         "password": password,
         "host": url.hostname or "",
@@ -144,8 +144,8 @@ def _address(plan: Plan, user: str, password: str) -> dict[str, str]:
     }
 
 
-def _authority(plan: Plan) -> str:
-    return f"?{AUTHORITY}={AUTHORITY_FILE}" if plan.tls_secret else ""
+def _authority(spec: Spec) -> str:
+    return f"?{AUTHORITY}={AUTHORITY_FILE}" if spec.tls_secret else ""
 
 
 def _secret(about: dict[str, Any], entries: dict[str, str]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 import msgspec
 
 from warrener.errors import ClusterError, ClusterRefused, ClusterUnreachable, ObjectMissing, UsageError
-from warrener.kubernetes import kubeconfig as kubeconfigs
-from warrener.kubernetes.refusals import refusal
+from warrener.kubernetes.client import kubeconfig as kubeconfigs
+from warrener.kubernetes.client.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping

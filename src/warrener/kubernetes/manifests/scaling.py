@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.pods import metadata
-from warrener.kubernetes.workers import failure_policy, worker_template
+from warrener.kubernetes.manifests.pods import metadata
+from warrener.kubernetes.manifests.workers import failure_policy, worker_template
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 _TASKS_PER_JOB: Final = 20
 
 
-def scaled_job(plan: Plan) -> dict[str, Any]:
+def scaled_job(spec: Spec) -> dict[str, Any]:
     """Up to `parallelism` Jobs of one worker each, as many as the tasks in the queue ask for."""
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledJob",
-        "metadata": metadata(plan, plan.names.standing, "worker"),
+        "metadata": metadata(spec, spec.names.standing, "worker"),
         "spec": {
             "pollingInterval": 15,
-            "maxReplicaCount": plan.parallelism,
+            "maxReplicaCount": spec.parallelism,
             "successfulJobsHistoryLimit": 5,
             "failedJobsHistoryLimit": 20,
             "rollout": {"strategy": "gradual"},
@@ -30,10 +30,10 @@ def scaled_job(plan: Plan) -> dict[str, Any]:
                 "parallelism": 1,
                 "backoffLimit": 0,
                 "podReplacementPolicy": "Failed",
-                "podFailurePolicy": failure_policy(plan),
-                "activeDeadlineSeconds": plan.deadline,
-                "ttlSecondsAfterFinished": plan.ttl,
-                "template": worker_template(plan),
+                "podFailurePolicy": failure_policy(spec),
+                "activeDeadlineSeconds": spec.deadline,
+                "ttlSecondsAfterFinished": spec.ttl,
+                "template": worker_template(spec),
             },
             "triggers": [
                 {
@@ -42,31 +42,31 @@ def scaled_job(plan: Plan) -> dict[str, Any]:
                         "protocol": "http",
                         "mode": "QueueLength",
                         "value": str(_TASKS_PER_JOB),
-                        "queueName": plan.queue,
-                        "vhostName": plan.broker.vhost,
+                        "queueName": spec.queue,
+                        "vhostName": spec.broker.vhost,
                     },
-                    "authenticationRef": {"name": plan.names.secret("watcher")},
+                    "authenticationRef": {"name": spec.names.secret("watcher")},
                 }
             ],
         },
     }
 
 
-def authentication(plan: Plan) -> dict[str, Any]:
+def authentication(spec: Spec) -> dict[str, Any]:
     """How KEDA reads the queue's length: as the watcher, who may do nothing else."""
-    watcher = plan.names.secret("watcher")
+    watcher = spec.names.secret("watcher")
     references = [
         {"parameter": parameter, "name": watcher, "key": key}
         for parameter, key in (("host", "management"), ("username", "username"), ("password", "password"))
     ]
-    if plan.tls_secret:
+    if spec.tls_secret:
         references += [
             {"parameter": "tls", "name": watcher, "key": "tls"},
-            {"parameter": "ca", "name": plan.tls_secret, "key": "ca.crt"},
+            {"parameter": "ca", "name": spec.tls_secret, "key": "ca.crt"},
         ]
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "TriggerAuthentication",
-        "metadata": metadata(plan, watcher, "watcher"),
+        "metadata": metadata(spec, watcher, "watcher"),
         "spec": {"secretTargetRef": references},
     }

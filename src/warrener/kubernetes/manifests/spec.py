@@ -11,11 +11,18 @@ import msgspec
 
 from warrener.address import DEFAULT_QUEUE, Address
 from warrener.errors import UsageError
-from warrener.kubernetes.names import BROKER, MAX_PARALLELISM, MAX_ROUND, VHOST, ObjectNames, object_names
+from warrener.kubernetes.manifests.names import (
+    BROKER,
+    MAX_PARALLELISM,
+    MAX_ROUND,
+    VHOST,
+    ObjectNames,
+    object_names,
+)
 from warrener.kubernetes.quantities import quantity
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.code import Code
+    from warrener.kubernetes.manifests.code import Code
 
 RabbitMQ = Literal["statefulset", "operator", "existing"]
 Autoscale = Literal["keda"]
@@ -31,7 +38,7 @@ _PINNED: Final = re.compile(r".+:(\d+)\.(\d+)[^/]*|.+@sha256:[0-9a-f]{64}")
 _KEYS: Final = ("url", "connection_string")
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """One queue's workers and, unless it exists, their broker.
 
     Args:

@@ -12,9 +12,9 @@ import pytest
 
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import TOKEN, write_kubeconfig
-from warrener.kubernetes import forward as forward_module
-from warrener.kubernetes.cluster import Cluster
-from warrener.kubernetes.forward import Forward
+from warrener.kubernetes.client import port_forward as forward_module
+from warrener.kubernetes.client.cluster import Cluster
+from warrener.kubernetes.client.port_forward import Forward
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

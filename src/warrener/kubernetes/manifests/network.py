@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.names import BROKER, PART_OF, broker_metadata, selector
+from warrener.kubernetes.manifests.names import BROKER, PART_OF, broker_metadata, selector
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 DNS: Final[dict[str, Any]] = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 
@@ -16,7 +16,7 @@ _CLIENTS: Final = ["worker", "check", "setup", "producer", "collector", "watcher
 _AMONG_NODES: Final = [{"port": 4369}, {"port": 25672}, {"port": 35672, "endPort": 35682}]
 
 
-def broker_network(plan: Plan) -> dict[str, Any]:
+def broker_network(spec: Spec) -> dict[str, Any]:
     """Only clients of Warrener may reach the broker, and KEDA its management API."""
     clients = {
         "podSelector": {
@@ -28,28 +28,28 @@ def broker_network(plan: Plan) -> dict[str, Any]:
     }
     keda = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
     ingress = [
-        {"from": [clients], "ports": [{"port": plan.amqp_port}]},
-        {"from": [clients, keda], "ports": [{"port": plan.management_port}]},
+        {"from": [clients], "ports": [{"port": spec.amqp_port}]},
+        {"from": [clients, keda], "ports": [{"port": spec.management_port}]},
     ]
-    pods = _broker_pods(plan)
-    if plan.rabbitmq == "operator":
+    pods = _broker_pods(spec)
+    if spec.rabbitmq == "operator":
         ingress.append({"from": [{"podSelector": pods}], "ports": _AMONG_NODES})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": broker_metadata(plan.namespace),
+        "metadata": broker_metadata(spec.namespace),
         "spec": {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": ingress},
     }
 
 
-def brokers(plan: Plan) -> list[dict[str, Any]]:
+def brokers(spec: Spec) -> list[dict[str, Any]]:
     """The egress rule that leads to Warrener's own broker; an existing one is among the user's networks."""
-    if plan.rabbitmq == "existing":
+    if spec.rabbitmq == "existing":
         return []
-    return [{"to": [{"podSelector": _broker_pods(plan)}], "ports": [{"port": plan.amqp_port}]}]
+    return [{"to": [{"podSelector": _broker_pods(spec)}], "ports": [{"port": spec.amqp_port}]}]
 
 
-def _broker_pods(plan: Plan) -> dict[str, Any]:
-    if plan.rabbitmq == "operator":  # which labels its pods itself
+def _broker_pods(spec: Spec) -> dict[str, Any]:
+    if spec.rabbitmq == "operator":  # which labels its pods itself
         return {"matchLabels": {"app.kubernetes.io/name": BROKER}}
     return {"matchLabels": selector(BROKER, "broker")}

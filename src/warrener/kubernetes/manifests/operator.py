@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from warrener.kubernetes.names import BROKER, broker_metadata
+from warrener.kubernetes.manifests.names import BROKER, broker_metadata
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 
-def cluster(plan: Plan) -> dict[str, Any]:
+def cluster(spec: Spec) -> dict[str, Any]:
     """What the operator is asked for."""
-    persistence = {"storage": plan.storage}
-    if plan.storage_class:
-        persistence["storageClassName"] = plan.storage_class
+    persistence = {"storage": spec.storage}
+    if spec.storage_class:
+        persistence["storageClassName"] = spec.storage_class
     return {
         "apiVersion": "rabbitmq.com/v1beta1",
         "kind": "RabbitmqCluster",
-        "metadata": broker_metadata(plan.namespace),
+        "metadata": broker_metadata(spec.namespace),
         "spec": {
             "replicas": 3,
-            "image": plan.rabbitmq_image,
+            "image": spec.rabbitmq_image,
             "resources": {
-                "requests": {"cpu": "1", "memory": plan.broker_memory},
-                "limits": {"memory": plan.broker_memory},
+                "requests": {"cpu": "1", "memory": spec.broker_memory},
+                "limits": {"memory": spec.broker_memory},
             },
             "persistence": persistence,
-            **({"tls": {"secretName": plan.tls_secret}} if plan.tls_secret else {}),
+            **({"tls": {"secretName": spec.tls_secret}} if spec.tls_secret else {}),
         },
     }
 
 
-def disruption_budget(plan: Plan) -> dict[str, Any]:
+def disruption_budget(spec: Spec) -> dict[str, Any]:
     """Nodes of the cluster may be drained one at a time, so that a quorum is always there."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": broker_metadata(plan.namespace),
+        "metadata": broker_metadata(spec.namespace),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app.kubernetes.io/name": BROKER}}},
     }

@@ -1,28 +1,29 @@
-"""All objects of a plan, part by part."""
+"""All objects of a spec, part by part."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import UsageError
-from warrener.kubernetes import lint, operator, scaling, setup, statefulset, workers
-from warrener.kubernetes.access import access_secrets, new_passwords
-from warrener.kubernetes.network import broker_network
+from warrener.kubernetes import lint
+from warrener.kubernetes.manifests import operator, scaling, setup, statefulset, workers
+from warrener.kubernetes.manifests.network import broker_network
+from warrener.kubernetes.manifests.users import access_secrets, new_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 PARTS: Final = ("secrets", "broker", "setup", "check", "workers")
 
 
-def usual_parts(plan: Plan) -> list[str]:
+def usual_parts(spec: Spec) -> list[str]:
     """What is rendered unless parts are chosen.
 
     A node of our own reads users and queue from its definitions and needs no set-up; an existing broker is there.
     """
-    match plan.rabbitmq:
+    match spec.rabbitmq:
         case "statefulset":
             return ["broker", "workers"]
         case "operator":
@@ -32,12 +33,12 @@ def usual_parts(plan: Plan) -> list[str]:
 
 
 def render(
-    plan: Plan, parts: Sequence[str] = (), passwords: Mapping[str, str] | None = None
+    spec: Spec, parts: Sequence[str] = (), passwords: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """The objects of some parts, checked, in the order in which they are applied.
 
     Args:
-        plan: What is wanted.
+        spec: What is wanted.
         parts: Which; by default the usual ones. Only `secrets` holds passwords.
         passwords: For `secrets`; by default new ones.
 
@@ -48,20 +49,20 @@ def render(
     for part in parts:
         if part not in PARTS:
             raise UsageError(f"there is no part {part!r}: use {', '.join(PARTS)}")
-    wanted = parts or usual_parts(plan)
+    wanted = parts or usual_parts(spec)
     found: list[dict[str, Any]] = []
     if "secrets" in wanted:
-        found += access_secrets(plan, passwords or new_passwords())
+        found += access_secrets(spec, passwords or new_passwords())
     if "broker" in wanted:
-        found += _broker(plan)
-    if (code := workers.code_map(plan)) and {"setup", "check", "workers"} & set(wanted):
+        found += _broker(spec)
+    if (code := workers.code_map(spec)) and {"setup", "check", "workers"} & set(wanted):
         found.append(code)
     if "setup" in wanted:
-        found.append(setup.setup_job(plan))
+        found.append(setup.setup_job(spec))
     if "check" in wanted:
-        found.append(workers.check_job(plan))
+        found.append(workers.check_job(spec))
     if "workers" in wanted:
-        found += _workers(plan)
+        found += _workers(spec)
     if problems := lint.check(found):
         raise UsageError(
             "Kubernetes would not run this:\n" + "\n".join(f"  {problem}" for problem in problems)
@@ -69,22 +70,22 @@ def render(
     return found
 
 
-def _broker(plan: Plan) -> list[dict[str, Any]]:
-    match plan.rabbitmq:
+def _broker(spec: Spec) -> list[dict[str, Any]]:
+    match spec.rabbitmq:
         case "statefulset":
             return [
-                statefulset.config(plan),
-                *statefulset.services(plan),
-                statefulset.statefulset(plan),
-                broker_network(plan),
+                statefulset.config(spec),
+                *statefulset.services(spec),
+                statefulset.statefulset(spec),
+                broker_network(spec),
             ]
         case "operator":
-            return [operator.cluster(plan), operator.disruption_budget(plan), broker_network(plan)]
+            return [operator.cluster(spec), operator.disruption_budget(spec), broker_network(spec)]
         case "existing":
             return []
 
 
-def _workers(plan: Plan) -> list[dict[str, Any]]:
-    if plan.autoscale == "keda":
-        return [workers.worker_network(plan), scaling.authentication(plan), scaling.scaled_job(plan)]
-    return [workers.worker_network(plan), workers.worker_job(plan)]
+def _workers(spec: Spec) -> list[dict[str, Any]]:
+    if spec.autoscale == "keda":
+        return [workers.worker_network(spec), scaling.authentication(spec), scaling.scaled_job(spec)]
+    return [workers.worker_network(spec), workers.worker_job(spec)]

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.comments import comments_for
+from warrener.kubernetes.manifests.comments import comments_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

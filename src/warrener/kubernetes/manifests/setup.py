@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.brokers.rabbitmq.access import PARTS
-from warrener.kubernetes.names import BROKER
-from warrener.kubernetes.pods import CONTAINER, FILE_MODE, metadata, pod_template
-from warrener.kubernetes.workers import DISRUPTED
+from warrener.kubernetes.manifests.names import BROKER
+from warrener.kubernetes.manifests.pods import CONTAINER, FILE_MODE, metadata, pod_template
+from warrener.kubernetes.manifests.workers import DISRUPTED
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 SETUP_SECONDS: Final = 1800
 _USERS: Final = "/etc/warrener/users"
 _USAGE: Final = 2
 
 
-def setup_job(plan: Plan) -> dict[str, Any]:
+def setup_job(spec: Spec) -> dict[str, Any]:
     """`warrener setup` as an administrator: the queue with the app's delays, and a user for each part."""
-    args = ["setup", plan.app, "--users", _USERS]
+    args = ["setup", spec.app, "--users", _USERS]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(plan, plan.names.setup, "setup"),
+        "metadata": metadata(spec, spec.names.setup, "setup"),
         "spec": {
             "completions": 1,
             "parallelism": 1,
@@ -39,30 +39,30 @@ def setup_job(plan: Plan) -> dict[str, Any]:
                 ]
             },
             "activeDeadlineSeconds": SETUP_SECONDS,
-            "ttlSecondsAfterFinished": plan.ttl,
-            "template": pod_template(plan, "setup", args, administrator(plan), _users(plan)),
+            "ttlSecondsAfterFinished": spec.ttl,
+            "template": pod_template(spec, "setup", args, administrator(spec), _users(spec)),
         },
     }
 
 
-def administrator(plan: Plan) -> tuple[str, str]:
+def administrator(spec: Spec) -> tuple[str, str]:
     """The Secret and its key that have the URL of somebody who may create users."""
-    match plan.rabbitmq:
+    match spec.rabbitmq:
         case "statefulset":
             return f"{BROKER}-admin", "url"
         case "operator":
             return f"{BROKER}-default-user", "connection_string"
         case "existing":
-            name, _, key = (plan.broker_secret or "").partition(":")
+            name, _, key = (spec.broker_secret or "").partition(":")
             return name, key or "url"
 
 
-def _users(plan: Plan) -> dict[str, Any]:
+def _users(spec: Spec) -> dict[str, Any]:
     """For each part a directory with what its user is called, its password, and the virtual host it is for."""
     sources = [
         {
             "secret": {
-                "name": plan.names.secret(part),
+                "name": spec.names.secret(part),
                 "items": [{"key": key, "path": f"{part}/{key}"} for key in ("username", "password", "vhost")],
             }
         }

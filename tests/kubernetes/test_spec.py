@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kubernetes.plans import plan
+from tests.kubernetes.specs import small_spec
 from warrener.errors import UsageError
 from warrener.kubernetes.quantities import quantity
 
@@ -58,7 +58,7 @@ from warrener.kubernetes.quantities import quantity
 )
 def test_mistakes(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UsageError) as refused:
-        plan(**changes)
+        small_spec(**changes)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -68,7 +68,7 @@ def test_mistakes(changes: dict[str, Any], sentence: str) -> None:
     [("images", "images"), ("Images_2.large", "images-2-large"), ("_x_", "x"), ("q" * 48, "q" * 48)],
 )
 def test_names(queue: str, base: str) -> None:
-    names = plan(queue=queue).names
+    names = small_spec(queue=queue).names
     assert names.base == base
     assert names.workers(1) == f"{base}-workers"
     assert names.workers(2) == f"{base}-workers-2"
@@ -80,7 +80,7 @@ def test_names(queue: str, base: str) -> None:
     [("rabbitmq:4.3.5-management", (4, 3)), ("r:5000/mq:4.2.1", (4, 2)), (f"mq@sha256:{'0' * 64}", (4, 3))],
 )
 def test_version_of_the_broker(image: str, version: tuple[int, ...]) -> None:
-    assert plan(rabbitmq_image=image).rabbitmq_version == version
+    assert small_spec(rabbitmq_image=image).rabbitmq_version == version
 
 
 @pytest.mark.parametrize(

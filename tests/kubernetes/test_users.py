@@ -13,21 +13,21 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 from tests.batch import DELAYS, drain, failures, results, task
-from tests.kubernetes.plans import PASSWORDS, PLANS, plan
+from tests.kubernetes.specs import PASSWORDS, SPECS, small_spec
 from tests.rabbitmq_server import RabbitMQ, find
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import permissions
-from warrener.kubernetes.access import (
+from warrener.kubernetes.manifests.names import ADMIN
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.manifests.statefulset import settings
+from warrener.kubernetes.manifests.users import (
     DEFINITIONS,
     access_secrets,
     definitions,
     password_hash,
     user_name,
 )
-from warrener.kubernetes.manifests import render
-from warrener.kubernetes.names import ADMIN
-from warrener.kubernetes.statefulset import settings
 from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
 # A dot in the name, to see that patterns take it for a dot.
-PLAN: Final = plan(queue="images.v2")
-Q: Final = PLAN.queue
+SPEC: Final = small_spec(queue="images.v2")
+Q: Final = SPEC.queue
 
 
 def is_hash_of(packed: str, password: str) -> bool:
@@ -63,7 +63,7 @@ def test_permissions_are_those_of_the_part() -> None:
 
 
 def entries(name: str, secret: str) -> dict[str, str]:
-    wanted, parts = PLANS[name]
+    wanted, parts = SPECS[name]
     (found,) = [each for each in render(wanted, parts, PASSWORDS) if each["metadata"]["name"] == secret]
     return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
 
@@ -94,7 +94,7 @@ def server() -> Iterator[RabbitMQ]:
     node = RabbitMQ()
     home = find().home(node.directory)
     own = urlsplit(node.url)
-    found = definitions(PLAN, PASSWORDS)
+    found = definitions(SPEC, PASSWORDS)
     # The server's own administrator: with definitions, RabbitMQ makes no user by itself.
     found["users"].append(
         {
@@ -107,7 +107,7 @@ def server() -> Iterator[RabbitMQ]:
     (node.directory / DEFINITIONS).write_text(json.dumps(found))
     node.extra_config = "\n".join(
         line.replace("/etc/rabbitmq/definitions", home)
-        for line in settings(PLAN).splitlines()
+        for line in settings(SPEC).splitlines()
         if not line.startswith(("listeners.", "management.", "disk_free_limit.", "log."))
     )
     with node:
@@ -247,4 +247,4 @@ def test_nobody_gets_in_as_guest(server: RabbitMQ) -> None:
 
 
 def test_access_is_the_same_for_the_same_passwords() -> None:
-    assert access_secrets(PLAN, PASSWORDS) == access_secrets(PLAN, PASSWORDS)
+    assert access_secrets(SPEC, PASSWORDS) == access_secrets(SPEC, PASSWORDS)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.kubernetes.double import Double, ended, waiting
-from tests.kubernetes.plans import plan
+from tests.kubernetes.specs import small_spec
 from warrener.errors import ClusterError, ObjectMissing, UsageError
-from warrener.kubernetes import crew as crews
 from warrener.kubernetes import lint
-from warrener.kubernetes.code import Code
+from warrener.kubernetes.manifests.code import Code
+from warrener.kubernetes.operations import worker_job
 
-PLAN = plan(code=Code(b"zip"), parallelism=4)
+SPEC = small_spec(code=Code(b"zip"), parallelism=4)
 JOB = "images-workers"
 
 
@@ -24,20 +24,20 @@ def cluster() -> Double:
 
 
 async def test_jobs_are_numbered_one_after_the_other(cluster: Double) -> None:
-    assert await crews.start(cluster, PLAN) == JOB
+    assert await worker_job.start(cluster, SPEC) == JOB
     cluster.end(JOB, "Complete")
-    assert await crews.start(cluster, PLAN) == f"{JOB}-2"
+    assert await worker_job.start(cluster, SPEC) == f"{JOB}-2"
     cluster.end(f"{JOB}-2", "Failed", "DeadlineExceeded")
-    assert await crews.start(cluster, PLAN) == f"{JOB}-3"
+    assert await worker_job.start(cluster, SPEC) == f"{JOB}-3"
 
-    crew = await crews.look(cluster, "images")
-    assert crew
-    assert (crew.job, crew.state) == (f"{JOB}-3", "running")
+    workers = await worker_job.look(cluster, "images")
+    assert workers
+    assert (workers.job, workers.state) == (f"{JOB}-3", "running")
     assert {name for kind, name in cluster.objects if kind == "Job"} == {JOB, f"{JOB}-2", f"{JOB}-3"}
 
 
 async def test_numbers_begin_again_before_names_grow_too_long(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     first = cluster.objects.pop(("Job", JOB))
     for number in (1, 98, 99):
         name = JOB if number == 1 else f"{JOB}-{number}"
@@ -45,16 +45,16 @@ async def test_numbers_begin_again_before_names_grow_too_long(cluster: Double) -
         cluster.objects["Job", name] = {**first, "metadata": about}
         cluster.end(name, "Complete")
 
-    assert await crews.start(cluster, PLAN) == JOB
+    assert await worker_job.start(cluster, SPEC) == JOB
 
     cluster.end(JOB, "Complete")
-    assert await crews.resume(cluster, "images") == f"{JOB}-2"
+    assert await worker_job.resume(cluster, "images") == f"{JOB}-2"
     assert ("delete", "Job", JOB) in cluster.deeds
 
 
 @pytest.mark.parametrize("state", ["running", "finishing", "not admitted"])
 async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str) -> None:
-    await crews.start(cluster, plan(kueue="team") if state == "not admitted" else PLAN)
+    await worker_job.start(cluster, small_spec(kueue="team") if state == "not admitted" else SPEC)
     if state == "not admitted":
         cluster.objects["Job", JOB]["spec"]["suspend"] = True
     if state == "finishing":
@@ -63,32 +63,32 @@ async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str) ->
     with pytest.raises(
         ClusterError, match=r"queue 'images' has workers already \(Job images-workers\).*scale"
     ):
-        await crews.start(cluster, PLAN)
+        await worker_job.start(cluster, SPEC)
 
 
 async def test_other_workers_after_a_cancel(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
-    await crews.cancel(cluster, "images")
+    await worker_job.start(cluster, SPEC)
+    await worker_job.cancel(cluster, "images")
 
-    assert await crews.start(cluster, plan(memory="1Gi")) == f"{JOB}-2"
+    assert await worker_job.start(cluster, small_spec(memory="1Gi")) == f"{JOB}-2"
 
     assert cluster.deeds[-2:] == [("create", "Job", f"{JOB}-2"), ("delete", "Job", JOB)]
 
 
 async def test_a_job_that_is_being_deleted_is_gone(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     cluster.objects["Job", JOB]["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
 
-    assert await crews.look(cluster, "images") is None
+    assert await worker_job.look(cluster, "images") is None
 
 
 async def test_resume_makes_a_job_like_the_last_one(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     first = cluster.objects["Job", JOB]
     first["metadata"]["annotations"]["batch.kubernetes.io/job-tracking"] = ""
     first["spec"]["suspend"] = True
 
-    assert await crews.resume(cluster, "images") == f"{JOB}-2"
+    assert await worker_job.resume(cluster, "images") == f"{JOB}-2"
 
     second = cluster.objects["Job", f"{JOB}-2"]
     assert ("Job", JOB) not in cluster.objects
@@ -106,10 +106,10 @@ async def test_resume_makes_a_job_like_the_last_one(cluster: Double) -> None:
 
 
 async def test_resume_with_other_workers(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     cluster.end(JOB, "Failed", "FailedIndexes")
 
-    await crews.resume(cluster, "images", 9)
+    await worker_job.resume(cluster, "images", 9)
 
     spec = cluster.objects["Job", f"{JOB}-2"]["spec"]
     assert (spec["parallelism"], spec["completions"], spec["maxFailedIndexes"]) == (9, 9, 5)
@@ -119,14 +119,14 @@ async def test_resume_needs_a_job_that_has_ended(cluster: Double) -> None:
     with pytest.raises(
         ObjectMissing, match=r"no Job in namespace batch to go on from: use `warrener k8s submit`"
     ):
-        await crews.resume(cluster, "images")
-    await crews.start(cluster, PLAN)
+        await worker_job.resume(cluster, "images")
+    await worker_job.start(cluster, SPEC)
     with pytest.raises(ClusterError, match="the workers of queue 'images' are at work"):
-        await crews.resume(cluster, "images")
+        await worker_job.resume(cluster, "images")
 
 
 async def test_scale_changes_three_fields_at_once(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     patches: list[Any] = []
     patch = cluster.patch
 
@@ -135,8 +135,8 @@ async def test_scale_changes_three_fields_at_once(cluster: Double) -> None:
         return await patch(kind, name, changes)
 
     cluster.patch = noted  # type: ignore[method-assign]
-    assert await crews.scale(cluster, "images", 7) == JOB
-    assert await crews.scale(cluster, "images", 1) == JOB
+    assert await worker_job.scale(cluster, "images", 7) == JOB
+    assert await worker_job.scale(cluster, "images", 1) == JOB
 
     assert patches == [
         {"spec": {"parallelism": 7, "completions": 7, "maxFailedIndexes": 4}},
@@ -147,50 +147,50 @@ async def test_scale_changes_three_fields_at_once(cluster: Double) -> None:
 async def test_scale_says_what_is_wrong(cluster: Double) -> None:
     for number in (0, 1001):
         with pytest.raises(UsageError, match=rf"{number} workers are out of range: use 1 to 1000"):
-            await crews.scale(cluster, "images", number)
+            await worker_job.scale(cluster, "images", number)
     with pytest.raises(ObjectMissing, match="queue 'images' has no workers in namespace batch"):
-        await crews.scale(cluster, "images", 2)
-    await crews.start(cluster, PLAN)
+        await worker_job.scale(cluster, "images", 2)
+    await worker_job.start(cluster, SPEC)
     cluster.end(JOB, "Complete")
     with pytest.raises(
         ClusterError, match=r"have ended \(Job images-workers is complete\).*`warrener k8s resume`"
     ):
-        await crews.scale(cluster, "images", 2)
+        await worker_job.scale(cluster, "images", 2)
 
 
 async def test_cancel_suspends_and_resume_goes_on(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
 
-    assert await crews.cancel(cluster, "images") == JOB
+    assert await worker_job.cancel(cluster, "images") == JOB
 
     assert cluster.objects["Job", JOB]["spec"]["suspend"] is True
-    crew = await crews.look(cluster, "images")
-    assert crew
-    assert crew.state == "suspended"
-    assert crew.has_ended
-    assert await crews.resume(cluster, "images") == f"{JOB}-2"
+    workers = await worker_job.look(cluster, "images")
+    assert workers
+    assert workers.state == "suspended"
+    assert workers.has_ended
+    assert await worker_job.resume(cluster, "images") == f"{JOB}-2"
 
 
 async def test_cancel_under_kueue_deletes(cluster: Double) -> None:
-    await crews.start(cluster, plan(kueue="team"))
+    await worker_job.start(cluster, small_spec(kueue="team"))
 
-    assert await crews.cancel(cluster, "images") == JOB
+    assert await worker_job.cancel(cluster, "images") == JOB
 
-    assert await crews.look(cluster, "images") is None
+    assert await worker_job.look(cluster, "images") is None
 
 
 async def test_a_job_that_kueue_has_not_admitted_has_not_ended(cluster: Double) -> None:
-    await crews.start(cluster, plan(kueue="team"))
+    await worker_job.start(cluster, small_spec(kueue="team"))
     cluster.objects["Job", JOB]["spec"]["suspend"] = True
 
-    crew = await crews.look(cluster, "images")
+    workers = await worker_job.look(cluster, "images")
 
-    assert crew
-    assert (crew.state, crew.has_ended, crew.is_stuck) == ("suspended", False, False)
+    assert workers
+    assert (workers.state, workers.has_ended, workers.is_stuck) == ("suspended", False, False)
 
 
 async def test_a_look_sees_the_jobs_own_pods_and_what_is_in_their_way(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     cluster.pod(JOB)
     cluster.pod(JOB, "Pending", **waiting("InvalidImageName", ""))
     cluster.pod(JOB, "Pending", name="unmounted")
@@ -201,16 +201,21 @@ async def test_a_look_sees_the_jobs_own_pods_and_what_is_in_their_way(cluster: D
         "batch.kubernetes.io/controller-uid": "another",
     }
 
-    crew = await crews.look(cluster, "images")
+    workers = await worker_job.look(cluster, "images")
 
-    assert crew
-    assert (crew.pods.wanted, crew.pods.running, crew.pods.pending, crew.pods.failed) == (4, 1, 2, 0)
-    assert [obstacle.reason for obstacle in crew.obstacles] == ["InvalidImageName", "FailedMount"]
-    assert not crew.is_stuck  # one works
+    assert workers
+    assert (workers.pods.wanted, workers.pods.running, workers.pods.pending, workers.pods.failed) == (
+        4,
+        1,
+        2,
+        0,
+    )
+    assert [diagnosis.reason for diagnosis in workers.diagnoses] == ["InvalidImageName", "FailedMount"]
+    assert not workers.is_stuck  # one works
 
 
 async def test_nobody_works_and_waiting_cannot_help(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     cluster.tell(
         "Job",
         JOB,
@@ -218,24 +223,24 @@ async def test_nobody_works_and_waiting_cannot_help(cluster: Double) -> None:
         'Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest": x (y)',
     )
 
-    crew = await crews.look(cluster, "images")
+    workers = await worker_job.look(cluster, "images")
 
-    assert crew
-    assert crew.is_stuck
-    assert "pod-security.kubernetes.io/enforce=restricted" in crew.obstacles[0].text
+    assert workers
+    assert workers.is_stuck
+    assert "pod-security.kubernetes.io/enforce=restricted" in workers.diagnoses[0].text
 
 
 async def test_queues_of_one_namespace_do_not_see_each_other(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
 
-    assert await crews.look(cluster, "images-2") is None
-    assert await crews.start(cluster, plan(queue="images-2")) == "images-2-workers"
+    assert await worker_job.look(cluster, "images-2") is None
+    assert await worker_job.start(cluster, small_spec(queue="images-2")) == "images-2-workers"
 
 
 async def test_until_the_last_pod_is_gone(cluster: Double) -> None:
-    await crews.start(cluster, PLAN)
+    await worker_job.start(cluster, SPEC)
     pod = cluster.pod(JOB)
-    gone = asyncio.create_task(crews.until_gone(cluster, JOB))
+    gone = asyncio.create_task(worker_job.until_gone(cluster, JOB))
     await asyncio.sleep(0.05)
     assert not gone.done()
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from warrener.kubernetes.problems import (
-    Obstacle,
+from warrener.kubernetes.diagnosis.diagnosis import (
+    Diagnosis,
     PodCounts,
-    job_obstacles,
+    diagnose,
+    diagnose_job,
+    diagnose_pod,
     job_state,
-    obstacles,
-    pod_obstacles,
     pods_summary,
 )
 
@@ -232,7 +232,7 @@ CRASH_LOOP = a_pod(
     ],
 )
 def test_a_pod(pod: dict[str, Any], reason: str, text: str, *, fatal: bool) -> None:
-    assert pod_obstacles(pod) == [Obstacle(reason, text, fatal, ("render-workers-0-abcde",))]
+    assert diagnose_pod(pod) == [Diagnosis(reason, text, fatal, ("render-workers-0-abcde",))]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_pod(pod: dict[str, Any], reason: str, text: str, *, fatal: bool) -> N
     ],
 )
 def test_nothing_is_in_the_way(pod: dict[str, Any]) -> None:
-    assert pod_obstacles(pod) == []
+    assert diagnose_pod(pod) == []
 
 
 @pytest.mark.parametrize(
@@ -268,8 +268,8 @@ def test_nothing_is_in_the_way(pod: dict[str, Any]) -> None:
 def test_volumes_that_cannot_be_mounted(message: str, text: str, *, fatal: bool) -> None:
     pod, told = waiting("ContainerCreating"), [event("FailedMount", message, "render-workers-0-abcde")]
 
-    assert pod_obstacles(pod, told) == [Obstacle("FailedMount", text, fatal, ("render-workers-0-abcde",))]
-    assert pod_obstacles(a_pod(phase="Running"), told) == []
+    assert diagnose_pod(pod, told) == [Diagnosis("FailedMount", text, fatal, ("render-workers-0-abcde",))]
+    assert diagnose_pod(a_pod(phase="Running"), told) == []
 
 
 @pytest.mark.parametrize(
@@ -322,8 +322,8 @@ def test_volumes_that_cannot_be_mounted(message: str, text: str, *, fatal: bool)
     ],
 )
 def test_pods_that_are_not_created(message: str, reason: str, text: str, *, fatal: bool) -> None:
-    assert job_obstacles(a_job(), [event("FailedCreate", message, "render-workers")]) == [
-        Obstacle(reason, text, fatal)
+    assert diagnose_job(a_job(), [event("FailedCreate", message, "render-workers")]) == [
+        Diagnosis(reason, text, fatal)
     ]
 
 
@@ -331,7 +331,7 @@ def test_pods_that_are_not_created(message: str, reason: str, text: str, *, fata
 def test_old_events_do_not_count_once_all_pods_are_there(status: dict[str, int]) -> None:
     job = a_job() | {"status": status}
 
-    assert job_obstacles(job, [event("FailedCreate", "Error creating: no", "render-workers")]) == []
+    assert diagnose_job(job, [event("FailedCreate", "Error creating: no", "render-workers")]) == []
 
 
 def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
@@ -340,9 +340,9 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
     told = event("FailedCreate", "Error creating: no", "render-workers")
 
     told["involvedObject"]["uid"] = "old"
-    assert obstacles(job, [], [told]) == []
+    assert diagnose(job, [], [told]) == []
     told["involvedObject"]["uid"] = "new"
-    assert len(obstacles(job, [], [told])) == 1
+    assert len(diagnose(job, [], [told])) == 1
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
     ],
 )
 def test_a_job(job: dict[str, Any], reason: str, text: str, *, fatal: bool) -> None:
-    assert job_obstacles(job) == [Obstacle(reason, text, fatal)]
+    assert diagnose_job(job) == [Diagnosis(reason, text, fatal)]
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_a_job(job: dict[str, Any], reason: str, text: str, *, fatal: bool) -> N
 )
 def test_interim_conditions_are_not_the_end(job: dict[str, Any], state: str) -> None:
     assert job_state(job) == state
-    assert bool(job_obstacles(job)) == (state in {"failed", "suspended"})
+    assert bool(diagnose_job(job)) == (state in {"failed", "suspended"})
 
 
 def test_what_pods_share_is_said_once_and_the_fatal_first() -> None:
@@ -437,7 +437,7 @@ def test_what_pods_share_is_said_once_and_the_fatal_first() -> None:
         waiting("CreateContainerConfigError", missing) | {"metadata": {"name": "c"}},
     ]
 
-    found = obstacles(a_job(), pods, [event("FailedMount", "of another pod", "d")])
+    found = diagnose(a_job(), pods, [event("FailedMount", "of another pod", "d")])
 
     assert [(each.reason, each.fatal, each.pods) for each in found] == [
         ("CreateContainerConfigError", True, ("b", "c")),
@@ -446,9 +446,9 @@ def test_what_pods_share_is_said_once_and_the_fatal_first() -> None:
 
 
 def test_no_control_characters_reach_the_terminal() -> None:
-    (obstacle,) = pod_obstacles(ended(78, message="\x1b[31mno\x07\tapp\x1b[0m"))
+    (diagnosis,) = diagnose_pod(ended(78, message="\x1b[31mno\x07\tapp\x1b[0m"))
 
-    assert obstacle.text.isprintable()
+    assert diagnosis.text.isprintable()
 
 
 def test_pods_are_counted_by_what_they_do() -> None:

@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from warrener.errors import ClusterError, ClusterUnreachable, ObjectMissing, UsageError
-from warrener.kubernetes.kubeconfig import EXTRA_MISSING
-from warrener.kubernetes.problems import is_ready
-from warrener.kubernetes.refusals import refusal
+from warrener.kubernetes.client.kubeconfig import EXTRA_MISSING
+from warrener.kubernetes.client.refusals import refusal
+from warrener.kubernetes.diagnosis.diagnosis import is_ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from websockets.asyncio.client import ClientConnection
 
-    from warrener.kubernetes.cluster import Cluster
+    from warrener.kubernetes.client.cluster import Cluster
 
 log = logging.getLogger(__name__)
 

@@ -25,11 +25,11 @@ def scale(
     """
 
     async def main() -> str:
-        from warrener.kubernetes import crew
-        from warrener.kubernetes.cluster import Cluster
+        from warrener.kubernetes.client.cluster import Cluster
+        from warrener.kubernetes.operations import worker_job
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
-            return await crew.scale(cluster, queue, workers)
+            return await worker_job.scale(cluster, queue, workers)
 
     say(f"Job {finish(main())} has {workers} workers now")
 
@@ -46,13 +46,13 @@ def cancel(
     """
 
     async def main() -> tuple[str, bool]:
-        from warrener.kubernetes import crew
-        from warrener.kubernetes.cluster import Cluster
+        from warrener.kubernetes.client.cluster import Cluster
+        from warrener.kubernetes.operations import worker_job
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
-            job = await crew.cancel(cluster, queue)
-            await crew.until_gone(cluster, job)
-            return job, await crew.look(cluster, queue) is not None
+            job = await worker_job.cancel(cluster, queue)
+            await worker_job.until_gone(cluster, job)
+            return job, await worker_job.look(cluster, queue) is not None
 
     job, can_resume = finish(main())
     say(f"the workers of Job {job} are stopped; their tasks are in the queue again")
@@ -76,10 +76,10 @@ def resume(
     """
 
     async def main() -> str:
-        from warrener.kubernetes import crew
-        from warrener.kubernetes.cluster import Cluster
+        from warrener.kubernetes.client.cluster import Cluster
+        from warrener.kubernetes.operations import worker_job
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
-            return await crew.resume(cluster, queue, parallelism)
+            return await worker_job.resume(cluster, queue, parallelism)
 
     say(f"the workers are started (Job {finish(main())})")

@@ -11,10 +11,10 @@ import msgspec
 
 from warrener.address import Address
 from warrener.errors import BrokerUnreachable, ClusterUnreachable, ObjectMissing
-from warrener.kubernetes.cluster import Cluster
-from warrener.kubernetes.forward import Forward
-from warrener.kubernetes.names import VHOST, object_names
-from warrener.kubernetes.pods import AUTHORITY_FILE
+from warrener.kubernetes.client.cluster import Cluster
+from warrener.kubernetes.client.port_forward import Forward
+from warrener.kubernetes.manifests.names import VHOST, object_names
+from warrener.kubernetes.manifests.pods import AUTHORITY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

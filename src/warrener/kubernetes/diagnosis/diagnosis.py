@@ -30,7 +30,7 @@ _DISRUPTIONS: Final = {
 }
 
 
-class Obstacle(msgspec.Struct, frozen=True):
+class Diagnosis(msgspec.Struct, frozen=True):
     """One thing in the way.
 
     Args:
@@ -68,7 +68,7 @@ class PodCounts(msgspec.Struct, frozen=True):
     disrupted: int = 0
 
 
-def obstacles(job: Object, pods: Sequence[Object], events: Iterable[Object] = ()) -> list[Obstacle]:
+def diagnose(job: Object, pods: Sequence[Object], events: Iterable[Object] = ()) -> list[Diagnosis]:
     """All that is in the way of a Job, what is fatal first; what several pods have in common once.
 
     Args:
@@ -77,18 +77,18 @@ def obstacles(job: Object, pods: Sequence[Object], events: Iterable[Object] = ()
         events: Those of the Job and of its pods.
     """
     told = list(events)
-    found = job_obstacles(job, _about(job, told))
+    found = diagnose_job(job, _about(job, told))
     for pod in pods:
-        found += pod_obstacles(pod, _about(pod, told))
-    merged: dict[tuple[str, str], Obstacle] = {}
+        found += diagnose_pod(pod, _about(pod, told))
+    merged: dict[tuple[str, str], Diagnosis] = {}
     for each in found:
         before = merged.get((each.reason, each.text))
         known = before.pods if before else ()
         merged[each.reason, each.text] = msgspec.structs.replace(each, pods=known + each.pods)
-    return sorted(merged.values(), key=lambda obstacle: not obstacle.fatal)
+    return sorted(merged.values(), key=lambda diagnosis: not diagnosis.fatal)
 
 
-def job_obstacles(job: Object, events: Iterable[Object] = ()) -> list[Obstacle]:
+def diagnose_job(job: Object, events: Iterable[Object] = ()) -> list[Diagnosis]:
     """What is in the way of a Job, apart from its pods."""
     match job_state(job):
         case "failed":
@@ -116,7 +116,7 @@ def job_state(job: Object) -> Literal["running", "suspended", "finishing", "comp
     return "suspended" if "Suspended" in conditions or job["spec"].get("suspend") else "running"
 
 
-def pod_obstacles(pod: Object, events: Iterable[Object] = ()) -> list[Obstacle]:
+def diagnose_pod(pod: Object, events: Iterable[Object] = ()) -> list[Diagnosis]:
     """What is in the way of a pod, or has ended it."""
     found = [*_disrupted(pod)]
     if not found:
@@ -154,7 +154,7 @@ def _doing(pod: Object) -> str:
 # Jobs
 
 
-def _ended(job: Object) -> Obstacle:
+def _ended(job: Object) -> Diagnosis:
     condition = next(c for c in _conditions(job) if c["type"] == "Failed")
     reason, message = condition.get("reason", "Failed"), _plain(condition.get("message", ""))
     name, spec = job["metadata"]["name"], job["spec"]
@@ -169,48 +169,48 @@ def _ended(job: Object) -> Obstacle:
         "see their logs",
         "PodFailurePolicy": f"Job {name} was stopped because a worker can never work ({message}): see its log",
     }.get(reason, f"Job {name} failed: {message or reason}")
-    return Obstacle(reason, text, fatal=True)
+    return Diagnosis(reason, text, fatal=True)
 
 
-def _suspended(job: Object) -> Obstacle:
+def _suspended(job: Object) -> Diagnosis:
     name = job["metadata"]["name"]
     if queue := (job["metadata"].get("labels") or {}).get("kueue.x-k8s.io/queue-name"):
-        return Obstacle(
+        return Diagnosis(
             "NotAdmitted",
             f"Job {name} waits until Kueue's queue {queue!r} admits it: see `kubectl describe localqueue {queue}` "
             "for what is ahead of it, or whether there is such a queue",
         )
-    return Obstacle("Suspended", f"Job {name} is suspended: go on with `warrener k8s resume`")
+    return Diagnosis("Suspended", f"Job {name} is suspended: go on with `warrener k8s resume`")
 
 
-def _not_created(message: str, namespace: str) -> Obstacle:
+def _not_created(message: str, namespace: str) -> Diagnosis:
     if found := re.search(r'violates PodSecurity "([^":]+)[^"]*": (.+)', message):
         rules = ", ".join(re.split(r" \([^)]*\)(?:, )?", found[2].rstrip(". "))).rstrip(", ")
-        return Obstacle(
+        return Diagnosis(
             "PodSecurity",
             f"namespace {namespace} has the label pod-security.kubernetes.io/enforce={found[1]}, which forbids these "
             f"pods ({rules}): take what asks for this out of --patch, or use another namespace",
             fatal=True,
         )
     if found := re.search(r"exceeded quota: ([^,]+), (requested: .+)", message):
-        return Obstacle(
+        return Diagnosis(
             "QuotaExceeded",
             f"quota {found[1]} of namespace {namespace} is used up ({found[2]}): wait until others end, or go on with "
             "fewer workers (`warrener k8s scale`)",
         )
     if found := re.search(r"failed quota: ([^:]+): must specify (.+?)(?: for: .*)?$", message):
-        return Obstacle(
+        return Diagnosis(
             "QuotaExceeded",
             f"quota {found[1]} of namespace {namespace} demands that pods say {found[2]}: add it with --patch",
             fatal=True,
         )
     if found := re.search(r'serviceaccount "([^"]+)" not found', message):
-        return Obstacle(
+        return Diagnosis(
             "ServiceAccountMissing",
             f"namespace {namespace} has no service account {found[1]}: create it",
             fatal=True,
         )
-    return Obstacle("FailedCreate", f"the cluster creates no pods: {message}")
+    return Diagnosis("FailedCreate", f"the cluster creates no pods: {message}")
 
 
 def _lacks_pods(job: Object) -> bool:
@@ -224,7 +224,7 @@ def _lacks_pods(job: Object) -> bool:
 # Pods
 
 
-def _disrupted(pod: Object) -> Iterator[Obstacle]:
+def _disrupted(pod: Object) -> Iterator[Diagnosis]:
     status = pod.get("status", {})
     for condition in _conditions(pod):
         if condition["type"] == "DisruptionTarget" and condition.get("status") == "True":
@@ -232,20 +232,20 @@ def _disrupted(pod: Object) -> Iterator[Obstacle]:
             why = _DISRUPTIONS.get(reason) or _plain(condition.get("message", reason))
             if status.get("message"):
                 why += f" ({_plain(status['message'])})"
-            yield Obstacle(reason, f"a pod was disrupted, which costs no attempt: {why}; it is replaced")
+            yield Diagnosis(reason, f"a pod was disrupted, which costs no attempt: {why}; it is replaced")
 
 
-def _unscheduled(pod: Object) -> Iterator[Obstacle]:
+def _unscheduled(pod: Object) -> Iterator[Diagnosis]:
     for condition in _conditions(pod):
         if condition["type"] != "PodScheduled" or condition.get("status") != "False":
             continue
         if condition.get("reason") == "SchedulingGated":
             gates = ", ".join(gate["name"] for gate in pod["spec"].get("schedulingGates", ()))
-            yield Obstacle(
+            yield Diagnosis(
                 "SchedulingGated", f"a pod waits until {gates or 'whoever holds it'} lets it be scheduled"
             )
         elif condition.get("reason") == "Unschedulable":
-            yield Obstacle("Unschedulable", _why_no_node(_plain(condition.get("message", ""))))
+            yield Diagnosis("Unschedulable", _why_no_node(_plain(condition.get("message", ""))))
 
 
 def _why_no_node(message: str) -> str:
@@ -270,7 +270,7 @@ def _why_no_node(message: str) -> str:
     return f"no node takes a pod ({counted}): {'; '.join(ways) or 'see `kubectl describe pod`'}"
 
 
-def _containers(pod: Object) -> Iterator[Obstacle]:
+def _containers(pod: Object) -> Iterator[Diagnosis]:
     status, spec = pod.get("status", {}), pod["spec"]
     for is_init, states, specs in (
         (True, status.get("initContainerStatuses"), spec.get("initContainers")),
@@ -286,35 +286,35 @@ def _containers(pod: Object) -> Iterator[Obstacle]:
                 yield from _terminated(name, ended, limits.get(name), is_init=is_init, will_stay=will_stay)
 
 
-def _waiting(container: Object, waiting: Object, limit: str | None) -> Iterator[Obstacle]:
+def _waiting(container: Object, waiting: Object, limit: str | None) -> Iterator[Diagnosis]:
     name, reason, message = container["name"], waiting.get("reason", ""), _plain(waiting.get("message", ""))
     if reason in IMAGE_REASONS:
         yield _no_image(container["image"], reason, message)
     elif reason == "CreateContainerConfigError":
-        yield Obstacle(reason, _misconfigured(name, message), fatal=True)
+        yield Diagnosis(reason, _misconfigured(name, message), fatal=True)
     elif reason in {"CreateContainerError", "RunContainerError"}:
-        yield Obstacle(reason, f"container {name} does not start: {message}", fatal=True)
+        yield Diagnosis(reason, f"container {name} does not start: {message}", fatal=True)
     elif reason == "CrashLoopBackOff":
         last = container.get("lastState", {}).get("terminated", {})
         why = next(_terminated(name, last, limit, is_init=False, will_stay=False), None)
         text = why.text if why else f"container {name} ended with exit code {last.get('exitCode', 'unknown')}"
-        yield Obstacle(
+        yield Diagnosis(
             reason, f"{text} (it keeps restarting: {container.get('restartCount', 0)} times so far)"
         )
 
 
-def _no_image(image: str, reason: str, message: str) -> Obstacle:
+def _no_image(image: str, reason: str, message: str) -> Diagnosis:
     if reason == "InvalidImageName":
-        return Obstacle(reason, f"{image!r} is no name of an image: correct --image", fatal=True)
+        return Diagnosis(reason, f"{image!r} is no name of an image: correct --image", fatal=True)
     if reason == "ErrImageNeverPull":
-        return Obstacle(
+        return Diagnosis(
             reason, f"image {image} is not on the node, and may not be pulled: load it there", fatal=True
         )
     if _NO_SUCH_IMAGE.search(message.replace(image, "")):
         way_out = "correct --image, push it, or give the pods an imagePullSecret with --patch"
-        return Obstacle(reason, f"image {image} is not there or not for us to pull: {way_out}", fatal=True)
+        return Diagnosis(reason, f"image {image} is not there or not for us to pull: {way_out}", fatal=True)
     why = f" ({message})" if message else ""
-    return Obstacle(reason, f"image {image} cannot be pulled{why}: check that the nodes reach its registry")
+    return Diagnosis(reason, f"image {image} cannot be pulled{why}: check that the nodes reach its registry")
 
 
 def _misconfigured(container: str, message: str) -> str:
@@ -329,24 +329,24 @@ def _misconfigured(container: str, message: str) -> str:
     return f"container {container} cannot be made: {message}"
 
 
-def _unmounted(events: Iterable[Object]) -> Iterator[Obstacle]:
+def _unmounted(events: Iterable[Object]) -> Iterator[Diagnosis]:
     failures = [_said(event) for event in events if event.get("reason") == "FailedMount"]
     if not failures:
         return
     message = failures[-1]
     if found := re.search(r'\b(secret|configmap) "([^"]+)" not found', message, re.IGNORECASE):
         text = f"{_kind(found[1])} {found[2]}, which the pods mount, does not exist: create it, or run `warrener k8s up`"
-        yield Obstacle("FailedMount", text, fatal=True)
+        yield Diagnosis("FailedMount", text, fatal=True)
     elif found := re.search(r"references non-existent (secret|config) key: (\S+)", message):
         text = f"a {'Secret' if found[1] == 'secret' else 'ConfigMap'} that the pods mount has no key {found[2]}: add it"
-        yield Obstacle("FailedMount", text, fatal=True)
+        yield Diagnosis("FailedMount", text, fatal=True)
     else:
-        yield Obstacle("FailedMount", f"a volume cannot be mounted: {message}")
+        yield Diagnosis("FailedMount", f"a volume cannot be mounted: {message}")
 
 
 def _terminated(
     name: str, ended: Object, limit: str | None, *, is_init: bool, will_stay: bool
-) -> Iterator[Obstacle]:
+) -> Iterator[Diagnosis]:
     code, reason = ended.get("exitCode", 0), ended.get("reason", "Error")
     if code in {0, EXIT_STOPPED}:
         return
@@ -355,16 +355,16 @@ def _terminated(
     if reason == "OOMKilled":
         most = f"its limit of {limit}" if limit else "its node has"
         text = f"container {name} was killed (OOMKilled) for using more memory than {most}: raise --memory"
-        yield Obstacle(reason, text, fatal=is_init and will_stay)
+        yield Diagnosis(reason, text, fatal=is_init and will_stay)
     elif reason in {"StartError", "ContainerCannotRun"}:
-        yield Obstacle(reason, f"container {name} does not start{why}", fatal=True)
+        yield Diagnosis(reason, f"container {name} does not start{why}", fatal=True)
     elif is_init:
         text = f"init container {name} failed with exit code {code}{why}"
-        yield Obstacle("InitContainerFailed", text, fatal=will_stay)
+        yield Diagnosis("InitContainerFailed", text, fatal=will_stay)
     elif code == EXIT_NEVER:
-        yield Obstacle("CannotWork", f"container {name} can never work{why}", fatal=True)
+        yield Diagnosis("CannotWork", f"container {name} can never work{why}", fatal=True)
     else:
-        yield Obstacle(reason, f"container {name} ended with exit code {code}{why}")
+        yield Diagnosis(reason, f"container {name} ended with exit code {code}{why}")
 
 
 # Reading objects

@@ -16,20 +16,20 @@ from warrener.errors import (
     ClusterUnreachable,
     ObjectMissing,
 )
-from warrener.kubernetes.access import access_secrets, new_passwords
-from warrener.kubernetes.manifests import render
-from warrener.kubernetes.names import BROKER, PART_OF, QUEUE_ANNOTATION, selector
-from warrener.kubernetes.problems import is_ready, pod_obstacles
-from warrener.kubernetes.reach import login, reached, read_secret
-from warrener.kubernetes.setup import administrator
+from warrener.kubernetes.diagnosis.diagnosis import diagnose_pod, is_ready
+from warrener.kubernetes.manifests.names import BROKER, PART_OF, QUEUE_ANNOTATION, selector
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.manifests.setup import administrator
+from warrener.kubernetes.manifests.users import access_secrets, new_passwords
+from warrener.kubernetes.operations.reach import login, reached, read_secret
 from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from warrener.kubernetes.cluster import Cluster
-    from warrener.kubernetes.plan import Plan
-    from warrener.kubernetes.problems import Obstacle
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
+    from warrener.kubernetes.manifests.spec import Spec
 
 
 PATIENCE: Final = 300.0
@@ -47,14 +47,14 @@ _BROKER_OBJECTS: Final = (
 )
 
 
-async def install(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> None:
+async def install(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]) -> None:
     """Apply the broker, wait until it takes connections, and prepare the queue. Harmless when all is there.
 
     The namespace is made, too, where it is missing.
 
     Args:
         cluster: Where.
-        plan: What.
+        spec: What.
         on_progress: Told what is being waited for.
 
     Raises:
@@ -62,22 +62,22 @@ async def install(cluster: Cluster, plan: Plan, on_progress: Callable[[str], Non
         BrokerError: The broker refuses something.
     """
     await _make_namespace(cluster)
-    await _give_passwords(cluster, plan)
-    for manifest in render(plan, ["broker"]):
+    await _give_passwords(cluster, spec)
+    for manifest in render(spec, ["broker"]):
         await cluster.apply(manifest)
-    if plan.rabbitmq != "existing":
-        await _broker_ready(cluster, plan, on_progress)
-    await prepare(cluster, plan, [], on_progress)
+    if spec.rabbitmq != "existing":
+        await _broker_ready(cluster, spec, on_progress)
+    await prepare(cluster, spec, [], on_progress)
 
 
 async def prepare(
-    cluster: Cluster, plan: Plan, delays: Sequence[int], on_progress: Callable[[str], None]
+    cluster: Cluster, spec: Spec, delays: Sequence[int], on_progress: Callable[[str], None]
 ) -> None:
     """Make the queue's users, and the queue, on a broker that is there.
 
     Args:
         cluster: Where.
-        plan: What.
+        spec: What.
         delays: Delays that the queue must have besides the usual ones, in milliseconds.
         on_progress: Told what is being waited for.
 
@@ -86,19 +86,19 @@ async def prepare(
         ClusterError: It cannot be reached through the cluster.
         BrokerError: It refuses something.
     """
-    secret, _ = administrator(plan)
+    secret, _ = administrator(spec)
     who = await login(cluster, secret)
     if who is None:
         raise ObjectMissing(
             f"there is no broker in namespace {cluster.namespace} (no Secret {secret}): make one with "
-            f"`warrener k8s up --queue {plan.queue} --namespace {cluster.namespace}`"
+            f"`warrener k8s up --queue {spec.queue} --namespace {cluster.namespace}`"
         )
-    users = await _give_passwords(cluster, plan)
+    users = await _give_passwords(cluster, spec)
     end = asyncio.get_running_loop().time() + PATIENCE
     while True:
         try:
-            async with reached(cluster, who, plan.queue) as found:
-                address = found.on(plan.broker.vhost)
+            async with reached(cluster, who, spec.queue) as found:
+                address = found.on(spec.broker.vhost)
                 await admit(address, users)
                 async with connect(address) as broker:
                     await broker.declare(delay_schedule([RetryPolicy()]) + list(delays))
@@ -142,54 +142,54 @@ async def _ours(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
         return []
 
 
-async def _give_passwords(cluster: Cluster, plan: Plan) -> dict[str, tuple[str, str]]:
+async def _give_passwords(cluster: Cluster, spec: Spec) -> dict[str, tuple[str, str]]:
     """Create the Secrets that are missing. Existing ones stay: brokers and pods know their passwords."""
-    for secret in access_secrets(plan, new_passwords()):
+    for secret in access_secrets(spec, new_passwords()):
         found = await cluster.get("Secret", secret["metadata"]["name"])
         if found is None:
             await cluster.create(secret)
             continue
-        owner = (found["metadata"].get("annotations") or {}).get(QUEUE_ANNOTATION, plan.queue)
-        if owner != plan.queue:
+        owner = (found["metadata"].get("annotations") or {}).get(QUEUE_ANNOTATION, spec.queue)
+        if owner != spec.queue:
             raise ClusterError(
-                f"queue {plan.queue!r} would share its objects' names with queue {owner!r} of this namespace: "
+                f"queue {spec.queue!r} would share its objects' names with queue {owner!r} of this namespace: "
                 "take another name, or another namespace"
             )
     users = {}
     for part in PARTS:
-        entries = await read_secret(cluster, plan.names.secret(part)) or {}
+        entries = await read_secret(cluster, spec.names.secret(part)) or {}
         users[part] = (entries["username"], entries["password"])
     return users
 
 
-async def _broker_ready(cluster: Cluster, plan: Plan, on_progress: Callable[[str], None]) -> None:
+async def _broker_ready(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    wanted = 3 if plan.rabbitmq == "operator" else 1
-    labels = {"app.kubernetes.io/name": BROKER} if plan.rabbitmq == "operator" else selector(BROKER, "broker")
+    wanted = 3 if spec.rabbitmq == "operator" else 1
+    labels = {"app.kubernetes.io/name": BROKER} if spec.rabbitmq == "operator" else selector(BROKER, "broker")
     while True:
         pods = await cluster.list("Pod", labels)
         ready = sum(is_ready(pod) for pod in pods)
         if ready >= wanted:
             return
-        obstacles = [obstacle for pod in pods for obstacle in await _obstacles(cluster, pod)]
+        diagnoses = [diagnosis for pod in pods for diagnosis in await _diagnoses(cluster, pod)]
         waited = loop.time() - began
-        is_hopeless = waited > _SETTLING and any(obstacle.fatal for obstacle in obstacles)
+        is_hopeless = waited > _SETTLING and any(diagnosis.fatal for diagnosis in diagnoses)
         if is_hopeless or waited > PATIENCE:
-            why = obstacles[0].text if obstacles else await _silent(cluster, plan)
+            why = diagnoses[0].text if diagnoses else await _silent(cluster, spec)
             raise ClusterError(f"the broker does not come up: {why}")
-        seen = f": {obstacles[0].text}" if obstacles else ""
+        seen = f": {diagnoses[0].text}" if diagnoses else ""
         on_progress(f"{ready} of {wanted} broker nodes ready{seen}")
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _obstacles(cluster: Cluster, pod: dict[str, Any]) -> list[Obstacle]:
-    return pod_obstacles(pod, await cluster.events("Pod", pod["metadata"]["name"]))
+async def _diagnoses(cluster: Cluster, pod: dict[str, Any]) -> list[Diagnosis]:
+    return diagnose_pod(pod, await cluster.events("Pod", pod["metadata"]["name"]))
 
 
-async def _silent(cluster: Cluster, plan: Plan) -> str:
+async def _silent(cluster: Cluster, spec: Spec) -> str:
     """Why there is no pod, or none that says what it lacks."""
-    kind = "RabbitmqCluster" if plan.rabbitmq == "operator" else "StatefulSet"
+    kind = "RabbitmqCluster" if spec.rabbitmq == "operator" else "StatefulSet"
     told = [event for event in await cluster.events(kind, BROKER) if event.get("type") == "Warning"]
     if told:
         return str(told[-1].get("message", "")).strip()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.code import ARCHIVE, REQUIREMENTS
-from warrener.kubernetes.names import PART_OF
-from warrener.kubernetes.network import DNS, brokers
-from warrener.kubernetes.pods import CONTAINER, INSTALLER, metadata, pod_template
+from warrener.kubernetes.manifests.code import ARCHIVE, REQUIREMENTS
+from warrener.kubernetes.manifests.names import PART_OF
+from warrener.kubernetes.manifests.network import DNS, brokers
+from warrener.kubernetes.manifests.pods import CONTAINER, INSTALLER, metadata, pod_template
 
 if TYPE_CHECKING:
-    from warrener.kubernetes.plan import Plan
+    from warrener.kubernetes.manifests.spec import Spec
 
 CHECK_SECONDS: Final = 600
 DISRUPTED: Final = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
@@ -20,26 +20,26 @@ _STOPPED: Final = 75
 _UNFIT: Final = 78
 
 
-def worker_job(plan: Plan) -> dict[str, Any]:
+def worker_job(spec: Spec) -> dict[str, Any]:
     """One slot for each worker; a slot is done when its worker found the queue drained."""
-    about = metadata(plan, plan.names.workers(plan.round), "worker")
-    if plan.kueue:
-        about["labels"]["kueue.x-k8s.io/queue-name"] = plan.kueue
+    about = metadata(spec, spec.names.workers(spec.round), "worker")
+    if spec.kueue:
+        about["labels"]["kueue.x-k8s.io/queue-name"] = spec.kueue
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": about,
         "spec": {
             "completionMode": "Indexed",
-            "completions": plan.parallelism,
-            "parallelism": plan.parallelism,
+            "completions": spec.parallelism,
+            "parallelism": spec.parallelism,
             "backoffLimitPerIndex": 6,
-            "maxFailedIndexes": max_failed(plan.parallelism),
+            "maxFailedIndexes": max_failed(spec.parallelism),
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": failure_policy(plan),
-            "activeDeadlineSeconds": plan.deadline,
-            "ttlSecondsAfterFinished": plan.ttl,
-            "template": worker_template(plan),
+            "podFailurePolicy": failure_policy(spec),
+            "activeDeadlineSeconds": spec.deadline,
+            "ttlSecondsAfterFinished": spec.ttl,
+            "template": worker_template(spec),
         },
     }
 
@@ -49,30 +49,30 @@ def max_failed(parallelism: int) -> int:
     return (parallelism + 1) // 2
 
 
-def failure_policy(plan: Plan) -> dict[str, Any]:
+def failure_policy(spec: Spec) -> dict[str, Any]:
     """What each way to end means: an eviction and a stop are no failures, and some failures need no second try."""
     rules: list[dict[str, Any]] = [
         DISRUPTED,
         {"action": "Ignore", "onExitCodes": _exit(CONTAINER, "In", _STOPPED)},
         {"action": "FailJob", "onExitCodes": _exit(CONTAINER, "In", _UNFIT)},
     ]
-    if plan.code and plan.code.requirements:
+    if spec.code and spec.code.requirements:
         rules.append({"action": "FailJob", "onExitCodes": _exit(INSTALLER, "NotIn", 0)})
     return {"rules": rules}
 
 
-def worker_template(plan: Plan) -> dict[str, Any]:
+def worker_template(spec: Spec) -> dict[str, Any]:
     """The pod of a worker, which leaves when the queue is drained."""
-    args = ["work", plan.app, "--drain", "--processes", str(plan.processes), "--grace", str(plan.grace)]
-    return pod_template(plan, "worker", args, (plan.names.secret("worker"), "url"))
+    args = ["work", spec.app, "--drain", "--processes", str(spec.processes), "--grace", str(spec.grace)]
+    return pod_template(spec, "worker", args, (spec.names.secret("worker"), "url"))
 
 
-def check_job(plan: Plan) -> dict[str, Any]:
+def check_job(spec: Spec) -> dict[str, Any]:
     """A Job that imports the app once, so that a typo fails once."""
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(plan, plan.names.check, "check"),
+        "metadata": metadata(spec, spec.names.check, "check"),
         "spec": {
             "completions": 1,
             "parallelism": 1,
@@ -80,17 +80,17 @@ def check_job(plan: Plan) -> dict[str, Any]:
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": [DISRUPTED]},
             "activeDeadlineSeconds": CHECK_SECONDS,
-            "ttlSecondsAfterFinished": plan.ttl,
+            "ttlSecondsAfterFinished": spec.ttl,
             "template": pod_template(
-                plan, "check", ["work", plan.app, "--check"], (plan.names.secret("worker"), "url")
+                spec, "check", ["work", spec.app, "--check"], (spec.names.secret("worker"), "url")
             ),
         },
     }
 
 
-def code_map(plan: Plan) -> dict[str, Any] | None:
+def code_map(spec: Spec) -> dict[str, Any] | None:
     """The ConfigMap with the app's code; None when the image has it."""
-    code = plan.code
+    code = spec.code
     if code is None:
         return None
     archive = {"binaryData": {ARCHIVE: base64.b64encode(code.archive).decode()}} if code.archive else {}
@@ -98,30 +98,34 @@ def code_map(plan: Plan) -> dict[str, Any] | None:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(plan, plan.names.code(code.digest), "code"),
+        "metadata": metadata(spec, spec.names.code(code.digest), "code"),
         "immutable": True,
         **requirements,
         **archive,
     }
 
 
-def worker_network(plan: Plan) -> dict[str, Any]:
-    """Nobody may call a worker; whom it may call is the plan's `egress`."""
+def worker_network(spec: Spec) -> dict[str, Any]:
+    """Nobody may call a worker; whom it may call is the spec's `egress`."""
     selector = {
-        "matchLabels": {**PART_OF, "app.kubernetes.io/instance": plan.names.base},
+        "matchLabels": {**PART_OF, "app.kubernetes.io/instance": spec.names.base},
         "matchExpressions": [
             {"key": "app.kubernetes.io/component", "operator": "In", "values": ["worker", "check"]}
         ],
     }
-    spec: dict[str, Any] = {"podSelector": selector, "policyTypes": ["Ingress"]}
-    if plan.egress:
-        spec["policyTypes"].append("Egress")
-        spec["egress"] = [DNS, *brokers(plan), {"to": [{"ipBlock": {"cidr": cidr}} for cidr in plan.egress]}]
+    policy: dict[str, Any] = {"podSelector": selector, "policyTypes": ["Ingress"]}
+    if spec.egress:
+        policy["policyTypes"].append("Egress")
+        policy["egress"] = [
+            DNS,
+            *brokers(spec),
+            {"to": [{"ipBlock": {"cidr": cidr}} for cidr in spec.egress]},
+        ]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": metadata(plan, plan.names.standing, "worker"),
-        "spec": spec,
+        "metadata": metadata(spec, spec.names.standing, "worker"),
+        "spec": policy,
     }
 
 

@@ -1,0 +1,1 @@
+"""The narrow way to a cluster: plain objects in and out, and errors of our own."""

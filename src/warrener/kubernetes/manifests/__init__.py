@@ -1,0 +1,1 @@
+"""What is wanted on Kubernetes, and the objects that are made of it. No cluster is asked."""

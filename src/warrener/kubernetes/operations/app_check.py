@@ -1,0 +1,105 @@
+"""The import check: the app is tried in one pod before many start, so that a typo fails once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from warrener.errors import AppError, ClusterError, ObjectMissing
+from warrener.kubernetes.diagnosis.diagnosis import IMAGE_REASONS
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.manifests.workers import CHECK_SECONDS
+from warrener.kubernetes.operations.worker_job import look_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
+    from warrener.kubernetes.manifests.spec import Spec
+    from warrener.kubernetes.operations.worker_job import WorkerJob
+
+# What looks hopeless at first may still be on its way: a Secret that was just made, say.
+_SETTLING: Final = 15.0
+# A registry that does not answer is given so long. A place on a node is waited for: one may be added.
+_PULLING: Final = 45.0
+_LOOK_EVERY: Final = 0.5
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What `warrener work --check` says of an app that can be run.
+
+    Args:
+        delays: The delays that its retries need, in milliseconds.
+    """
+
+    delays: list[int]
+
+
+async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]) -> Checked:
+    """Run the check in the cluster.
+
+    Raises:
+        AppError: The app does not import there, or is none.
+        ClusterError: The pod cannot start; the text says what is in its way.
+    """
+    await cluster.delete("Job", spec.names.check)
+    for manifest in render(spec, ["check"]):
+        await cluster.apply(manifest)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    seen: list[Diagnosis] = []
+    try:
+        while True:
+            job = await _job(cluster, spec)
+            workers = await look_at(cluster, job)
+            if workers.state == "complete":
+                return msgspec.json.decode(await _last_line(cluster, spec), type=Checked)
+            # `finishing` may still end well.
+            if workers.state == "failed" or _is_hopeless(workers, loop.time() - began):
+                raise _why(workers, seen)
+            seen = [diagnosis for diagnosis in workers.diagnoses if diagnosis.pods] or seen
+            on_progress(f"checking the app in one pod{_first(workers)}")
+            await asyncio.sleep(_LOOK_EVERY)
+    finally:
+        await cluster.delete("Job", spec.names.check)
+
+
+async def _job(cluster: Cluster, spec: Spec) -> dict[str, Any]:
+    job = await cluster.get("Job", spec.names.check)
+    if job is None:
+        raise ObjectMissing(f"Job {spec.names.check} was deleted while it checked the app")
+    return job
+
+
+async def _last_line(cluster: Cluster, spec: Spec) -> str:
+    pods = await cluster.list("Pod", {"batch.kubernetes.io/job-name": spec.names.check})
+    lines = [
+        line
+        for pod in pods
+        async for line in cluster.logs(pod["metadata"]["name"], "worker")
+        if line.startswith("{")
+    ]
+    return lines[-1]
+
+
+def _is_hopeless(workers: WorkerJob, waited: float) -> bool:
+    lacks_image = any(diagnosis.reason in IMAGE_REASONS for diagnosis in workers.diagnoses)
+    return (workers.is_stuck and waited > _SETTLING) or (lacks_image and waited > _PULLING)
+
+
+def _why(workers: WorkerJob, seen: Sequence[Diagnosis]) -> Exception:
+    # What a pod says, or said before it was deleted, comes before what its Job makes of it.
+    said = [diagnosis for diagnosis in workers.diagnoses if diagnosis.pods] or seen or workers.diagnoses
+    if not said:
+        return ClusterError(f"Job {workers.job} failed: see its log")
+    if said[0].reason == "DeadlineExceeded":
+        return ClusterError(f"the app was not imported within {CHECK_SECONDS} s (Job {workers.job})")
+    kind = AppError if said[0].reason == "CannotWork" else ClusterError
+    return kind(said[0].text)
+
+
+def _first(workers: WorkerJob) -> str:
+    return f": {workers.diagnoses[0].text}" if workers.diagnoses else ""
