@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.errors import ObjectConflict, ObjectInvalid, ObjectMissing
 from warrener.kubernetes import lint
-from warrener.kubernetes.client.cluster import Cluster, Endpoint, Object, Objects, Propagation
+from warrener.kubernetes.client.cluster import Cluster, Propagation
+from warrener.kubernetes.client.endpoint import Endpoint
+from warrener.kubernetes.commands import Commands
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from warrener.kubernetes.objects import Object, Objects
 
 _WRITTEN = ("controller-uid", "job-name")
 
@@ -28,6 +32,7 @@ class Double(Cluster):
         told: Events.
         output: What each pod has written.
         lacks: Kinds that this cluster does not know.
+        asked: How often events were asked for.
         deeds: Every change, in order: verb, kind, name.
         on_create: Called with each new object, as it is kept.
     """
@@ -35,6 +40,7 @@ class Double(Cluster):
     def __init__(self, websockets: str = "ws://127.0.0.1:1") -> None:
         self.objects: dict[tuple[str, str], Object] = {}
         self.told: Objects = []
+        self.asked = 0
         self.output: dict[str, list[str]] = defaultdict(list)
         self.lacks = {"RabbitmqCluster", "ScaledJob", "TriggerAuthentication"}
         self.deeds: list[tuple[str, str, str]] = []
@@ -49,6 +55,10 @@ class Double(Cluster):
     @property
     def server(self) -> str:
         return "https://double"
+
+    @property
+    def commands(self) -> Commands:
+        return Commands("batch")
 
     async def apply(self, obj: Object, *, force: bool = False) -> Object:
         self._know(obj["kind"])
@@ -119,8 +129,15 @@ class Double(Cluster):
         for line in self.output[pod]:
             yield line
 
-    async def events(self, kind: str, name: str) -> Objects:
-        return [event for event in self.told if event["involvedObject"] == {"kind": kind, "name": name}]
+    async def events(self, kind: str, name: str | None = None, *, reason: str | None = None) -> Objects:
+        self.asked += 1
+        return [
+            event
+            for event in self.told
+            if event["involvedObject"]["kind"] == kind
+            and name in (None, event["involvedObject"]["name"])
+            and reason in (None, event["reason"])
+        ]
 
     async def endpoint(self, path: str) -> Endpoint:
         return Endpoint(self._websockets + path, {}, None)

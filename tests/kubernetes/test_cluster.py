@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,14 @@ from warrener.errors import (
     ObjectMissing,
     UsageError,
 )
-from warrener.kubernetes.client import cluster as cluster_module
-from warrener.kubernetes.client.cluster import Change, Cluster
+from warrener.kubernetes.client import internals, watching
+from warrener.kubernetes.client.cluster import MAX_EVENTS, Cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from warrener.kubernetes.client.watching import Change
 
 # Not its emulator of a cluster: what the API server answers is for each test to say.
 pytestmark = pytest.mark.kmock(cls=RawHandler)
@@ -42,7 +45,7 @@ JOB: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "PAUSE_SECONDS", 0.01)
 
 
 def status(code: int, reason: str, message: str, **details: object) -> dict[str, Any]:
@@ -71,6 +74,30 @@ async def test_version(kmock: RawHandler, cluster: Cluster) -> None:
     assert await cluster.version() == "v1.36.2"
     assert next(iter(kmock)).headers["Authorization"] == "Bearer secret-token"
     assert next(iter(kmock)).headers["User-Agent"] == "warrener"
+
+
+async def test_a_version_that_is_none(kmock: RawHandler, cluster: Cluster) -> None:
+    kmock["get /version"] << {"hello": "world"}
+
+    with pytest.raises(ClusterUnreachable, match="gives answers that are not Kubernetes'"):
+        await cluster.version()
+
+
+def test_lightkube_has_all_that_it_does_not_promise() -> None:
+    assert internals.missing() == []
+
+
+def test_what_an_update_of_lightkube_took_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("lightkube.generic_resource.create_api_info")
+    monkeypatch.setattr("lightkube.config.client_adapter.verify_cluster", lambda *_, **__: None)
+
+    found = [part.split(": ")[0] for part in internals.missing()]
+
+    assert found == [
+        "config.client_adapter.verify_cluster",
+        "generic_resource.create_api_info and its classes",
+        "_api_info of a resource",
+    ]
 
 
 async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster) -> None:
@@ -308,7 +335,22 @@ async def test_events_of_one_object_in_order(kmock: RawHandler, cluster: Cluster
     kmock["get /api/v1/namespaces/batch/events"] << pod_list("9", late, early)
 
     assert [event["reason"] for event in await cluster.events("Job", "it")] == ["Early", "Late"]
-    assert next(iter(kmock)).params == {"fieldSelector": "involvedObject.kind=Job,involvedObject.name=it"}
+    params = next(iter(kmock)).params
+    assert params["fieldSelector"] == "involvedObject.kind=Job,involvedObject.name=it"
+
+
+async def test_events_of_a_kind_come_with_one_bounded_request(kmock: RawHandler, cluster: Cluster) -> None:
+    told = [{"metadata": {"name": f"{n:04}"}, "reason": "FailedMount"} for n in range(MAX_EVENTS)]
+    first = pod_list("9", *told)
+    first["metadata"]["continue"] = "there are more"
+    kmock["get /api/v1/namespaces/batch/events"] << first
+
+    assert len(await cluster.events("Pod", reason="FailedMount")) == MAX_EVENTS
+    (request,) = kmock
+    assert request.params == {
+        "fieldSelector": "involvedObject.kind=Pod,reason=FailedMount",
+        "limit": str(MAX_EVENTS),
+    }
 
 
 async def test_logs(kmock: RawHandler, cluster: Cluster) -> None:
@@ -316,6 +358,12 @@ async def test_logs(kmock: RawHandler, cluster: Cluster) -> None:
 
     assert [line async for line in cluster.logs("a", "worker", follow=True)] == ["one", "two"]
     assert next(iter(kmock)).params == {"follow": "true", "container": "worker"}
+
+
+async def test_a_line_of_a_log_ends_where_the_container_ended_it(kmock: RawHandler, cluster: Cluster) -> None:
+    kmock[f"get {PODS}/a/log"] << "one\u0085\u2028still\x0cone\r\n\ntw".encode() + b"\xff"
+
+    assert [line async for line in cluster.logs("a")] == ["one\u0085\u2028still\x0cone", "", "tw\ufffd"]
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -394,10 +442,35 @@ async def test_watch_survives_lost_connections(kmock: RawHandler, cluster: Clust
     ]
 
 
+@pytest.mark.parametrize("character", ["\u0085", "\u2028", "\u2029", "\x1c"])
+async def test_watch_of_objects_with_any_character(
+    kmock: RawHandler, cluster: Cluster, character: str
+) -> None:
+    changed = pod("a", "8", "Running")
+    changed["metadata"]["annotations"] = {"note": f"one{character}two"}
+    event = json.dumps({"type": "MODIFIED", "object": changed}, ensure_ascii=False)
+    kmock["list", PODS] << pod_list("7", pod("a", "5"))
+    kmock["watch", PODS] << (event.encode() + b"\n", ...)
+
+    assert await seen(cluster, 2) == [("added", "a", "Pending"), ("modified", "a", "Running")]
+    assert len(list(kmock["list"])) == 1  # none was made up for by listing again
+
+
+async def test_watch_of_something_else_is_no_watch(
+    kmock: RawHandler, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PATIENCE_SECONDS", -1)
+    kmock["list", PODS] << pod_list("7")
+    kmock["watch", PODS] << (b"[1]\n", ...)
+
+    with pytest.raises(ClusterUnreachable, match="gives answers that are not Kubernetes'"):
+        await anext(cluster.watch("Pod"))
+
+
 async def test_watch_looks_again_when_all_is_quiet(
     kmock: RawHandler, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "QUIET_SECONDS", 0.05)
     kmock["list", PODS] << iter([pod_list("7", pod("a", "5"))])
     kmock["list", PODS] << pod_list("9", pod("a", "8", "Running"))
     kmock["watch", PODS] << (b"", ...)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from warrener.errors import UsageError
-from warrener.kubernetes.manifests.code import MAX_BYTES, Code, pack
+from warrener.kubernetes.lint.objects import MAX_BYTES
+from warrener.kubernetes.manifests.code import Code, pack
 
 if TYPE_CHECKING:
     from pathlib import Path

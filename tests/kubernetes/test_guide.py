@@ -13,7 +13,7 @@ from tests.documents import ROOT, Document, parse
 from tests.kubernetes.specs import small_spec
 from tests.place import Place
 from warrener.brokers.rabbitmq.access import PARTS
-from warrener.kubernetes.client.cluster import _KINDS
+from warrener.kubernetes.client.kinds import KINDS
 from warrener.kubernetes.manifests.render import render
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def test_the_role_is_for_every_kind_that_is_handled() -> None:
         for resource in rule["resources"]
     }
 
-    kinds = {(group, plural) for group, _, plural in _KINDS.values()}
+    kinds = {(group, plural) for group, _, plural in KINDS.values()}
     assert kinds - allowed.keys() == {("", "namespaces"), ("", "serviceaccounts")}
     assert allowed.keys() - kinds == {("", "pods/log"), ("", "pods/portforward")}
     made = {found["kind"] for parts in (["broker"], ["workers"]) for found in render(small_spec(), parts)}
     for kind in made:
-        group, _, plural = _KINDS[kind]
+        group, _, plural = KINDS[kind]
         assert {"create", "patch", "list", "delete"} <= allowed[group, plural]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import TOKEN, write_kubeconfig
-from warrener.kubernetes.client import port_forward as forward_module
+from warrener.kubernetes.client import tunnel
 from warrener.kubernetes.client.cluster import Cluster
 from warrener.kubernetes.client.port_forward import Forward
 
@@ -209,7 +209,7 @@ async def test_a_connection_that_nobody_uses_on_ends(
     listen: Listen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forward_module, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(tunnel, "LINGER_SECONDS", 0.05)
     api.pods = {"rabbitmq-0": await listen(echo)}
 
     async with dial(forward):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from warrener.kubernetes.lint.problem import DNS_LABEL, DNS_NAME, Problem, mapping
-from warrener.kubernetes.manifests.code import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Of a Secret, or of a ConfigMap.
+MAX_BYTES: Final = 1024 * 1024
 
 
 def name(found: dict[str, Any]) -> Iterator[Problem]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from warrener.errors import UsageError
+from warrener.kubernetes.lint.objects import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_BYTES: Final = 1024 * 1024
 ARCHIVE: Final = "app.zip"
 REQUIREMENTS: Final = "requirements.txt"
 # A zip keeps times; a constant one keeps the same code the same bytes.

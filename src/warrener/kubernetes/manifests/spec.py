@@ -11,6 +11,7 @@ import msgspec
 
 from warrener.address import DEFAULT_QUEUE, Address
 from warrener.errors import UsageError
+from warrener.kubernetes.lint.problem import DNS_LABEL, DNS_NAME
 from warrener.kubernetes.manifests.names import (
     BROKER,
     MAX_PARALLELISM,
@@ -30,10 +31,6 @@ Autoscale = Literal["keda"]
 DEFAULT_IMAGE: Final = f"warrener:{version('warrener')}"
 RABBITMQ_IMAGE: Final = "rabbitmq:4.3.5-management"
 
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_SUBDOMAIN: Final = re.compile(
-    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-)
 _PINNED: Final = re.compile(r".+:(\d+)\.(\d+)[^/]*|.+@sha256:[0-9a-f]{64}")
 _KEYS: Final = ("url", "connection_string")
 
@@ -145,7 +142,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         return (int(found[1]), int(found[2])) if found and found[1] else (4, 3)
 
     def _check_words(self) -> None:
-        if not _LABEL.fullmatch(self.namespace):
+        if not DNS_LABEL.fullmatch(self.namespace):
             raise UsageError(
                 f"--namespace {self.namespace!r} is no name of a namespace: use a-z, 0-9 and '-'"
             )
@@ -156,7 +153,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
             ("--storage-class", self.storage_class),
             ("--kueue", self.kueue),
         ):
-            if name is not None and not _SUBDOMAIN.fullmatch(name):
+            if name is not None and not DNS_NAME.fullmatch(name):
                 raise UsageError(
                     f"{option} {name!r} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'"
                 )
@@ -198,7 +195,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
                 raise UsageError("--broker-secret and --broker-address are for --rabbitmq existing")
             return
         name, _, key = (self.broker_secret or "").partition(":")
-        if not _SUBDOMAIN.fullmatch(name) or key not in ("", *_KEYS):
+        if not DNS_NAME.fullmatch(name) or key not in ("", *_KEYS):
             raise UsageError(
                 f"--broker-secret {self.broker_secret!r} names no Secret with an administrator's URL: "
                 "with --rabbitmq existing, use NAME, NAME:url or NAME:connection_string"
