@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Delivery
+    from warrener.brokers.protocol import Lost
     from warrener.exit_codes import Exit
 
 APP = str(Path(__file__).parent / "conformance" / "worker" / "apps.py")
@@ -89,13 +90,15 @@ class Hands:
 
     def __init__(self) -> None:
         self.held: list[Delivery] = []
+        self.settled: list[Lost] = []
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Hold it."""
         self.held.append(delivery)
 
-    def on_lost(self) -> None:
+    def on_lost(self, settled: Sequence[Lost]) -> None:
         """Hold it still: it may come a second time."""
+        self.settled.extend(settled)
 
     async def have(self, count: int) -> None:
         """Wait until so many deliveries have come."""

@@ -60,6 +60,26 @@ async def test_running_task_survives_a_cut_connection(rabbit_address: Address, t
     assert len(log.read_text().splitlines()) == 3  # none ran twice
 
 
+async def test_copies_of_a_task_survive_a_cut_connection_each_for_itself(
+    rabbit_address: Address, tmp_path: Path
+) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    copy = task("wait_for", "t", file=str(gate), log=str(log))
+    await publish(rabbit_address, [copy, copy])
+    async with connect(rabbit_address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        await until_written(log, 2)
+        await _cut_and_mended(broker)
+        gate.touch()
+        assert await running is Exit.DRAINED
+
+    assert [row["attempts"] for row in await results(rabbit_address)] == [1, 1]
+    assert len(log.read_text().splitlines()) == 2
+
+
 async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) -> None:
     await publish(rabbit_address, [task("echo", f"t{n}", number=n) for n in range(6000)])
     async with connect(rabbit_address) as broker:

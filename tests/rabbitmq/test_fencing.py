@@ -17,9 +17,9 @@ from tests.batch import APP, drain, eventually, failures, publish, results, task
 from tests.place import Place, children
 from warrener.address import Address
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq import RabbitBroker, consuming
+from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.exit_codes import Exit
-from warrener.worker import supervisor
+from warrener.worker import redelivery
 from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
@@ -144,8 +144,7 @@ async def test_late_outcome_of_an_old_copy_changes_nothing(
 async def test_what_is_known_of_an_old_task_is_not_used_for_a_new_one_of_its_id(
     rabbit_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_settled: bool
 ) -> None:
-    for module in (consuming, supervisor):
-        monkeypatch.setattr(module, "REMEMBERED_FOR", 0.0)
+    monkeypatch.setattr(redelivery, "REMEMBERED_FOR", 0.0)
     app, log, gate = tmp_path / "late.py", tmp_path / "log", tmp_path / "log.gate"
     app.write_text(_APP)
     again = task("end", "t", how="completed", log=str(log))

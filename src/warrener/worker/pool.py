@@ -37,7 +37,7 @@ from warrener.worker.nursery import Nursery
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from warrener.brokers import Delivery, Outcome
+    from warrener.brokers import Delivery
     from warrener.models import Envelope, Record
 
 _log = logging.getLogger("warrener.worker")
@@ -60,7 +60,7 @@ _messages: msgspec.msgpack.Decoder[_Message] = msgspec.msgpack.Decoder(_Message)
 class Run:
     """One attempt at one task, from its delivery until it is settled."""
 
-    __slots__ = ("deadline", "delivery", "is_stale", "key", "outcome", "record", "started", "task", "timeout")
+    __slots__ = ("deadline", "delivery", "key", "record", "started", "task", "timeout")
 
     def __init__(
         self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None
@@ -72,8 +72,6 @@ class Run:
         self.timeout = timeout
         self.started = 0.0  # on the monotonic clock
         self.deadline: float | None = None
-        self.is_stale = False  # its delivery was lost with the connection
-        self.outcome: Outcome | None = None  # of a stale run that has ended
 
     def start(self, now: float) -> None:
         """It runs from now on."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warrener.brokers.protocol import DELIVERY_LIMIT, REMEMBERED_FOR, Completed, Delayed, Failed
+from warrener.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Failed
 from warrener.codec import decode_record, open_envelope
 from warrener.errors import AccessRefused, InvalidTask
 from warrener.exit_codes import Exit
@@ -27,12 +27,13 @@ from warrener.retry import delay_schedule
 from warrener.worker.frames import ANY_TYPE, Hello
 from warrener.worker.outcomes import Outcomes, refused
 from warrener.worker.pool import TICK, Pool, Run
+from warrener.worker.redelivery import Redelivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from warrener.brokers import Broker, Delivery, Outcome
-    from warrener.brokers.protocol import Identity
+    from warrener.brokers.protocol import Lost
     from warrener.models import Reason
     from warrener.worker.frames import ChildSettings, Report
     from warrener.worker.nursery import Nursery
@@ -95,8 +96,7 @@ class Supervisor:
         self._backlog: deque[Run] = deque()
         self._suspects: deque[Run] = deque()
         self._alone: Run | None = None
-        self._gone: dict[Identity, Run] = {}
-        self._excused: dict[Identity, int] = {}
+        self._redelivery = Redelivery()
         self._attention = asyncio.Event()
         self._key = 0
         self._prefetch = 0
@@ -246,6 +246,7 @@ class Supervisor:
                 async with asyncio.timeout(TICK):
                     await self._attention.wait()
             self._attention.clear()
+            self._redelivery.forget_expired()
             if self._suspects or self._alone:
                 await self._attend_suspect()
             elif self._is_paused:
@@ -292,7 +293,7 @@ class Supervisor:
                 async with asyncio.timeout(TICK):
                     await self._stop_now.wait()
         await self._pool.stop()
-        self._requeue([run for run in self._pool.unfinished if not run.is_stale])
+        self._requeue([run for run in self._pool.unfinished if not self._redelivery.is_orphaned(run)])
         try:
             async with asyncio.timeout(max(_LAST_WORDS, end - time.monotonic())):
                 await self._broker.settled()
@@ -328,6 +329,8 @@ class Supervisor:
 
     def on_delivery(self, delivery: Delivery) -> None:
         """A task has come: find its handler, and put it in line."""
+        if delivery.lost and self._is_known(delivery):
+            return
         try:
             task = open_envelope(delivery.body, delivery.id, delivery.priority)
         except InvalidTask as error:
@@ -341,11 +344,9 @@ class Supervisor:
         if self._has_stopped:
             self._broker.requeue([delivery])
             return
-        if delivery.lost and self._adopt(delivery):
-            return
         record = decode_record(delivery.record) if delivery.record else Record()
         self._has_seen_loss = self._has_seen_loss or delivery.lost > 0
-        lost = delivery.lost and delivery.lost - self._excused.get(delivery.identity, 0)
+        lost = delivery.lost - delivery.explained
         if lost > 0:
             record = record.add_lost(lost)
             if record.lost > DELIVERY_LIMIT:
@@ -360,28 +361,29 @@ class Supervisor:
         self._backlog.append(run)
         self._submit_soon()
 
-    def on_lost(self) -> None:
+    def on_lost(self, settled: Sequence[Lost]) -> None:
         """The connection is gone: forget what did not start, keep what runs for when it comes back."""
         self._looks = 0
         self._has_seen_loss = True
-        for run in (*self._backlog, *self._suspects):
-            self._excuse(run)
+        waiting = [run.delivery for run in (*self._backlog, *self._suspects)]
+        self._redelivery.add_cut(settled, waiting, self._pool.unfinished)
         self._backlog.clear()
         self._suspects.clear()
-        for run in self._pool.unfinished:
-            run.is_stale = True
-            self._gone[run.delivery.identity] = run
         self._pool.take_back()
 
-    def _adopt(self, delivery: Delivery) -> bool:
-        """Whether this delivery is a task that ran on here meanwhile: its outcome settles the new delivery."""
-        run = self._gone.pop(delivery.identity, None)
-        if run is None:
+    def _is_known(self, delivery: Delivery) -> bool:
+        """Whether this delivery needs no attempt: its task runs on here, or its outcome is known."""
+        known = self._redelivery.recall(delivery, self._broker.max_body)
+        if known is None:
             return False
-        run.delivery = delivery
-        run.is_stale = False
-        if run.outcome:
-            self._settle(delivery, run.outcome)
+        if known.is_confirmed:
+            self._broker.acknowledge(delivery)
+        elif known.run and known.outcome:
+            self._settle(delivery, known.outcome)
+        elif known.outcome:  # which was counted when it was settled first
+            self._broker.settle(delivery, known.outcome)
+        elif known.run:
+            known.run.delivery = delivery
         return True
 
     def _submit_soon(self) -> None:
@@ -408,10 +410,11 @@ class Supervisor:
     def on_returned(self, runs: Sequence[Run]) -> None:
         """These did not run: they go first when there is room."""
         for run in reversed(runs):
-            if run.is_stale:
-                self._forget(run)
-            elif run is self._alone:
-                self._alone = None
+            was_alone = run is self._alone
+            self._clear_suspicion(run)
+            if self._redelivery.is_orphaned(run):
+                self._redelivery.abandon(run)
+            elif was_alone:
                 self._suspects.appendleft(run)
             else:
                 self._backlog.appendleft(run)
@@ -438,23 +441,11 @@ class Supervisor:
 
     def _suspect(self, runs: Sequence[Run]) -> None:
         for run in runs:
-            if run.is_stale:
-                self._forget(run)
+            if self._redelivery.is_orphaned(run):
+                self._redelivery.abandon(run)
             else:
                 self._suspects.append(run)
         self._attention.set()
-
-    def _forget(self, run: Run) -> None:
-        """It did not end, and its delivery is lost with the connection: the one that comes back runs anew."""
-        self._gone.pop(run.delivery.identity, None)
-        self._excuse(run)
-
-    def _excuse(self, run: Run) -> None:
-        """It did not begin here: that it was lost with the connection is not to be counted when it comes back."""
-        identity = run.delivery.identity
-        # Not what was lost before, which others may have begun.
-        self._excused[identity] = min(self._excused.get(identity, 0), run.delivery.lost) + 1
-        self._loop.call_later(REMEMBERED_FOR, self._excused.pop, identity, None)
 
     def on_timed_out(self, run: Run, worker: str) -> None:
         """An attempt was killed at its time limit."""
@@ -472,9 +463,8 @@ class Supervisor:
         self._finish(run, self._outcomes.of_failure(run.task, run.record, attempt, reason))
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
-        if run.is_stale:
-            run.outcome = outcome  # for when its delivery comes back
-            self._loop.call_later(REMEMBERED_FOR, self._gone.pop, run.delivery.identity, None)
+        if self._redelivery.is_orphaned(run):
+            self._redelivery.end(run, outcome)  # for when its delivery comes back
         else:
             self._settle(run.delivery, outcome)
 

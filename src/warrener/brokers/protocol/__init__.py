@@ -11,7 +11,6 @@ from typing import Protocol, Self
 from warrener.brokers.protocol.admin import Admin, Finding
 from warrener.brokers.protocol.consumer import (
     DELIVERY_LIMIT,
-    REMEMBERED_FOR,
     Completed,
     Consumer,
     Delayed,
@@ -19,6 +18,7 @@ from warrener.brokers.protocol.consumer import (
     Failed,
     Identity,
     Listener,
+    Lost,
     Outcome,
 )
 from warrener.brokers.protocol.publisher import Message, Publisher, PublishSession
@@ -26,7 +26,6 @@ from warrener.brokers.protocol.reader import Counts, FailedTask, Reader, Verdict
 
 __all__ = [
     "DELIVERY_LIMIT",
-    "REMEMBERED_FOR",
     "Admin",
     "Broker",
     "Completed",
@@ -39,6 +38,7 @@ __all__ = [
     "Finding",
     "Identity",
     "Listener",
+    "Lost",
     "Message",
     "Outcome",
     "PublishSession",

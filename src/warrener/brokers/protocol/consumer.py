@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 
 DELIVERY_LIMIT = 5
 """A task that came back from a lost worker so many times ends as `crashed`."""
-REMEMBERED_FOR = 3600.0
-"""Seconds for which is known what became of a task whose delivery was lost with a connection, for when it is delivered
-again. For ever would be too long: one day another task may have the same id."""
 
-Identity = tuple[str, int, "bytes | str | None"]
+Identity = int
+"""What deliveries of one message have in common within a process; those of its copies have it in common, too."""
 
 
 class Delivery(msgspec.Struct, eq=False):
@@ -30,6 +28,7 @@ class Delivery(msgspec.Struct, eq=False):
         record: What happened to it before, as JSON.
         lost: How often the broker had it back because a worker vanished, since it was last published.
         tag: The broker's own handle.
+        explained: How many of these losses are known to be no fault of the task; whoever consumes says so.
     """
 
     body: bytes
@@ -38,11 +37,12 @@ class Delivery(msgspec.Struct, eq=False):
     record: bytes | str | None
     lost: int
     tag: int
+    explained: int = 0
 
     @property
     def identity(self) -> Identity:
-        """What it has in common with another delivery of the same message; two copies of one task have it in common, too."""
-        return self.id, hash(self.body), self.record
+        """By which the message is known again when it is delivered once more; a digest, since many are kept for long."""
+        return hash((self.id, self.body, self.record))
 
 
 class Completed(msgspec.Struct, frozen=True):
@@ -67,14 +67,36 @@ class Failed(msgspec.Struct, frozen=True):
 Outcome = Completed | Delayed | Failed
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """A delivery that was lost with the connection after it had been settled.
+
+    Args:
+        identity: The delivery's.
+        outcome: What it was settled with, where the broker may not have it; None where it was confirmed, and only the
+            acknowledgement may not have arrived.
+    """
+
+    identity: Identity
+    outcome: Outcome | None
+
+
 class Listener(Protocol):
     """Whoever consumes. Its methods are called from the event loop, and return at once."""
 
     def on_delivery(self, delivery: Delivery) -> None:
         """A task has come."""
 
-    def on_lost(self) -> None:
-        """The connection is gone and with it every unsettled delivery; the broker will deliver them again."""
+    def on_lost(self, settled: Sequence[Lost]) -> None:
+        """The connection is gone, and every delivery with it; the broker will deliver again whatever it did not settle.
+
+        To here or to another worker, at once or after long, each counted as lost once more. Nothing of it is remembered by
+        the broker's client. Whoever listens may settle what comes back with the outcome it had, as long as the outcome is no
+        larger than `max_body`, which may have become less; or acknowledge it where the outcome was confirmed.
+
+        Args:
+            settled: What had been settled and may come back nevertheless, copies as often as there were. Of outcomes that
+                were confirmed long before, the broker is taken to have the acknowledgement: they are not among these.
+        """
 
 
 class Consumer(Protocol):
@@ -99,13 +121,18 @@ class Consumer(Protocol):
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish the outcome, wait for its confirm, then acknowledge; all of it behind the scenes.
 
-        Should the connection be lost on the way, the broker delivers the task again, and if that is to here
-        the outcome is settled then, without asking the listener. A delivery that is gone, was settled or requeued is let
-        go: the first word counts.
+        Should the connection be lost on the way, `Listener.on_lost` is told. A delivery that is gone, was settled or
+        requeued is let go: the first word counts.
         """
 
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Settle a delivery whose outcome the broker has already. One that is gone, was settled or requeued is let go."""
+
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
-        """Return tasks that did not run here; it costs them nothing. Those that are gone or settled are let go."""
+        """Return tasks that did not run here; it costs them nothing. Those that are gone or settled are let go.
+
+        Where the broker counts a return as a loss, their record keeps the losses that are not explained.
+        """
 
     async def settled(self) -> None:
         """Wait until the broker knows all that was settled and requeued so far.

@@ -197,6 +197,10 @@ class RabbitBroker:
         if self._consuming:
             self._consuming.settle(delivery, outcome)
 
+    def acknowledge(self, delivery: Delivery) -> None:
+        if self._consuming:
+            self._consuming.acknowledge(delivery)
+
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
         if self._consuming:
             self._consuming.requeue(deliveries)

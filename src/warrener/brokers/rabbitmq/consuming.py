@@ -1,7 +1,7 @@
 """The worker's side: deliveries in, outcomes out, each acknowledged only after its outcome is confirmed.
 
-Confirms and acknowledgements are pipelined. Whatever was on its way when a connection is lost comes back from
-the broker; what is known of it here is used then, instead of running the task again.
+Confirms and acknowledgements are pipelined. Whatever was on its way when a connection is lost comes back from the broker;
+the listener is told what had been settled, and nothing is remembered here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from warrener.brokers.protocol import REMEMBERED_FOR, Completed, Delayed, Delivery
+from warrener.brokers.protocol import Completed, Delayed, Delivery, Lost
 from warrener.brokers.rabbitmq.bell import Bell
 from warrener.brokers.rabbitmq.outbox import Outbox, Refused
 from warrener.brokers.rabbitmq.topology import (
@@ -28,7 +28,7 @@ from warrener.codec import decode_record
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from warrener.brokers.names import Names
     from warrener.brokers.protocol import Identity, Listener, Outcome
@@ -42,7 +42,8 @@ _log = logging.getLogger("warrener.worker")
 _PAUSE: Final = 0.5
 _MADE_WITHIN: Final = 5.0
 _PLENTY: Final = 16  # who holds so many does not wait for the next one
-_REMEMBERED: Final = 4000
+# The last so many acknowledgements may not have reached the queue yet.
+_RECENT: Final = 4000
 
 
 class Consuming:
@@ -75,12 +76,10 @@ class Consuming:
         self._outbox: Outbox | None = None
         self._prefetch = 0
         self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
-        self._held: dict[int, Delivery] = {}
-        self._order: deque[int] = deque()
+        self._held: dict[int, Delivery] = {}  # the oldest first
         self._settling: dict[int, Outcome] = {}
         self._confirmed: list[int] = []
-        self._recent: deque[Identity] = deque(maxlen=_REMEMBERED)
-        self._known: dict[Identity, Outcome | None] = {}
+        self._recent: deque[Identity] = deque(maxlen=_RECENT)
         self._is_certain = True  # that the queue has all that was acknowledged and requeued
         self._is_refused = False
         self._missing_since: float | None = None
@@ -95,31 +94,22 @@ class Consuming:
             await self._begin(lane)
 
     def detach(self) -> None:
-        """The channel is gone, and every delivery with it; remember what the broker may not know yet."""
+        """The channel is gone, and every delivery with it; tell what the broker may not know yet."""
         if self._lane is None:
             return
         self._lane = self._outbox = None
-        # None marks outcomes that were confirmed: only their acknowledgement may have been lost.
-        known: dict[Identity, Outcome | None] = dict.fromkeys(self._recent)
-        known |= {self._held[tag].identity: outcome for tag, outcome in self._settling.items()}
-        self._known |= known
-        asyncio.get_running_loop().call_later(REMEMBERED_FOR, self._forget, tuple(known))
+        settled = [Lost(identity, None) for identity in self._recent]
+        settled += [Lost(self._held[tag].identity, outcome) for tag, outcome in self._settling.items()]
         self._recent.clear()
         self._held.clear()
-        self._order.clear()
         self._settling.clear()
         self._confirmed.clear()
         self._consumers.clear()
-        self._listener.on_lost()
+        self._listener.on_lost(settled)
         self._bell.ring()
 
     def limit(self, error: MessageTooLarge) -> None:
-        """Forget the results that are too large: their tasks run again, and fail for it."""
-        self._known = {
-            identity: outcome
-            for identity, outcome in self._known.items()
-            if not isinstance(outcome, Completed) or len(outcome.body) <= error.limit
-        }
+        """Nothing is kept here that may be too large; the listener minds it."""
 
     def fail(self, error: BrokerError) -> None:
         """Nothing more can be settled."""
@@ -147,6 +137,11 @@ class Consuming:
         self._settling[delivery.tag] = outcome
         self._publish(delivery, outcome)
 
+    def acknowledge(self, delivery: Delivery) -> None:
+        """The broker has its outcome already."""
+        if self._held.get(delivery.tag) is delivery and delivery.tag not in self._settling:
+            self._acknowledge(delivery)
+
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Return tasks, at no cost to them.
 
@@ -155,7 +150,7 @@ class Consuming:
         """
         for delivery in deliveries:
             if self._way_back:
-                record = decode_record(delivery.record).add_lost(delivery.lost)
+                record = decode_record(delivery.record).add_lost(delivery.lost - delivery.explained)
                 self.settle(delivery, Delayed(self._way_back, record))
             elif self._lane and self._held.get(delivery.tag) is delivery:
                 del self._held[delivery.tag]
@@ -179,10 +174,6 @@ class Consuming:
         if self._error:
             raise self._error
         return not self._settling and not self._confirmed
-
-    def _forget(self, known: Iterable[Identity]) -> None:
-        for identity in known:
-            self._known.pop(identity, None)
 
     async def _begin(self, lane: Lane) -> None:
         lane.gather(wanted=self._prefetch >= _PLENTY)
@@ -234,19 +225,7 @@ class Consuming:
             method.delivery_tag,
         )
         self._held[delivery.tag] = delivery
-        self._order.append(delivery.tag)
-        if lost and self._known:
-            identity = delivery.identity
-            if identity in self._known:
-                self._settle_known(delivery, self._known.pop(identity))
-                return
         self._listener.on_delivery(delivery)
-
-    def _settle_known(self, delivery: Delivery, outcome: Outcome | None) -> None:
-        if outcome:
-            self.settle(delivery, outcome)
-        else:
-            self._acknowledge(delivery)
 
     def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
         if self._outbox is None or self._held.get(delivery.tag) is not delivery:
@@ -300,19 +279,17 @@ class Consuming:
 
     def _send_acks(self) -> None:
         """One acknowledgement for all from the oldest on, and one for each that has older ones before it."""
-        tags, self._confirmed = set(self._confirmed), []
+        tags, self._confirmed = self._confirmed, []
         lane = self._lane
         if lane is None:
             return
         self._is_certain = False
-        up_to = 0
-        while self._order and self._order[0] not in self._held:
-            tag = self._order.popleft()
-            if tag in tags:
-                tags.discard(tag)
-                up_to = tag
-        if up_to:
-            lane.ack(up_to, multiple=True)
-        for tag in tags:
-            lane.ack(tag)
+        oldest = next(iter(self._held), None)
+        first = tags if oldest is None else [tag for tag in tags if tag < oldest]
+        if first:
+            lane.ack(max(first), multiple=True)
+        if oldest is not None:
+            for tag in tags:
+                if tag > oldest:
+                    lane.ack(tag)
         self._bell.ring()

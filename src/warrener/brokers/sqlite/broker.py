@@ -21,6 +21,7 @@ from warrener.brokers.protocol import (
     FailedTask,
     Finding,
     Listener,
+    Lost,
     Message,
     Outcome,
     Verdict,
@@ -66,7 +67,7 @@ class SqliteBroker:
         self._listener: Listener | None = None
         self._prefetch = 0
         self._held: dict[int, Delivery] = {}
-        self._outcomes: list[tuple[int, Outcome]] = []
+        self._outcomes: list[tuple[int, Outcome | None]] = []
         self._requeued: list[int] = []
         self._settling = 0
         self._wake = asyncio.Event()
@@ -150,6 +151,11 @@ class SqliteBroker:
         self._settling += 1
         self._wake.set()
 
+    def acknowledge(self, delivery: Delivery) -> None:
+        self._outcomes.append((delivery.tag, None))
+        self._settling += 1
+        self._wake.set()
+
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
         self._requeued.extend(delivery.tag for delivery in deliveries)
         self._settling += len(deliveries)
@@ -204,11 +210,16 @@ class SqliteBroker:
                     give_up_at = None
                 if was_lost and self._listener:
                     # What was said meanwhile is of claims that were lost, and what has their numbers by now is new.
+                    settled = [
+                        Lost(self._held[tag].identity, outcome)
+                        for tag, outcome in (*outcomes, *self._outcomes)
+                        if tag in self._held
+                    ]
                     self._settling -= len(self._outcomes) + len(self._requeued)
                     self._outcomes.clear()
                     self._requeued.clear()
                     self._held.clear()
-                    self._listener.on_lost()
+                    self._listener.on_lost(settled)
                 self._settling -= len(outcomes) + len(requeued)
                 for tag, _ in outcomes:
                     self._held.pop(tag, None)

@@ -35,7 +35,7 @@ class Claims:
         self._renewed = -LEASE
 
     def turn(
-        self, outcomes: list[tuple[int, Outcome]], requeued: list[int], room: int
+        self, outcomes: list[tuple[int, Outcome | None]], requeued: list[int], room: int
     ) -> tuple[bool, list[Delivery]]:
         """One transaction: settle, requeue, keep the lease, claim. Tells if the lease had ended before."""
         is_due = self._is_renewal_due()
@@ -117,12 +117,14 @@ class Claims:
         )
 
     def _settle(
-        self, db: sqlite3.Connection, worker: int, outcomes: list[tuple[int, Outcome]], now: float
+        self, db: sqlite3.Connection, worker: int, outcomes: list[tuple[int, Outcome | None]], now: float
     ) -> None:
         for tag, outcome in outcomes:
             # A claim that was lost meanwhile is somebody else's now: an old copy must not settle it.
             mine = (tag, worker)
-            if isinstance(outcome, Completed):
+            if outcome is None:
+                db.execute("DELETE FROM tasks WHERE seq = ? AND owner = ?", mine)
+            elif isinstance(outcome, Completed):
                 if db.execute("DELETE FROM tasks WHERE seq = ? AND owner = ?", mine).rowcount:
                     db.execute("INSERT INTO results (body) VALUES (?)", (outcome.body,))
             elif isinstance(outcome, Delayed):

@@ -1,0 +1,146 @@
+"""What a worker keeps of the deliveries over one channel, on a channel that only notes what it is told."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.batch import Hands
+from warrener.brokers.names import Names
+from warrener.brokers.protocol import Completed, Lost
+from warrener.brokers.rabbitmq.consuming import Consuming
+from warrener.brokers.rabbitmq.properties import Properties, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MANY: Final = 20_000
+_CONTAINERS: Final = (dict, list, set, tuple, deque)
+ROW: Final = Completed(b"row")
+
+
+class Channel:
+    """Confirms when it is asked to."""
+
+    is_open = True
+
+    def __init__(self) -> None:
+        self.channel = self
+        self.acknowledged: list[tuple[int, bool]] = []
+        self.published = 0
+        self._confirm: Callable[[int, bool], None] = lambda *_: None
+
+    async def call(self, *_: object, **__: object) -> None:
+        """Answered at once."""
+
+    def on_confirm(self, told: Callable[[int, bool], None]) -> None:
+        """Tell confirms there."""
+        self._confirm = told
+
+    def confirm(self) -> None:
+        """All that was published."""
+        self._confirm(self.published, True)
+
+    def publish(self, *_: object) -> None:
+        """Without a confirm."""
+        self.published += 1
+
+    def ack(self, tag: int, *, multiple: bool = False) -> None:
+        """Note it."""
+        self.acknowledged.append((tag, multiple))
+
+    def gather(self, *, wanted: bool) -> None: ...
+    def add_on_return_callback(self, _: object) -> None: ...
+
+
+class Deliver:
+    """One delivery's method."""
+
+    redelivered = False
+
+    def __init__(self, tag: int) -> None:
+        self.delivery_tag = tag
+
+
+async def test_task_that_runs_for_days_keeps_nothing_of_the_others() -> None:
+    consuming, hands, channel = await a_consumer()
+    deliver(consuming, 1)
+    before = _size(consuming)
+
+    for tag in range(2, MANY):
+        deliver(consuming, tag)
+        consuming.settle(hands.held.pop(), ROW)
+        channel.confirm()
+        consuming._send_acks()
+
+    assert _size(consuming) - before < 1_000_000
+    assert channel.acknowledged == [(tag, False) for tag in range(2, MANY)]
+
+
+async def test_what_was_acknowledged_of_late_is_small_however_large_its_records() -> None:
+    consuming, hands, channel = await a_consumer()
+
+    for tag in range(1, 5000):
+        deliver(consuming, tag, record=b"%d" % tag + b"x" * 100_000)
+        consuming.settle(hands.held.pop(), ROW)
+        channel.confirm()
+
+    assert _size(consuming) < 1_000_000
+
+
+async def test_one_acknowledgement_is_for_all_before_the_oldest_that_is_held() -> None:
+    consuming, hands, channel = await a_consumer()
+    for tag in range(1, 7):
+        deliver(consuming, tag)
+
+    for tag in (1, 2, 3, 5, 6):
+        consuming.settle(hands.held[tag - 1], ROW)
+    channel.confirm()
+    consuming._send_acks()
+    consuming.settle(hands.held[3], ROW)
+    channel.confirm()
+    consuming._send_acks()
+
+    assert channel.acknowledged == [(3, True), (5, False), (6, False), (4, True)]
+
+
+async def test_what_had_been_settled_is_told_when_the_channel_is_gone() -> None:
+    consuming, hands, channel = await a_consumer()
+    for tag in range(1, 5):
+        deliver(consuming, tag)
+    consuming.settle(hands.held[0], ROW)
+    channel.confirm()
+    consuming.acknowledge(hands.held[1])
+    consuming.settle(hands.held[2], ROW)
+
+    consuming.detach()
+
+    confirmed, acknowledged, settled, _ = (delivery.identity for delivery in hands.held)
+    assert hands.settled == [Lost(confirmed, None), Lost(acknowledged, None), Lost(settled, ROW)]
+
+
+async def a_consumer() -> tuple[Consuming, Hands, Channel]:
+    """One that has a channel."""
+    hands, channel = Hands(), Channel()
+    consuming = Consuming(Names("q"), hands, (4, 3), shortest=None, give_up=lambda _: None)
+    await consuming.attach(channel)  # type: ignore[arg-type]
+    return consuming, hands, channel
+
+
+def deliver(consuming: Consuming, tag: int, record: bytes | None = None) -> None:
+    """A task that no other is like."""
+    properties = Properties(pack(f"t{tag}", 5, record))
+    consuming._on_message(None, Deliver(tag), properties, b"{}")  # type: ignore[arg-type]
+
+
+def _size(consuming: Consuming) -> int:
+    """About how many bytes its own containers and what they hold have."""
+    found: list[Any] = [value for value in vars(consuming).values() if isinstance(value, _CONTAINERS)]
+    size = 0
+    while found:
+        value = found.pop()
+        size += sys.getsizeof(value)
+        if isinstance(value, _CONTAINERS):
+            found += [*value, *value.values()] if isinstance(value, dict) else value
+    return size
