@@ -7,7 +7,8 @@ import json
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import pika
 import pytest
@@ -39,6 +40,7 @@ from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 
@@ -102,10 +104,13 @@ async def test_second_cut_before_tasks_came_back_from_the_first_costs_them_nothi
 ) -> None:
     waiting = [task("echo", f"t{n}", 1) for n in range(40)]
     await publish(rabbit_address, waiting)
-    ids = await _drain_with_cuts(rabbit_address, tmp_path, held=41, cuts=2)
+    async with _at_work(rabbit_address, tmp_path) as worker:
+        await worker.holds(41)
+        await _cut_and_mended(worker.broker)
+        await _cut_and_mended(worker.broker)
 
     rows = {row["task_id"]: row["attempts"] for row in await results(rabbit_address)}
-    assert rows == dict.fromkeys([message.id for message in waiting] + ids, 1)
+    assert rows == dict.fromkeys([*(message.id for message in waiting), *worker.ids], 1)
 
 
 async def test_what_another_worker_lost_is_told_even_after_a_cut(
@@ -113,11 +118,15 @@ async def test_what_another_worker_lost_is_told_even_after_a_cut(
 ) -> None:
     await publish(rabbit_address, [task("echo", "t", 1)])
     hands = Hands()
-    async with connect(rabbit_address) as other:
+    async with AsyncExitStack() as until_lost:
+        other = await until_lost.enter_async_context(connect(rabbit_address))
         await other.consume(hands, 1)
         await hands.have(1)
-    # One runs, and the other waits to run alone.
-    await _drain_with_cuts(rabbit_address, tmp_path, held=2, cuts=1)
+        async with _at_work(rabbit_address, tmp_path) as worker:
+            # Only now: if it were back before the other one runs, it would run first, and none would be held beside it.
+            await until_lost.aclose()
+            await worker.holds(2)
+            await _cut_and_mended(worker.broker)
 
     rows = {row["task_id"]: row for row in await results(rabbit_address)}
     assert [attempt["error"] for attempt in rows["t"]["history"]] == ["WorkerLost"]
@@ -329,8 +338,26 @@ async def test_scripts_publish_and_read(rabbit_address: Address) -> None:
     assert sorted(map(str, await asyncio.to_thread(script))) == sorted(f"t{n}" for n in range(10))
 
 
-async def _drain_with_cuts(address: Address, directory: Path, *, held: int, cuts: int) -> list[str]:
-    """Cut a worker's connection while it holds so many tasks, the first of which waits; what was added for that, by id."""
+class _AtWork(NamedTuple):
+    """A worker that runs one task, and fetches others ahead."""
+
+    supervisor: Supervisor
+    broker: RabbitBroker
+    ids: list[str]
+    """Of the tasks that were published to bring it there."""
+
+    async def holds(self, count: int) -> None:
+        """Wait until it has so many tasks in its hands."""
+
+        async def are_held() -> bool:
+            return self.supervisor.held == count
+
+        await eventually(are_held)
+
+
+@asynccontextmanager
+async def _at_work(address: Address, directory: Path) -> AsyncIterator[_AtWork]:
+    """Its task ends with the block, and it drains the queue; what has a priority below 5 comes after that task."""
     gate, log = directory / "gate", directory / "log"
     fast = [task("echo", f"fast{n}", 9) for n in range(300)]  # after which many are fetched ahead
     await publish(address, [*fast, task("wait_for", "w", file=str(gate), log=str(log))])
@@ -340,16 +367,9 @@ async def _drain_with_cuts(address: Address, directory: Path, *, held: int, cuts
         await supervisor.start()
         running = asyncio.create_task(supervisor.run())
         await until_written(log, 1)
-
-        async def are_held() -> bool:
-            return supervisor.held == held
-
-        await eventually(are_held)
-        for _ in range(cuts):
-            await _cut_and_mended(broker)
+        yield _AtWork(supervisor, broker, [*(message.id for message in fast), "w"])
         gate.touch()
         assert await running is Exit.DRAINED
-    return [message.id for message in fast] + ["w"]
 
 
 def _cut(broker: object) -> None:
