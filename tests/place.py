@@ -87,14 +87,20 @@ class Place:
 
     async def has_ready(self, count: int) -> None:
         """Wait until at least so many tasks are ready."""
+        await self._has("ready", count)
 
-        async def are_ready() -> bool:
+    async def has_completed(self, count: int) -> None:
+        """Wait until at least so many tasks have completed."""
+        await self._has("completed", count)
+
+    async def _has(self, state: str, count: int) -> None:
+        async def are_there() -> bool:
             with suppress(QueueMissing):
                 async with connect(self.address) as broker:
-                    return (await broker.counts()).ready >= count
+                    return int(getattr(await broker.counts(), state)) >= count
             return False
 
-        await eventually(are_ready)
+        await eventually(are_there)
 
     def tasks(self, tasks: Sequence[object], name: str = "tasks.jsonl") -> str:
         """Write a file of tasks."""

@@ -23,6 +23,8 @@ __all__ = [
     "results",
 ]
 
+__version__: str
+
 _HOMES: Final = {
     "App": "app",
     "PermanentError": "errors",
@@ -39,4 +41,12 @@ def __getattr__(name: str) -> Any:
     # Loaded when it is first used: a worker's children need nothing that talks to brokers, `--help` nothing at all.
     if home := _HOMES.get(name):
         return getattr(import_module(f"warrener.{home}"), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("warrener")
     raise AttributeError(f"module 'warrener' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

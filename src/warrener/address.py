@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
@@ -14,6 +15,9 @@ from warrener.errors import UsageError
 
 DEFAULT_QUEUE: Final = "work-queue"
 EMBEDDED: Final = "embedded"
+BROKER_VARIABLE: Final = "WARRENER_BROKER"
+QUEUE_VARIABLE: Final = "WARRENER_QUEUE"
+MANAGEMENT_VARIABLE: Final = "WARRENER_MANAGEMENT"
 AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
 HEARTBEAT: Final = "heartbeat"
 _DEFAULT_HEARTBEAT: Final = "30"
@@ -36,6 +40,7 @@ class Address(msgspec.Struct, frozen=True):
         queue: The queue's name: letters, digits, `_`, `.` and `-`.
         management: Base URL of RabbitMQ's management API; by default port 15672 (15671 with TLS) of the
             broker's host, with the broker's credentials.
+        file: The file that the broker's address was read from; it comes from `file:PATH`.
 
     Raises:
         UsageError: Says which part is wrong.
@@ -44,6 +49,22 @@ class Address(msgspec.Struct, frozen=True):
     broker: str = EMBEDDED
     queue: str = DEFAULT_QUEUE
     management: str | None = None
+    file: str | None = None
+
+    @classmethod
+    def here(
+        cls, broker: str | None = None, queue: str | None = None, management: str | None = None
+    ) -> Address:
+        """The queue that the environment names, as the command line finds it; whatever is given wins.
+
+        Raises:
+            UsageError: Says which part is wrong.
+        """
+        return cls(
+            broker or _default_broker(),
+            queue or _default_queue(),
+            management or os.environ.get(MANAGEMENT_VARIABLE) or None,
+        )
 
     def __post_init__(self) -> None:
         if not _QUEUE_NAME.fullmatch(self.queue):
@@ -56,18 +77,21 @@ class Address(msgspec.Struct, frozen=True):
                 f"queue name {self.queue!r} is taken by the broker's own objects: names must not begin with 'amq.' "
                 "nor end with '.results', '.failed', '.outcomes' or '.delay.NUMBER'"
             )
-        if self.broker.startswith("file:") and "\0" not in self.broker:
+        _check_ends("the broker's address", self.broker)
+        if self.broker.startswith("file:"):
+            msgspec.structs.force_setattr(self, "file", self.broker.removeprefix("file:"))
             msgspec.structs.force_setattr(self, "broker", _read(self.broker.removeprefix("file:")))
-        if "\0" in self.broker:
-            raise UsageError("the broker's address has a NUL character in it; leave it out")
+            _check_ends(f"the broker's address in {self.file}", self.broker)
         if not self.is_embedded and self.place is None:
             _check_url(self.broker)
-        if self.management and not _MANAGEMENT.fullmatch(self.management):
-            # Not repeated here: it may hold a password.
-            raise UsageError(
-                "the management address is none: use http://HOST:PORT or https://HOST:PORT, without user and password, "
-                "for which the broker's own are used"
-            )
+        if self.management:
+            _check_ends("the management address", self.management)
+            if not _MANAGEMENT.fullmatch(self.management):
+                # Not repeated here: it may hold a password.
+                raise UsageError(
+                    "invalid management address: use http://HOST:PORT or https://HOST:PORT, without user and password, "
+                    "for which the broker's own are used"
+                )
 
     @property
     def is_embedded(self) -> bool:
@@ -96,7 +120,7 @@ class Address(msgspec.Struct, frozen=True):
         url = urlsplit(self.broker)
         port = f":{url.port}" if url.port else ""
         vhost = "" if url.path in ("", "/", "/%2F", "/%2f") else url.path
-        return f"{url.scheme}://{url.hostname}{port}{vhost}"
+        return f"{url.scheme}://{_host(url)}{port}{vhost}"
 
     @property
     def management_url(self) -> str:
@@ -105,8 +129,7 @@ class Address(msgspec.Struct, frozen=True):
             return self.management.rstrip("/")
         url = urlsplit(self.broker)
         secure = url.scheme == "amqps"
-        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-        return f"{'https' if secure else 'http'}://{host}:{15671 if secure else 15672}"
+        return f"{'https' if secure else 'http'}://{_host(url)}:{15671 if secure else 15672}"
 
     @property
     def credentials(self) -> tuple[str, str]:
@@ -136,25 +159,70 @@ class Address(msgspec.Struct, frozen=True):
     def on(self, vhost: str) -> Address:
         """The same queue on another virtual host."""
         url = urlsplit(self.broker)._replace(path=f"/{quote(vhost, safe='')}")
-        return msgspec.structs.replace(self, broker=url.geturl())
+        return msgspec.structs.replace(self, broker=url.geturl(), file=None)
 
     def flags(self) -> str:
-        """The options that lead a command to this queue again; a password is left out."""
-        parts = []
-        if self.broker != EMBEDDED:
-            is_secret = not self.is_embedded and self.place is None
-            parts.append(f"--broker {'$WARRENER_BROKER' if is_secret else shlex.quote(self.broker)}")
-        if self.queue != DEFAULT_QUEUE:
-            parts.append(f"--queue {quote(self.queue)}")
-        return "".join(f" {part}" for part in parts)
+        """The options that lead a command to this queue again, each after a space, quoted for a shell.
+
+        What the environment says already is left out. A password is never in them: where one must be given again, the
+        word PASSWORD stands for it.
+        """
+        words = []
+        given = self.broker if self.file is None else f"file:{self.file}"
+        if given != _default_broker():
+            words += ["--broker", self._without_password if self.file is None else given]
+        if self.queue != _default_queue():
+            words += ["--queue", self.queue]
+        if self.management and self.management != os.environ.get(MANAGEMENT_VARIABLE):
+            words += ["--management", self.management]
+        return "".join(f" {shlex.quote(word)}" for word in words)
+
+    @property
+    def _without_password(self) -> str:
+        url = urlsplit(self.broker)
+        if self.is_embedded or self.place is not None or url.password is None:
+            return self.broker
+        user, _, host = url.netloc.rpartition("@")
+        return url._replace(netloc=f"{user.partition(':')[0]}:PASSWORD@{host}").geturl()
+
+
+def _default_broker() -> str:
+    return os.environ.get(BROKER_VARIABLE) or EMBEDDED
+
+
+def _default_queue() -> str:
+    return os.environ.get(QUEUE_VARIABLE) or DEFAULT_QUEUE
+
+
+def _host(url: SplitResult) -> str:
+    """The host as it stands in a URL: an IPv6 address in brackets."""
+    host = url.hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_ends(what: str, text: str) -> None:
+    """Refuse what comes along where a value was copied or a file was written, and is in no address."""
+    if "\0" in text:
+        raise UsageError(f"{what} has a NUL character in it; leave it out")
+    if text != text.strip():
+        found = "a line break" if text.strip("\r\n") != text else "a space"
+        place = "end" if text != text.rstrip() else "beginning"
+        raise UsageError(f"{what} has {found} at its {place}; leave it out")
+    if "\n" in text or "\r" in text:
+        raise UsageError(
+            f"{what} has more than one line; leave a single one, with %XX for a line break in the password"
+        )
 
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8").strip()
+        broker = Path(path).read_text("utf-8").strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"the broker's address cannot be read from {path}: {reason}") from error
+    if not broker:
+        raise UsageError(f"the broker's address cannot be read from {path}: the file is empty")
+    return broker
 
 
 def _check_url(broker: str) -> None:

@@ -175,7 +175,7 @@ class Batch:
             monitor = Monitor(other, 0)
             watched = asyncio.create_task(self._watch(monitor, other))
             try:
-                await self._publish(other, lines, supervisor)
+                await self._publish(other, lines, supervisor, worked)
                 code = await worked
             except BaseException:
                 supervisor.stop()
@@ -190,18 +190,22 @@ class Batch:
                 await self._show(monitor, other)
             return Ended(code, summary, self._publication.resume_line, self._publication.were_done)
 
-    async def _publish(self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor) -> None:
-        self._publishing = asyncio.create_task(self._publication.publish(broker, lines))
-        if supervisor.is_stopping:
-            self._publishing.cancel()
+    async def _publish(
+        self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor, worked: asyncio.Task[Exit]
+    ) -> None:
+        """Publish for as long as the worker works: without one it would only fill the queue."""
+        publishing = self._publishing = asyncio.create_task(self._publication.publish(broker, lines))
         try:
-            await self._publishing
-        except asyncio.CancelledError:
             if not supervisor.is_stopping:
-                raise
+                await asyncio.wait({publishing, worked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            publishing.cancel()  # which changes nothing where it has ended
+            await asyncio.wait({publishing})
             self._is_published = True
             supervisor.expects_more = False
+        has_failed = not publishing.cancelled() and publishing.exception() is not None
+        if has_failed and not (worked.done() and worked.exception()):  # the worker's own end says more
+            publishing.result()
 
     def _is_complete(self) -> bool:
         return (

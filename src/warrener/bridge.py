@@ -43,7 +43,7 @@ class Bridge(Generic[T]):
                     return
         except BaseException as raised:  # noqa: BLE001 - it is raised where the items are wanted
             error = raised
-        self._put(_End(error))
+        self._waiting.append(_End(error))
 
     def close(self) -> None:
         """Want no more."""
@@ -65,7 +65,7 @@ class Bridge(Generic[T]):
         finally:
             self.close()
 
-    def _put(self, item: T | _End) -> bool:
+    def _put(self, item: T) -> bool:
         while len(self._waiting) >= _AHEAD and not self._is_closed:
             time.sleep(_LOOK_EVERY)
         self._waiting.append(item)
@@ -82,14 +82,14 @@ class Bridge(Generic[T]):
 
 
 class _End:
-    """The last of a feed: why it ends early, if it does."""
+    """What comes after the last item: why they end early, if they do."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 def chunks(items: Iterable[T] | AsyncIterable[T] | Bridge[T]) -> AsyncIterator[list[T]]:
-    """The items of a feed, of an async iterable, or of a plain one that does not block."""
+    """The items of a bridge, of an async iterable, or of a plain one that does not block."""
     if isinstance(items, Bridge):
         return items.chunks()
     return _gathered(aiter(items)) if isinstance(items, AsyncIterable) else _cut(iter(items))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
+from warrener.address import Address
 from warrener.brokers import connect
 from warrener.codec import NOT_JSON, decode_failure
 from warrener.completion import Completion
 from warrener.errors import AccessRefused, BrokerUnreachable
 from warrener.id_set import IdSet
+from warrener.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from warrener.brokers import Broker
     from warrener.writers import ResultWriter
@@ -62,27 +62,26 @@ class Summary(msgspec.Struct):
         )
 
 
-def results(*, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> Iterator[dict[str, Any]]:
-    """The result rows so far, for scripts: one per task id, in the order they came.
+def results(*, broker: str | None = None, queue: str | None = None) -> Iterator[dict[str, Any]]:
+    """The result rows so far, one per task id, in the order they came.
+
+    For scripts and notebooks; where an event loop runs, it is blocked while rows are fetched. They are read as they are
+    wanted; closing the generator, or dropping it, closes the broker.
+
+    Args:
+        broker: As `warrener.address.Address` takes it; by default what WARRENER_BROKER says, or else the embedded broker.
+        queue: The queue's name; by default what WARRENER_QUEUE says, or else `work-queue`.
 
     Raises:
-        BrokerError: The broker or the queue cannot be read.
+        UsageError: The address is wrong.
+        BrokerError: The broker or the queue cannot be read; it comes with the first row, or a later one.
     """
-    with asyncio.Runner() as runner:
-        open_broker = connect(Address(broker, queue))
-        runner.run(open_broker.__aenter__())
-        rows = distinct(open_broker, IdSet(), Summary())
-        try:
-            while batch := runner.run(_next(rows)):
-                for row in batch:
-                    yield msgspec.json.decode(row)
-        finally:
-            runner.run(open_broker.__aexit__(None, None, None))
+    return _rows_at(connect(Address.here(broker, queue)))
 
 
 async def distinct(
     broker: Broker, seen: IdSet, summary: Summary, *, follow: bool = False
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes]]:
     """Rows of tasks that had none before, in batches that are empty only while following."""
     async for batch in broker.results(follow=follow):
         fresh = []
@@ -149,6 +148,19 @@ async def _missing(broker: Broker, summary: Summary, total: int | None) -> int |
         return (await broker.counts()).waiting
     except AccessRefused:  # a user who may read what has ended, and nothing else
         return None
+
+
+def _rows_at(broker: Broker) -> Iterator[dict[str, Any]]:
+    with LoopThread() as loop:
+        loop.run(broker.__aenter__())
+        rows = distinct(broker, IdSet(), Summary())
+        try:
+            while batch := loop.run(_next(rows)):
+                for row in batch:
+                    yield msgspec.json.decode(row)
+        finally:
+            loop.run(rows.aclose())
+            loop.run(broker.__aexit__(None, None, None))
 
 
 async def _next(rows: AsyncIterator[list[bytes]]) -> list[bytes]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final, Self
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
+from warrener.address import Address
 from warrener.bridge import Bridge, chunks
 from warrener.brokers import Message, connect
 from warrener.codec import encode_task
 from warrener.errors import AccessRefused
+from warrener.loop_thread import LoopThread, wait_for
 from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
@@ -22,71 +22,99 @@ if TYPE_CHECKING:
     from warrener.models import Task
 
 
-# What is on its way when publishing is cancelled gets so long to be confirmed, in seconds.
-_LAST_WORDS: Final = 3.0
+# What is on its way when publishing is cancelled gets so long to be confirmed.
+_CONFIRM_AFTER_CANCEL_SECONDS: Final = 3.0
 
 
 class Publisher:
     """Publishes to one queue; use it with `async with`. The queue is created if it is missing.
 
+    Any number of its methods may run at a time.
+
     Args:
-        broker: As `warrener.address.Address` takes it.
-        queue: The queue's name.
+        broker: As `warrener.address.Address` takes it; by default what WARRENER_BROKER says, or else the embedded broker.
+        queue: The queue's name; by default what WARRENER_QUEUE says, or else `work-queue`.
         delays: The delays that the queue must have, in milliseconds; by default those of the default retry policy.
 
     Raises:
-        BrokerError: From every method, when the broker cannot do it.
+        UsageError: The address is wrong.
+        BrokerError: From every method, when the broker cannot do it. When entering the block raises or is cancelled,
+            nothing is left open.
     """
 
     def __init__(
-        self, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE, *, delays: Sequence[int] = ()
+        self, broker: str | None = None, queue: str | None = None, *, delays: Sequence[int] = ()
     ) -> None:
-        self._broker = connect(Address(broker, queue))
+        self._broker = connect(Address.here(broker, queue))
         self._delays = delays or delay_schedule([RetryPolicy()])
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._broker.__aenter__()
-        await ensure(self._broker, self._delays)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._broker)
+            await ensure(self._broker, self._delays)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._broker.__aexit__(*exc)
+        await self._open.aclose()
 
     async def publish(self, tasks: Iterable[Task] | AsyncIterable[Task] | Bridge[Task]) -> int:
         """Publish all of them and wait until the last one is confirmed; how many that were.
 
+        A call that is cancelled has published a beginning of them.
+
         Raises:
             InvalidTask: One is not valid; those before it are published.
+            BrokerError: The broker cannot take them.
         """
         return await publish_all(self._broker.publish_session(), tasks)
 
 
-def publish(tasks: Iterable[Task], *, broker: str = EMBEDDED, queue: str = DEFAULT_QUEUE) -> int:
-    """Publish tasks from a script and return when every one is confirmed; how many that were.
+def publish(tasks: Iterable[Task], *, broker: str | None = None, queue: str | None = None) -> int:
+    """Publish tasks and return when every one is confirmed; how many that were.
 
-    The iterable may take its time: what it has given is published meanwhile.
+    For scripts and notebooks; where an event loop runs, it is blocked meanwhile. The iterable may take its time: what it has
+    given is published meanwhile.
+
+    Args:
+        tasks: What to publish.
+        broker: As `Publisher` takes it.
+        queue: As `Publisher` takes it.
 
     Raises:
+        UsageError: The address is wrong.
         InvalidTask: One is not valid; those before it are published.
         BrokerError: The broker cannot take them.
     """
+    publisher = Publisher(broker, queue)
     bridge = Bridge(tasks)
 
-    async def run() -> int:
-        async with Publisher(broker, queue) as publisher:
-            return await publisher.publish(bridge)
+    async def run() -> int | BaseException:
+        try:
+            async with publisher:
+                return await publisher.publish(bridge)
+        except (
+            KeyboardInterrupt,
+            SystemExit,
+        ) as stop:  # of the iterable: raised in a loop, they would end that
+            return stop
+        finally:
+            bridge.close()
 
-    with ThreadPoolExecutor(1) as thread:
-        published = thread.submit(asyncio.run, run())
-        published.add_done_callback(lambda _: bridge.close())
+    with LoopThread() as loop:
+        published = loop.start(run())
         bridge.read()  # here, because what is iterated over may belong to this thread
-        return published.result()
+        count = wait_for(published)
+    if isinstance(count, BaseException):
+        raise count
+    return count
 
 
 class Position:
     """Which line of a file everything is confirmed up to, so that an interrupted publish can go on.
 
-    It remembers only the lines that are not confirmed yet.
+    It remembers only the lines that are not confirmed yet. One thread may note lines while another confirms and asks.
     """
 
     def __init__(self, start_line: int = 1) -> None:
@@ -96,8 +124,8 @@ class Position:
 
     def note(self, number: int) -> None:
         """The task on this line is being published."""
+        self._unconfirmed.append(number)  # first: between the two, this line is still the one to go on from
         self._next = number + 1
-        self._unconfirmed.append(number)
 
     def confirm(self, confirmed: int) -> None:
         """So many tasks are confirmed."""
@@ -108,7 +136,8 @@ class Position:
     @property
     def resume_line(self) -> int:
         """The line to go on from."""
-        return self._unconfirmed[0] if self._unconfirmed else self._next
+        following = self._next  # read first: the next line may be noted meanwhile, and is not confirmed then
+        return self._unconfirmed[0] if self._unconfirmed else following
 
 
 async def ensure(broker: Broker, delays: Sequence[int]) -> None:
@@ -150,7 +179,7 @@ async def publish_all(
                 count += len(messages)
                 on_progress(count)
     except asyncio.CancelledError:
-        flush_for = _LAST_WORDS
+        flush_for = _CONFIRM_AFTER_CANCEL_SECONDS
         raise
     finally:
         with suppress(TimeoutError):

@@ -274,3 +274,20 @@ def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
     assert len(sections) > 12
     assert [section.split("\n")[0] for section in sections if "Example: warrener" not in section] == []
+
+
+async def test_worker_that_fails_while_tasks_still_come_ends_the_run(place: Place) -> None:
+    fifo = place.path / "tasks.jsonl"
+    os.mkfifo(fifo)
+    running = place.begin("run", APP, "tasks.jsonl", "--processes", "1")
+    with fifo.open("w") as pipe:  # stays open: more tasks may come
+        pipe.write('{"type": "echo"}\n')
+        pipe.flush()
+        await place.has_completed(1)
+        for path in place.address.path.parent.glob("*"):
+            path.unlink()
+
+        assert running.end() == 3, running.said
+
+    assert "deleted" in running.said
+    assert "Traceback" not in running.said

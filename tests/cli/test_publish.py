@@ -39,7 +39,7 @@ async def test_interrupt_while_a_pipe_idles_says_how_to_go_on(each_place: Place)
     assert publishing.end(signal.SIGINT) == 130
 
     assert publishing.said.splitlines()[-2:] == [
-        f"1 task is confirmed; go on with: warrener publish - --start-line 2{each_place.address.flags()}",
+        "1 task is confirmed; go on with: warrener publish - --start-line 2",
         "warrener: interrupted",
     ]
 

@@ -50,7 +50,8 @@ def connect(address: Address) -> Broker:
     """
     if address.place is not None:
         raise UsageError(
-            f"{address.shown} is for looking, collecting and publishing; workers run in the cluster: `warrener k8s submit`"
+            f"{address.shown} is for commands that look, collect and publish: from Python, use the address of the broker "
+            "itself; workers run in the cluster: `warrener k8s submit`"
         )
     if address.is_embedded:
         from warrener.brokers.sqlite import SqliteBroker
