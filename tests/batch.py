@@ -60,7 +60,9 @@ async def drain(
 
     It leaves sooner than it would by itself, so be patient where tasks are lost: RabbitMQ hides them for a while.
     """
-    if not is_patient and not address.is_embedded:  # and asks nobody who counts what is hidden
+    if (
+        not is_patient and not address.is_embedded and not address.is_in_memory
+    ):  # and asks nobody who counts what is hidden
         address = msgspec.structs.replace(address, management="http://127.0.0.1:1")
     async with connect(address) as broker:
         if not is_patient:

@@ -23,6 +23,7 @@ HEARTBEAT: Final = "heartbeat"
 _DEFAULT_HEARTBEAT: Final = "30"
 _LONGEST_HEARTBEAT: Final = 0xFFFF  # AMQP has 16 bits for it
 _CLUSTER: Final = "k8s:"
+_MEMORY: Final = "memory:"
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _MANAGEMENT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-?A-~]*)?")
@@ -36,7 +37,8 @@ class Address(msgspec.Struct, frozen=True):
         broker: `embedded` (the file `.warrener/QUEUE.db` below the working directory), `sqlite:PATH`,
             `amqp://USER:PASSWORD@HOST:PORT/VHOST` or `amqps://...` (with `?cacertfile=FILE` where the system does
             not trust the broker's authority), `k8s:NAMESPACE` or `k8s:CONTEXT/NAMESPACE` (the broker in a
-            Kubernetes namespace), or `file:PATH`, a file that holds one of these.
+            Kubernetes namespace), `memory:NAME` (queues that live as long as this process, for tests), or
+            `file:PATH`, a file that holds one of these.
         queue: The queue's name: letters, digits, `_`, `.` and `-`.
         management: Base URL of RabbitMQ's management API; by default port 15672 (15671 with TLS) of the
             broker's host, with the broker's credentials.
@@ -82,7 +84,7 @@ class Address(msgspec.Struct, frozen=True):
             msgspec.structs.force_setattr(self, "file", self.broker.removeprefix("file:"))
             msgspec.structs.force_setattr(self, "broker", _read(self.broker.removeprefix("file:")))
             _check_ends(f"the broker's address in {self.file}", self.broker)
-        if not self.is_embedded and self.place is None:
+        if not self.is_embedded and not self.is_in_memory and self.place is None:
             _check_url(self.broker)
         if self.management:
             _check_ends("the management address", self.management)
@@ -97,6 +99,11 @@ class Address(msgspec.Struct, frozen=True):
     def is_embedded(self) -> bool:
         """Whether the broker is the embedded one."""
         return self.broker == EMBEDDED or self.broker.startswith("sqlite:")
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the broker is the one in memory."""
+        return self.broker.startswith(_MEMORY)
 
     @property
     def place(self) -> str | None:
@@ -115,7 +122,7 @@ class Address(msgspec.Struct, frozen=True):
         """The broker as it may be printed: without its password."""
         if self.is_embedded:
             return str(self.path)
-        if self.place is not None:
+        if self.place is not None or self.is_in_memory:
             return self.broker
         url = urlsplit(self.broker)
         port = f":{url.port}" if url.port else ""

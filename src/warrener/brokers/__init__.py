@@ -57,6 +57,10 @@ def connect(address: Address) -> Broker:
         from warrener.brokers.sqlite import SqliteBroker
 
         return SqliteBroker(address)
+    if address.is_in_memory:
+        from warrener.brokers.memory import MemoryBroker
+
+        return MemoryBroker(address)
     from warrener.brokers.rabbitmq import RabbitBroker
 
     return RabbitBroker(address)

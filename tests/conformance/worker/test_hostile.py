@@ -113,7 +113,7 @@ async def test_task_that_kills_the_process_children_come_from_is_found_out(
 
 async def test_result_over_the_brokers_limit_is_a_failure(address: Address) -> None:
     too_large = ("permanent", "ResultTooLarge", 1)
-    outcome = COMPLETED if address.is_embedded else too_large
+    outcome = COMPLETED if address.is_embedded or address.is_in_memory else too_large
     cases: Cases = [("large", {"mebibytes": 40}, outcome), ("large", {"mebibytes": 513}, too_large)]
     await _stand_by(address, cases, ChildSettings(APP))
 
@@ -124,27 +124,29 @@ async def test_child_that_cannot_end_by_itself_is_replaced_all_the_same(address:
 
 
 async def test_task_that_kills_its_worker_ends_at_the_delivery_limit(
-    address: Address, tmp_path: Path
+    shared_address: Address, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     bystanders = [task("slow", f"t{n}") for n in range(40)]
-    await publish(address, [*bystanders[:20], task("kill_supervisor", "bad", log=str(log)), *bystanders[20:]])
+    await publish(
+        shared_address, [*bystanders[:20], task("kill_supervisor", "bad", log=str(log)), *bystanders[20:]]
+    )
     codes: list[int] = []
-    with Place(tmp_path, address) as place:
+    with Place(tmp_path, shared_address) as place:
         while not codes or codes[-1] != Exit.DRAINED:
             worker = place.begin("work", APP, "--drain", "--threads", "8", "--processes", "2")
             codes.append(worker.end())
-            if address.is_embedded:
-                with sqlite3.connect(address.path) as file:
+            if shared_address.is_embedded:
+                with sqlite3.connect(shared_address.path) as file:
                     file.execute("UPDATE workers SET lease = 0")  # instead of waiting for its end
                 file.close()
 
     assert codes == [-signal.SIGKILL] * 6 + [Exit.DRAINED]
-    found = (await failures(address))["bad"]
+    found = (await failures(shared_address))["bad"]
     assert (found.reason, found.attempts) == ("crashed", 6)
     assert [attempt.error for attempt in found.history] == ["WorkerLost"] * 6
     assert len(log.read_text().splitlines()) == 6
-    rows = await results(address)
+    rows = await results(shared_address)
     # One that had just ended when its worker died may have run again: it has one row once collected.
     assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(40)}
     # What was held when the worker died for the first time looks the same to the broker. Later ones died alone.
@@ -175,17 +177,17 @@ async def test_daemon_that_holds_its_socket_does_not_hide_a_childs_end(
 
 
 async def test_worker_stops_although_nobody_reads_what_its_tasks_print(
-    address: Address, tmp_path: Path
+    shared_address: Address, tmp_path: Path
 ) -> None:
-    await publish(address, [task("flood", "t"), task("slow", "other")])
+    await publish(shared_address, [task("flood", "t"), task("slow", "other")])
     read, write = os.pipe()
-    with Place(tmp_path, address) as place:
+    with Place(tmp_path, shared_address) as place:
         worker = place.begin("work", APP, "--processes", "2", "--grace", "0.1", stderr=write)
         os.close(write)
         os.set_blocking(read, True)
 
         async def is_done() -> bool:
-            return [row["task_id"] for row in await results(address)] == ["other"]
+            return [row["task_id"] for row in await results(shared_address)] == ["other"]
 
         await eventually(is_done)
         assert worker.end(signal.SIGTERM) == Exit.STOPPED

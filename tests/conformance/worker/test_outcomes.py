@@ -1,4 +1,4 @@
-"""Each row of the outcome table, on both brokers, with real child processes."""
+"""Each row of the outcome table, on every broker, with real child processes."""
 
 from __future__ import annotations
 

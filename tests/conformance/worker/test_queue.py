@@ -1,4 +1,4 @@
-"""The queue itself, and reading without using up, on both brokers."""
+"""The queue itself, and reading without using up, on every broker."""
 
 from __future__ import annotations
 

@@ -63,4 +63,5 @@ class Broker(Publisher, Consumer, Reader, Admin, Protocol):
         """Disconnect, whatever is under way; deliveries still held come back to the queue, at the cost of a loss.
 
         What was published or settled and is not confirmed may have arrived or not: `flush` and `settled` come before.
+        Calls under way and later ones raise `BrokerError`. A second end is harmless.
         """

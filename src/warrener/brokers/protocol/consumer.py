@@ -100,7 +100,7 @@ class Listener(Protocol):
 
 
 class Consumer(Protocol):
-    """Where tasks are taken. One listener at a time."""
+    """Where tasks are taken, by one listener all the time."""
 
     drain_pause: float
     """Seconds between the two looks that prove a queue drained."""
@@ -108,7 +108,7 @@ class Consumer(Protocol):
     async def consume(self, listener: Listener, prefetch: int) -> None:
         """Begin to receive tasks, at most `prefetch` unsettled ones, or go on with another number of them.
 
-        A lost connection is mended behind the scenes; `wait_lost` says when that was given up. After a cancellation
+        The most urgent come first, and the oldest of these. What is held from before may come on top of a new number. A lost connection is mended behind the scenes; `wait_lost` says when that was given up. After a cancellation
         the former or the new number holds.
 
         Raises:
@@ -116,7 +116,11 @@ class Consumer(Protocol):
         """
 
     async def pause(self) -> None:
-        """Receive nothing more; what is held stays held, and can be settled. A second call changes nothing."""
+        """Receive nothing more; what is held stays held, and can be settled.
+
+        What was on its way comes before this returns, and nothing after. A second call, also at the same time, changes
+        nothing. After a cancellation a few more may come.
+        """
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish the outcome, wait for its confirm, then acknowledge; all of it behind the scenes.
@@ -135,7 +139,7 @@ class Consumer(Protocol):
         """
 
     async def settled(self) -> None:
-        """Wait until the broker knows all that was settled and requeued so far.
+        """Wait until the broker knows all that was settled and requeued so far; what is settled meanwhile is not waited for.
 
         What goes on being consumed goes on. A call that is cancelled leaves everything on its way.
         """

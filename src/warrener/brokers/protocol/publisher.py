@@ -49,6 +49,7 @@ class PublishSession(Protocol):
         Calls that overlap keep the order within each. Of a call that is cancelled, a beginning is published.
 
         Raises:
+            QueueMissing: There is no queue; `flush` may be what says so.
             MessageTooLarge: One is too large: those before it are published, it and those after it, also of calls that
                 overlap, are not. The error may come from a later call, or from `flush`; it comes once, and the session
                 goes on from there.

@@ -1,0 +1,160 @@
+"""The broker in memory: the protocol's face of queues that all brokers of this process share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Self
+
+from warrener.brokers.memory.consuming import Consuming
+from warrener.brokers.memory.publishing import Session
+from warrener.brokers.memory.queue import Queue
+from warrener.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
+from warrener.errors import BrokerError, QueueMissing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from warrener.address import Address
+    from warrener.brokers.protocol import Delivery, Listener, Outcome
+
+POLL: Final = 0.05
+PAGE: Final = 2000
+_queues: Final[dict[tuple[str, str], Queue]] = {}
+
+
+class MemoryBroker:
+    """One queue in this process. See `warrener.brokers.protocol.Broker` for what each method promises."""
+
+    drain_pause = 0.0
+    counts_late = 0.0
+    blocked_reason = None
+
+    def __init__(self, address: Address) -> None:
+        self.max_body = 512 * 1024 * 1024  # as much as the embedded broker takes
+        self._address = address
+        self._consuming = Consuming()
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_closed = True
+        self._consuming.close()
+        self._consuming.lost.set()
+
+    # --- the queue itself
+
+    async def declare(self, delays: Sequence[int]) -> None:
+        _queues.setdefault(self._key, Queue()).delays.update(delays)
+
+    async def delays(self, wanted: Sequence[int]) -> list[int]:
+        return sorted(self._queue().delays & {*wanted})
+
+    async def purge(self) -> int:
+        return self._queue().purge()
+
+    async def delete(self) -> None:
+        if queue := _queues.pop(self._key, None):
+            queue.delete()
+
+    async def inspect(self) -> list[Finding]:
+        self._queue()
+        return [
+            Finding(ok=True, text=f"broker in memory: {self._address.shown}, which ends with this process")
+        ]
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self._address.broker, self._address.queue
+
+    def _queue(self) -> Queue:
+        if self._is_closed:
+            raise BrokerError(f"the connection to {self._address.shown} is closed")
+        if queue := _queues.get(self._key):
+            return queue
+        raise QueueMissing(
+            f"queue {self._address.queue!r} does not exist on {self._address.shown}; publish tasks, or create it "
+            "with `warrener setup`"
+        )
+
+    # --- publishing
+
+    def publish_session(self) -> Session:
+        return Session(self._queue, lambda: self.max_body)
+
+    # --- working
+
+    async def consume(self, listener: Listener, prefetch: int) -> None:
+        self._consuming.consume(self._queue(), listener, prefetch)
+
+    async def pause(self) -> None:
+        self._consuming.pause()
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._consuming.settle(delivery, outcome)
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        self._consuming.acknowledge(delivery)
+
+    def requeue(self, deliveries: Sequence[Delivery]) -> None:
+        self._consuming.requeue(deliveries)
+
+    async def settled(self) -> None:
+        """Nothing is ever on its way."""
+
+    @property
+    def unsettled(self) -> int:
+        return 0
+
+    async def wait_lost(self) -> None:
+        await self._consuming.lost.wait()
+        self._queue()
+        raise QueueMissing(f"queue {self._address.queue!r} was deleted while it was in use")
+
+    async def drained(self) -> bool:
+        queue = self._queue()
+        return not queue.ready and not queue.delayed
+
+    # --- reading
+
+    async def counts(self) -> Counts:
+        queue = self._queue()
+        return Counts(
+            ready=queue.ready,
+            processing=queue.processing,
+            delayed=queue.delayed,
+            completed=len(queue.results),
+            failed=len(queue.failures),
+            workers=queue.consumers,
+        )
+
+    async def waiting_ids(self) -> AsyncIterator[str]:
+        for task_id in self._queue().ids():
+            yield task_id
+
+    async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
+        kept, seen = self._queue().results, 0
+        while True:
+            if self._queue().results is not kept:  # it was purged, or made anew
+                kept, seen = self._queue().results, 0
+            rows = kept[seen : seen + PAGE]
+            if not rows and not follow:
+                return
+            seen += len(rows)
+            yield rows
+            if not rows:
+                await asyncio.sleep(POLL)
+
+    async def failures(self) -> AsyncIterator[FailedTask]:
+        for task in (*self._queue().failures.values(),):
+            yield task
+
+    async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
+        queue = self._queue()
+        taken = 0
+        for number, task in (*queue.failures.items(),):
+            verdict = decide(task)
+            if verdict is not Verdict.KEEP:
+                taken += queue.take_out(number, verdict if isinstance(verdict, Message) else None)
+        return taken
