@@ -10,7 +10,8 @@ import pytest
 from warrener.brokers import Message, connect
 from warrener.errors import AccessRefused, BrokerError
 from warrener.kubernetes.manifests.names import BROKER, object_names, selector
-from warrener.kubernetes.operations.reach import login, reached
+from warrener.kubernetes.operations.credentials import login
+from warrener.kubernetes.operations.reach import reached
 
 if TYPE_CHECKING:
     from subprocess import Popen

@@ -158,7 +158,7 @@ class Double(Cluster):
         template = owner["spec"]["template"]
         name = name or f"{job}-0-{sum(kind == 'Pod' for kind, _ in self.objects)}"
         pod = {
-            "metadata": {"name": name, "namespace": "batch", "labels": template["metadata"]["labels"]},
+            "metadata": {"name": name, "namespace": "batch", **template["metadata"]},
             "spec": template["spec"],
             "status": {"phase": phase, **status},
         }

@@ -85,7 +85,8 @@ async def test_a_missing_secret(cluster: Double) -> None:
     cluster.tell("Pod", "pod", "FailedMount", 'MountVolume.SetUp failed: secret "images-worker" not found')
 
     with pytest.raises(
-        ClusterError, match=r"Secret images-worker, which the pods mount, does not exist: .*`warrener k8s up`"
+        ClusterError,
+        match=r"Secret images-worker, which the pods mount, does not exist: .*`warrener k8s up --queue images --namespace batch`",
     ):
         await app_check.check(cluster, SPEC, lambda _: None)
 
@@ -151,3 +152,33 @@ async def test_somebody_deletes_the_check(cluster: Double) -> None:
 
     with pytest.raises(ObjectMissing, match="Job images-check was deleted while it checked the app"):
         await app_check.check(cluster, SPEC, lambda _: cluster.objects.clear())
+
+
+@pytest.mark.parametrize("output", [[], ["hello"], ["{", '{"delays": 5}', "{}", '{"other": []}']])
+async def test_a_log_without_an_answer(cluster: Double, output: list[str]) -> None:
+    with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
+    cluster.output["pod"] = output
+
+    with pytest.raises(
+        ClusterError, match=r"ended well \(Job images-check\), but its log does not have the answer"
+    ):
+        await app_check.check(cluster, SPEC, lambda _: None)
+
+
+async def test_what_the_app_writes_is_no_answer(cluster: Double) -> None:
+    with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
+    cluster.output["pod"] = ["{ loading", '{"delays":[5]}', '{"level":"info"}', "{"]
+
+    assert (await app_check.check(cluster, SPEC, lambda _: None)).delays == [5]
+
+
+async def test_the_answer_is_the_pods_that_succeeded(cluster: Double) -> None:
+    def evicted_before() -> None:
+        cluster.pod(JOB, "Failed", name="evicted", **ended(137))
+        cluster.end(JOB, "Complete")
+
+    with_pod(cluster, "Succeeded", then=evicted_before, **ended(0))
+    cluster.output["pod"] = ['{"delays":[5]}']
+    cluster.output["evicted"] = ['{"delays":[7]}']
+
+    assert (await app_check.check(cluster, SPEC, lambda _: None)).delays == [5]

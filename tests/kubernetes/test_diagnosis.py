@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from warrener.kubernetes.diagnosis.diagnosis import (
-    Diagnosis,
-    PodCounts,
-    diagnose,
-    diagnose_job,
-    diagnose_pod,
-    job_state,
-    pods_summary,
-)
+from warrener.kubernetes.commands import Commands
+from warrener.kubernetes.diagnosis.counts import PodCounts, count_pods
+from warrener.kubernetes.diagnosis.diagnose import diagnose
+from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
+from warrener.kubernetes.diagnosis.jobs import diagnose_job, job_state
+from warrener.kubernetes.diagnosis.pods import diagnose_pod
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from warrener.kubernetes.objects import Object
+
+COMMANDS = Commands("batch", "test")
+
+
+def of_pod(pod: Object, events: Sequence[Object] = ()) -> list[Diagnosis]:
+    return diagnose_pod(pod, events, COMMANDS)
+
+
+def of_job(job: Object, events: Sequence[Object] = ()) -> list[Diagnosis]:
+    return diagnose_job(job, events, COMMANDS)
+
+
+def of_all(job: Object, pods: Sequence[Object], events: Sequence[Object]) -> list[Diagnosis]:
+    return diagnose(job, pods, events, COMMANDS)
 
 
 def a_pod(name: str = "render-workers-0-abcde", *, phase: str = "Pending", **status: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": name, "namespace": "batch"},
+        "metadata": {"name": name, "namespace": "batch", "annotations": {"warrener/queue": "render"}},
         "spec": {
             "restartPolicy": "Never",
             "initContainers": [{"name": "requirements"}],
@@ -60,7 +76,12 @@ def disrupted(reason: str, message: str) -> dict[str, Any]:
 
 def a_job(*conditions: tuple[str, str, str], **spec: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": "render-workers", "namespace": "batch", "labels": spec.pop("labels", {})},
+        "metadata": {
+            "name": "render-workers",
+            "namespace": "batch",
+            "labels": spec.pop("labels", {}),
+            "annotations": {"warrener/queue": "render"},
+        },
         "spec": {"parallelism": 2, "completions": 2, **spec},
         "status": {
             "conditions": [
@@ -122,14 +143,14 @@ CRASH_LOOP = a_pod(
         pytest.param(
             waiting("CreateContainerConfigError", 'secret "render-worker" not found'),
             "CreateContainerConfigError",
-            "Secret render-worker does not exist: create it, or run `warrener k8s up`",
+            "Secret render-worker does not exist: create it, or run `warrener k8s up --queue render --namespace batch --context test`",
             True,
             id="missing Secret",
         ),
         pytest.param(
             waiting("CreateContainerConfigError", 'configmap "settings" not found'),
             "CreateContainerConfigError",
-            "ConfigMap settings does not exist: create it, or run `warrener k8s up`",
+            "ConfigMap settings does not exist: create it, or run `warrener k8s up --queue render --namespace batch --context test`",
             True,
             id="missing ConfigMap",
         ),
@@ -172,7 +193,7 @@ CRASH_LOOP = a_pod(
             unschedulable("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
             "Unschedulable",
             "a pod's volume claim is not bound: no volume fits, or its storage class cannot make one; see "
-            "`kubectl describe pvc`, or choose another --storage-class",
+            "`kubectl describe pvc --namespace batch --context test`, or choose another --storage-class",
             False,
             id="unbound claim",
         ),
@@ -232,7 +253,7 @@ CRASH_LOOP = a_pod(
     ],
 )
 def test_a_pod(pod: dict[str, Any], reason: str, text: str, *, fatal: bool) -> None:
-    assert diagnose_pod(pod) == [Diagnosis(reason, text, fatal, ("render-workers-0-abcde",))]
+    assert of_pod(pod) == [Diagnosis(reason, text, fatal, ("render-workers-0-abcde",))]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +267,7 @@ def test_a_pod(pod: dict[str, Any], reason: str, text: str, *, fatal: bool) -> N
     ],
 )
 def test_nothing_is_in_the_way(pod: dict[str, Any]) -> None:
-    assert diagnose_pod(pod) == []
+    assert of_pod(pod) == []
 
 
 @pytest.mark.parametrize(
@@ -254,7 +275,7 @@ def test_nothing_is_in_the_way(pod: dict[str, Any]) -> None:
     [
         (
             'MountVolume.SetUp failed for volume "broker" : secret "render-worker" not found',
-            "Secret render-worker, which the pods mount, does not exist: create it, or run `warrener k8s up`",
+            "Secret render-worker, which the pods mount, does not exist: create it, or run `warrener k8s up --queue render --namespace batch --context test`",
             True,
         ),
         (
@@ -268,8 +289,8 @@ def test_nothing_is_in_the_way(pod: dict[str, Any]) -> None:
 def test_volumes_that_cannot_be_mounted(message: str, text: str, *, fatal: bool) -> None:
     pod, told = waiting("ContainerCreating"), [event("FailedMount", message, "render-workers-0-abcde")]
 
-    assert diagnose_pod(pod, told) == [Diagnosis("FailedMount", text, fatal, ("render-workers-0-abcde",))]
-    assert diagnose_pod(a_pod(phase="Running"), told) == []
+    assert of_pod(pod, told) == [Diagnosis("FailedMount", text, fatal, ("render-workers-0-abcde",))]
+    assert of_pod(a_pod(phase="Running"), told) == []
 
 
 @pytest.mark.parametrize(
@@ -293,7 +314,7 @@ def test_volumes_that_cannot_be_mounted(message: str, text: str, *, fatal: bool)
             "requests.memory=256Mi, used: requests.memory=1Gi, limited: requests.memory=1Gi",
             "QuotaExceeded",
             "quota small of namespace batch is used up (requested: requests.memory=256Mi, used: requests.memory=1Gi, "
-            "limited: requests.memory=1Gi): wait until others end, or go on with fewer workers (`warrener k8s scale`)",
+            "limited: requests.memory=1Gi): wait until others end, or go on with fewer workers (`warrener k8s scale N --queue render --namespace batch --context test`)",
             False,
             id="quota used up",
         ),
@@ -322,7 +343,7 @@ def test_volumes_that_cannot_be_mounted(message: str, text: str, *, fatal: bool)
     ],
 )
 def test_pods_that_are_not_created(message: str, reason: str, text: str, *, fatal: bool) -> None:
-    assert diagnose_job(a_job(), [event("FailedCreate", message, "render-workers")]) == [
+    assert of_job(a_job(), [event("FailedCreate", message, "render-workers")]) == [
         Diagnosis(reason, text, fatal)
     ]
 
@@ -331,7 +352,7 @@ def test_pods_that_are_not_created(message: str, reason: str, text: str, *, fata
 def test_old_events_do_not_count_once_all_pods_are_there(status: dict[str, int]) -> None:
     job = a_job() | {"status": status}
 
-    assert diagnose_job(job, [event("FailedCreate", "Error creating: no", "render-workers")]) == []
+    assert of_job(job, [event("FailedCreate", "Error creating: no", "render-workers")]) == []
 
 
 def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
@@ -340,9 +361,9 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
     told = event("FailedCreate", "Error creating: no", "render-workers")
 
     told["involvedObject"]["uid"] = "old"
-    assert diagnose(job, [], [told]) == []
+    assert of_all(job, [], [told]) == []
     told["involvedObject"]["uid"] = "new"
-    assert len(diagnose(job, [], [told])) == 1
+    assert len(of_all(job, [], [told])) == 1
 
 
 @pytest.mark.parametrize(
@@ -354,7 +375,7 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
             ),
             "NotAdmitted",
             (
-                "Job render-workers waits until Kueue's queue 'team' admits it: see `kubectl describe localqueue team` "
+                "Job render-workers waits until Kueue's queue 'team' admits it: see `kubectl describe localqueue team --namespace batch --context test` "
                 "for what is ahead of it, or whether there is such a queue"
             ),
             False,
@@ -362,13 +383,13 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
         (
             a_job(suspend=True),
             "Suspended",
-            "Job render-workers is suspended: go on with `warrener k8s resume`",
+            "Job render-workers is suspended: go on with `warrener k8s resume --queue render --namespace batch --context test`",
             False,
         ),
         (
             a_job(("Failed", "DeadlineExceeded", "Job was active longer"), activeDeadlineSeconds=60),
             "DeadlineExceeded",
-            "Job render-workers ran into its time limit of 60 s: go on with a longer --deadline",
+            "Job render-workers ran into its time limit of 60 s: submit again with a longer --deadline",
             True,
         ),
         (
@@ -410,7 +431,7 @@ def test_events_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
     ],
 )
 def test_a_job(job: dict[str, Any], reason: str, text: str, *, fatal: bool) -> None:
-    assert diagnose_job(job) == [Diagnosis(reason, text, fatal)]
+    assert of_job(job) == [Diagnosis(reason, text, fatal)]
 
 
 @pytest.mark.parametrize(
@@ -426,7 +447,7 @@ def test_a_job(job: dict[str, Any], reason: str, text: str, *, fatal: bool) -> N
 )
 def test_interim_conditions_are_not_the_end(job: dict[str, Any], state: str) -> None:
     assert job_state(job) == state
-    assert bool(diagnose_job(job)) == (state in {"failed", "suspended"})
+    assert bool(of_job(job)) == (state in {"failed", "suspended"})
 
 
 def test_what_pods_share_is_said_once_and_the_fatal_first() -> None:
@@ -437,7 +458,7 @@ def test_what_pods_share_is_said_once_and_the_fatal_first() -> None:
         waiting("CreateContainerConfigError", missing) | {"metadata": {"name": "c"}},
     ]
 
-    found = diagnose(a_job(), pods, [event("FailedMount", "of another pod", "d")])
+    found = of_all(a_job(), pods, [event("FailedMount", "of another pod", "d")])
 
     assert [(each.reason, each.fatal, each.pods) for each in found] == [
         ("CreateContainerConfigError", True, ("b", "c")),
@@ -446,7 +467,7 @@ def test_what_pods_share_is_said_once_and_the_fatal_first() -> None:
 
 
 def test_no_control_characters_reach_the_terminal() -> None:
-    (diagnosis,) = diagnose_pod(ended(78, message="\x1b[31mno\x07\tapp\x1b[0m"))
+    (diagnosis,) = of_pod(ended(78, message="\x1b[31mno\x07\tapp\x1b[0m"))
 
     assert diagnosis.text.isprintable()
 
@@ -464,6 +485,6 @@ def test_pods_are_counted_by_what_they_do() -> None:
         disrupted("PreemptionByScheduler", ""),
     ]
 
-    assert pods_summary(pods, 5) == PodCounts(
+    assert count_pods(pods, 5) == PodCounts(
         wanted=5, running=1, pending=1, stopping=1, succeeded=1, failed=1, disrupted=2
     )

@@ -22,10 +22,12 @@ from warrener.brokers.rabbitmq.access import PARTS, permissions
 from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.manifests.names import BROKER
-from warrener.kubernetes.operations import install
-from warrener.kubernetes.operations.install import prepare, uninstall
-from warrener.kubernetes.operations.reach import Login, login, queue_of, reached
+from warrener.kubernetes.operations import broker_start, install
+from warrener.kubernetes.operations.credentials import Login, login
+from warrener.kubernetes.operations.install import prepare
+from warrener.kubernetes.operations.reach import queue_of, reached
 from warrener.kubernetes.operations.submit import Submission
+from warrener.kubernetes.operations.uninstall import uninstall
 from warrener.models import Task
 from warrener.sources import Line
 from warrener.writers import opened
@@ -51,7 +53,8 @@ def server() -> Iterator[RabbitMQ]:
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install, "_SETTLING", 0.05)
+    monkeypatch.setattr(broker_start, "_SETTLING", 0.05)
+    monkeypatch.setattr(broker_start, "_LOOK_EVERY", 0.02)
     monkeypatch.setattr(install, "_LOOK_EVERY", 0.02)
 
 
@@ -221,6 +224,64 @@ async def test_a_secret_without_a_user(entries: dict[str, str]) -> None:
         await login(cluster, "mq")
 
 
+@pytest.mark.parametrize("entries", [{}, {"username": "me"}, {"username": "", "password": ""}])
+async def test_a_users_secret_that_holds_no_user_is_named(cluster: Double, entries: dict[str, str]) -> None:
+    wanted = a_spec()
+    secret = wanted.names.secret("worker")
+    keep_secret(cluster, secret, **entries)
+
+    with pytest.raises(
+        ObjectMissing,
+        match=rf"Secret {secret} has no username and password.*`kubectl delete secret {secret} --namespace batch`",
+    ):
+        await prepare(cluster, wanted, [], quiet)
+
+
+async def test_what_is_no_text_in_a_secret_is_left_alone() -> None:
+    cluster = Double()
+    keep_secret(cluster, "mq", url="amqp://me:pw@mq.example.com/jobs")
+    cluster.objects["Secret", "mq"]["data"]["keystore.p12"] = base64.b64encode(b"\xff\xfe").decode()
+
+    assert (await login(cluster, "mq")) == Login(
+        "me", "pw", "mq.example.com", "amqp://me:pw@mq.example.com/jobs", "jobs"
+    )
+
+
+async def test_a_secret_with_an_address_that_is_none() -> None:
+    cluster = Double()
+    keep_secret(cluster, "mq", url="amqp://me:pw@[::1/jobs")
+
+    with pytest.raises(
+        ObjectMissing, match=r"^Secret mq has an address that cannot be read: mend its key url$"
+    ):
+        await login(cluster, "mq")
+
+
+async def test_nodes_that_have_not_started_cost_one_request_for_events_a_look(cluster: Double) -> None:
+    def pending(made: dict[str, Any]) -> None:
+        if made["kind"] == "StatefulSet":
+            for number in range(3):
+                pod = broker_pod(cluster, ready=False)
+                pod["status"]["phase"] = "Pending"
+                cluster.objects["Pod", f"{POD}{number}"] = {
+                    **pod,
+                    "metadata": {**pod["metadata"], "name": f"{POD}{number}"},
+                }
+
+    cluster.on_create = pending
+    asked: list[int] = []
+
+    def on_progress(text: str) -> None:
+        asked.append(cluster.asked)
+        if len(asked) == 3:
+            cluster.objects = {key: found for key, found in cluster.objects.items() if key[0] != "Pod"}
+            broker_pod(cluster)
+
+    await install.install(cluster, a_spec(), on_progress)
+
+    assert asked == [1, 2, 3]
+
+
 async def test_secrets_of_all_shapes() -> None:
     cluster = Double()
     keep_secret(cluster, "url", url="amqp://m%40e:p%2Fw@mq.example.com/j%2Fobs")
@@ -274,7 +335,7 @@ async def test_a_broker_that_does_not_come_up_says_why(
     cluster.on_create = quiet_object
     await uninstall(cluster, purge=False)
     del cluster.objects["Pod", POD]
-    monkeypatch.setattr(install, "PATIENCE", 0.05)
+    monkeypatch.setattr(broker_start, "PATIENCE", 0.05)
     cluster.tell("StatefulSet", BROKER, "FailedCreate", "exceeded quota: small")
     with pytest.raises(ClusterError, match="the broker does not come up: exceeded quota: small"):
         await install.install(cluster, a_spec(), quiet)

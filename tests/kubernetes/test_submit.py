@@ -13,6 +13,7 @@ from tests.kubernetes.specs import small_spec
 from warrener.brokers import connect
 from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
 from warrener.kubernetes.operations import submit, worker_job
+from warrener.kubernetes.operations import watch as watching
 from warrener.monitor import Monitor, Status
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Counts
-    from warrener.kubernetes.operations.worker_job import WorkerJob
+    from warrener.kubernetes.operations.look import WorkerJob
 
 SPEC = small_spec()
 JOB = "images-workers"
@@ -28,8 +29,8 @@ JOB = "images-workers"
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(submit, "_STUCK_FOR", 0.05)
+    monkeypatch.setattr(watching, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(watching, "_STUCK_FOR", 0.05)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def watch(
     on_look: Callable[[Status, WorkerJob], None] = lambda *_: None,
 ) -> None:
     async with asyncio.timeout(30), connect(address) as broker:
-        await submit.watch(cluster, broker, "images", Monitor(broker, total), on_look)
+        await watching.watch(cluster, broker, "images", Monitor(broker, total), on_look)
 
 
 async def two_tasks(address: Address) -> None:
@@ -129,7 +130,7 @@ async def test_cancelled_elsewhere(cluster: Double, sqlite_address: Address) -> 
     await worker_job.cancel(cluster, "images")
 
     with pytest.raises(
-        ClusterError, match="Job images-workers is suspended: go on with `warrener k8s resume`"
+        ClusterError, match=r"is suspended: go on with `warrener k8s resume --queue images --namespace batch`$"
     ):
         await watch(cluster, sqlite_address, 2)
 
@@ -185,7 +186,7 @@ async def test_a_broker_that_is_being_replaced_is_waited_for(
 
         monkeypatch.setattr(broker, "counts", sometimes)
         async with asyncio.timeout(30):
-            await submit.watch(cluster, broker, "images", Monitor(broker, 2), lambda *_: None)
+            await watching.watch(cluster, broker, "images", Monitor(broker, 2), lambda *_: None)
 
 
 async def test_an_empty_queue_is_done(cluster: Double, sqlite_address: Address) -> None:

@@ -13,6 +13,7 @@ from warrener.errors import ClusterError, ObjectMissing, UsageError
 from warrener.kubernetes import lint
 from warrener.kubernetes.manifests.code import Code
 from warrener.kubernetes.operations import worker_job
+from warrener.kubernetes.operations.look import look
 
 SPEC = small_spec(code=Code(b"zip"), parallelism=4)
 JOB = "images-workers"
@@ -30,7 +31,7 @@ async def test_jobs_are_numbered_one_after_the_other(cluster: Double) -> None:
     cluster.end(f"{JOB}-2", "Failed", "DeadlineExceeded")
     assert await worker_job.start(cluster, SPEC) == f"{JOB}-3"
 
-    workers = await worker_job.look(cluster, "images")
+    workers = await look(cluster, "images")
     assert workers
     assert (workers.job, workers.state) == (f"{JOB}-3", "running")
     assert {name for kind, name in cluster.objects if kind == "Job"} == {JOB, f"{JOB}-2", f"{JOB}-3"}
@@ -79,7 +80,7 @@ async def test_a_job_that_is_being_deleted_is_gone(cluster: Double) -> None:
     await worker_job.start(cluster, SPEC)
     cluster.objects["Job", JOB]["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
 
-    assert await worker_job.look(cluster, "images") is None
+    assert await look(cluster, "images") is None
 
 
 async def test_resume_makes_a_job_like_the_last_one(cluster: Double) -> None:
@@ -153,7 +154,8 @@ async def test_scale_says_what_is_wrong(cluster: Double) -> None:
     await worker_job.start(cluster, SPEC)
     cluster.end(JOB, "Complete")
     with pytest.raises(
-        ClusterError, match=r"have ended \(Job images-workers is complete\).*`warrener k8s resume`"
+        ClusterError,
+        match=r"have ended \(Job images-workers is complete\).*`warrener k8s resume --queue images --namespace batch`",
     ):
         await worker_job.scale(cluster, "images", 2)
 
@@ -164,7 +166,7 @@ async def test_cancel_suspends_and_resume_goes_on(cluster: Double) -> None:
     assert await worker_job.cancel(cluster, "images") == JOB
 
     assert cluster.objects["Job", JOB]["spec"]["suspend"] is True
-    workers = await worker_job.look(cluster, "images")
+    workers = await look(cluster, "images")
     assert workers
     assert workers.state == "suspended"
     assert workers.has_ended
@@ -176,14 +178,14 @@ async def test_cancel_under_kueue_deletes(cluster: Double) -> None:
 
     assert await worker_job.cancel(cluster, "images") == JOB
 
-    assert await worker_job.look(cluster, "images") is None
+    assert await look(cluster, "images") is None
 
 
 async def test_a_job_that_kueue_has_not_admitted_has_not_ended(cluster: Double) -> None:
     await worker_job.start(cluster, small_spec(kueue="team"))
     cluster.objects["Job", JOB]["spec"]["suspend"] = True
 
-    workers = await worker_job.look(cluster, "images")
+    workers = await look(cluster, "images")
 
     assert workers
     assert (workers.state, workers.has_ended, workers.is_stuck) == ("suspended", False, False)
@@ -201,7 +203,7 @@ async def test_a_look_sees_the_jobs_own_pods_and_what_is_in_their_way(cluster: D
         "batch.kubernetes.io/controller-uid": "another",
     }
 
-    workers = await worker_job.look(cluster, "images")
+    workers = await look(cluster, "images")
 
     assert workers
     assert (workers.pods.wanted, workers.pods.running, workers.pods.pending, workers.pods.failed) == (
@@ -214,6 +216,24 @@ async def test_a_look_sees_the_jobs_own_pods_and_what_is_in_their_way(cluster: D
     assert not workers.is_stuck  # one works
 
 
+async def test_events_cost_two_requests_however_many_pods_wait(cluster: Double) -> None:
+    await worker_job.start(cluster, SPEC)
+    for number in range(20):
+        cluster.pod(JOB, "Pending", name=f"pod-{number}")
+    cluster.tell("Pod", "pod-7", "FailedMount", 'MountVolume failed: secret "images-worker" not found')
+    cluster.tell("Pod", "pod-8", "Pulled", "nothing of interest")
+    cluster.tell("Pod", "another", "FailedMount", "of another Job")
+    cluster.asked = 0
+
+    workers = await look(cluster, "images")
+
+    assert workers
+    assert [(diagnosis.reason, diagnosis.pods) for diagnosis in workers.diagnoses] == [
+        ("FailedMount", ("pod-7",))
+    ]
+    assert cluster.asked == 2
+
+
 async def test_nobody_works_and_waiting_cannot_help(cluster: Double) -> None:
     await worker_job.start(cluster, SPEC)
     cluster.tell(
@@ -223,7 +243,7 @@ async def test_nobody_works_and_waiting_cannot_help(cluster: Double) -> None:
         'Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest": x (y)',
     )
 
-    workers = await worker_job.look(cluster, "images")
+    workers = await look(cluster, "images")
 
     assert workers
     assert workers.is_stuck
@@ -233,7 +253,7 @@ async def test_nobody_works_and_waiting_cannot_help(cluster: Double) -> None:
 async def test_queues_of_one_namespace_do_not_see_each_other(cluster: Double) -> None:
     await worker_job.start(cluster, SPEC)
 
-    assert await worker_job.look(cluster, "images-2") is None
+    assert await look(cluster, "images-2") is None
     assert await worker_job.start(cluster, small_spec(queue="images-2")) == "images-2-workers"
 
 

@@ -32,7 +32,7 @@ def down(
 
     async def main() -> list[str]:
         from warrener.kubernetes.client.cluster import Cluster
-        from warrener.kubernetes.operations.install import uninstall
+        from warrener.kubernetes.operations.uninstall import uninstall
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
             return await uninstall(cluster, purge=purge)

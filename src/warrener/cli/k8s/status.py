@@ -12,7 +12,7 @@ from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceO
 from warrener.cli.options import QueueOption
 from warrener.cli.printing import EXIT_FAILED, Progress, finish, print_json, say, status_line
 from warrener.cli.status import members, table
-from warrener.kubernetes.operations.worker_job import WorkerJob
+from warrener.kubernetes.operations.look import WorkerJob
 from warrener.monitor import Status
 
 
@@ -38,9 +38,9 @@ async def _status(
 ) -> int:
     from warrener.brokers import connect
     from warrener.kubernetes.client.cluster import Cluster
-    from warrener.kubernetes.operations import worker_job
+    from warrener.kubernetes.operations.look import look as look_at_workers
     from warrener.kubernetes.operations.reach import queue_of
-    from warrener.kubernetes.operations.submit import watch as until_done
+    from warrener.kubernetes.operations.watch import watch as until_done
     from warrener.monitor import Monitor
 
     seen: list[Status] = []
@@ -70,7 +70,7 @@ async def _status(
             return EXIT_FAILED if seen and seen[0].counts.failed else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
-        status, workers = await monitor.look(), await worker_job.look(cluster, queue)
+        status, workers = await monitor.look(), await look_at_workers(cluster, queue)
     if as_json:
         print_json({**members(status), "workers": workers})
         return 0

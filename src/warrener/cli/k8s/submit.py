@@ -77,8 +77,8 @@ async def _submit(
     kubeconfig: str | None,
 ) -> int:
     from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.operations.look import WorkerJob
     from warrener.kubernetes.operations.submit import Submission
-    from warrener.kubernetes.operations.worker_job import WorkerJob
     from warrener.monitor import Status
     from warrener.sources import read
     from warrener.writers import checked_format, opened

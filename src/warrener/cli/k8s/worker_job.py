@@ -48,11 +48,12 @@ def cancel(
     async def main() -> tuple[str, bool]:
         from warrener.kubernetes.client.cluster import Cluster
         from warrener.kubernetes.operations import worker_job
+        from warrener.kubernetes.operations.look import look
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
             job = await worker_job.cancel(cluster, queue)
             await worker_job.until_gone(cluster, job)
-            return job, await worker_job.look(cluster, queue) is not None
+            return job, await look(cluster, queue) is not None
 
     job, can_resume = finish(main())
     say(f"the workers of Job {job} are stopped; their tasks are in the queue again")

@@ -31,6 +31,11 @@ class ObjectNames(msgspec.Struct, frozen=True):
         """The Job of workers; a resumed one carries its number."""
         return self.standing if round_ == 1 else f"{self.standing}-{round_}"
 
+    def round_of(self, job: str) -> int:
+        """The number of a Job of workers, by its name."""
+        rest = job.removeprefix(self.standing).lstrip("-")
+        return int(rest) if rest.isdigit() else 1
+
     @property
     def standing(self) -> str:
         """What stays the same over the Jobs of workers: their NetworkPolicy, or the ScaledJob."""

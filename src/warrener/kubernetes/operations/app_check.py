@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from warrener.errors import AppError, ClusterError, ObjectMissing
-from warrener.kubernetes.diagnosis.diagnosis import IMAGE_REASONS
+from warrener.kubernetes.diagnosis.containers import IMAGE_REASONS
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.workers import CHECK_SECONDS
-from warrener.kubernetes.operations.worker_job import look_at
+from warrener.kubernetes.operations.look import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
     from warrener.kubernetes.manifests.spec import Spec
-    from warrener.kubernetes.operations.worker_job import WorkerJob
+    from warrener.kubernetes.operations.look import WorkerJob
 
 # What looks hopeless at first may still be on its way: a Secret that was just made, say.
 _SETTLING: Final = 15.0
@@ -43,7 +44,7 @@ async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]
 
     Raises:
         AppError: The app does not import there, or is none.
-        ClusterError: The pod cannot start; the text says what is in its way.
+        ClusterError: The pod cannot start, or does not answer; the text says what is in its way.
     """
     await cluster.delete("Job", spec.names.check)
     for manifest in render(spec, ["check"]):
@@ -56,7 +57,7 @@ async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]
             job = await _job(cluster, spec)
             workers = await look_at(cluster, job)
             if workers.state == "complete":
-                return msgspec.json.decode(await _last_line(cluster, spec), type=Checked)
+                return await _answer(cluster, spec)
             # `finishing` may still end well.
             if workers.state == "failed" or _is_hopeless(workers, loop.time() - began):
                 raise _why(workers, seen)
@@ -74,15 +75,23 @@ async def _job(cluster: Cluster, spec: Spec) -> dict[str, Any]:
     return job
 
 
-async def _last_line(cluster: Cluster, spec: Spec) -> str:
+async def _answer(cluster: Cluster, spec: Spec) -> Checked:
+    """The last line of the log that is an answer: the app may write, too, when it is imported."""
     pods = await cluster.list("Pod", {"batch.kubernetes.io/job-name": spec.names.check})
-    lines = [
-        line
-        for pod in pods
-        async for line in cluster.logs(pod["metadata"]["name"], "worker")
-        if line.startswith("{")
-    ]
-    return lines[-1]
+    # The log of one that was evicted may be gone with its node.
+    succeeded = [pod for pod in pods if pod.get("status", {}).get("phase") == "Succeeded"]
+    answer: Checked | None = None
+    for pod in succeeded or pods:
+        async for line in cluster.logs(pod["metadata"]["name"], "worker"):
+            if line.startswith("{"):
+                with suppress(msgspec.MsgspecError):
+                    answer = msgspec.json.decode(line, type=Checked)
+    if answer is None:
+        raise ClusterError(
+            f"the check of the app ended well (Job {spec.names.check}), but its log does not have the answer: is "
+            f"Warrener in image {spec.image} of this version? Else run this again"
+        )
+    return answer
 
 
 def _is_hopeless(workers: WorkerJob, waited: float) -> bool:
@@ -94,7 +103,9 @@ def _why(workers: WorkerJob, seen: Sequence[Diagnosis]) -> Exception:
     # What a pod says, or said before it was deleted, comes before what its Job makes of it.
     said = [diagnosis for diagnosis in workers.diagnoses if diagnosis.pods] or seen or workers.diagnoses
     if not said:
-        return ClusterError(f"Job {workers.job} failed: see its log")
+        return ClusterError(
+            f"the check of the app failed (Job {workers.job}), and its pod did not say why: run this again"
+        )
     if said[0].reason == "DeadlineExceeded":
         return ClusterError(f"the app was not imported within {CHECK_SECONDS} s (Job {workers.job})")
     kind = AppError if said[0].reason == "CannotWork" else ClusterError

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote, urlsplit
-
-import msgspec
+from urllib.parse import quote, urlsplit
 
 from warrener.address import Address
 from warrener.errors import BrokerUnreachable, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.client.cluster import Cluster
 from warrener.kubernetes.client.port_forward import Forward
-from warrener.kubernetes.manifests.names import VHOST, object_names
+from warrener.kubernetes.manifests.names import object_names
 from warrener.kubernetes.manifests.pods import AUTHORITY_FILE
+from warrener.kubernetes.operations.credentials import Login, login
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,45 +20,6 @@ if TYPE_CHECKING:
 # Inside of the pod, where the forward ends, these listen without TLS; the way there is the API server's, and encrypted.
 _AMQP: Final = 5672
 _MANAGEMENT: Final = 15672
-
-
-class Login(msgspec.Struct, frozen=True):
-    """A user of a broker, as a Secret keeps it."""
-
-    username: str
-    password: str
-    host: str
-    url: str
-    vhost: str = VHOST
-
-
-async def read_secret(cluster: Cluster, name: str) -> dict[str, str] | None:
-    """What a Secret holds; None if there is no such Secret."""
-    found = await cluster.get("Secret", name)
-    if found is None:
-        return None
-    return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
-
-
-async def login(cluster: Cluster, name: str) -> Login | None:
-    """The user in a Secret of ours, of RabbitMQ's operator, or with just a URL; None if there is no such Secret.
-
-    Raises:
-        ObjectMissing: It holds no user.
-    """
-    entries = await read_secret(cluster, name)
-    if entries is None:
-        return None
-    url = entries.get("url") or entries.get("connection_string", "")
-    parts = urlsplit(url)
-    user = entries.get("username") or unquote(parts.username or "")
-    password = entries.get("password") or unquote(parts.password or "")
-    host = entries.get("host") or parts.hostname or ""
-    if not (user and password and host):
-        raise ObjectMissing(
-            f"Secret {name} has no user, password and host: it needs the key url, or username, password and host"
-        )
-    return Login(user, password, host, url, entries.get("vhost") or unquote(parts.path[1:]) or VHOST)
 
 
 @asynccontextmanager
@@ -120,7 +79,7 @@ async def queue_of(cluster: Cluster, queue: str) -> AsyncIterator[Address]:
     if who is None:
         raise ObjectMissing(
             f"there is no queue {queue!r} in namespace {cluster.namespace}: make it with "
-            f"`warrener k8s up --queue {queue} --namespace {cluster.namespace}`"
+            f"`{cluster.commands.k8s('up', queue)}`"
         )
     async with reached(cluster, who, queue) as address:
         yield address

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from warrener.batch import Publication
 from warrener.brokers import connect
-from warrener.completion import Completion
-from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
+from warrener.errors import UsageError
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of
+from warrener.kubernetes.operations.watch import watch
 from warrener.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -22,14 +21,10 @@ if TYPE_CHECKING:
     from warrener.collector import Summary
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.manifests.spec import Spec
-    from warrener.kubernetes.operations.worker_job import WorkerJob
+    from warrener.kubernetes.operations.look import WorkerJob
     from warrener.monitor import Status
     from warrener.sources import Line
     from warrener.writers import ResultWriter
-
-LOOK_EVERY: Final = 1.0
-# Counts are some seconds late, and somebody may help pods that cannot start.
-_STUCK_FOR: Final = 30.0
 
 
 class Submission:
@@ -75,9 +70,9 @@ class Submission:
         """
         if self._spec.autoscale:
             raise UsageError(
-                "--autoscale is for a queue that stands, and `warrener k8s submit` for a batch that ends: apply "
-                "`warrener k8s render --part workers --autoscale ...`, then `warrener publish --broker "
-                f"k8s:{self._spec.namespace}`"
+                "--autoscale is for a queue that stands, and `warrener k8s submit` for a batch that ends: apply what "
+                "`warrener k8s render --section workers` writes with the same options, then publish with "
+                f"`{self._cluster.commands.on_queue('publish TASKS', self._spec.queue)}`"
             )
         await worker_job.free(self._cluster, self._spec.queue)  # before anything is published
         await prepare(self._cluster, self._spec, [], self._on_progress)
@@ -98,39 +93,3 @@ class Submission:
             self._on_progress(f"{confirmed:,} tasks published{blocked_reason}")
 
         await self._publication.publish(broker, lines, show)
-
-
-async def watch(
-    cluster: Cluster,
-    broker: Broker,
-    queue: str,
-    monitor: Monitor,
-    on_look: Callable[[Status, WorkerJob], None],
-) -> None:
-    """Look at a queue and its workers until every task has ended.
-
-    Raises:
-        ClusterError: The workers ended, or cannot start, with work left; the text says why and how to go on.
-    """
-    loop = asyncio.get_running_loop()
-    completion, stuck_since = Completion(broker), None
-    way_on = f"go on with `warrener k8s resume --queue {queue} --namespace {cluster.namespace}`"
-    while True:
-        workers = await worker_job.look(cluster, queue)
-        if workers is None:
-            raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warrener k8s submit` again")
-        try:
-            status = await monitor.look()
-            is_over = status.is_finished and await completion.is_proven_by(status.counts)
-        except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
-            await asyncio.sleep(LOOK_EVERY)
-            continue
-        on_look(status, workers)
-        now = loop.time()
-        if is_over:
-            return
-        stuck_since = (stuck_since or now) if workers.has_ended or workers.is_stuck else None
-        if stuck_since and now - stuck_since >= _STUCK_FOR:
-            why = workers.diagnoses[0].text if workers.diagnoses else f"Job {workers.job} is {workers.state}"
-            raise ClusterError(f"nobody works on what is left: {why}; then {way_on}")
-        await asyncio.sleep(LOOK_EVERY)

@@ -1,0 +1,78 @@
+"""One look at the workers of a queue: their Job, its pods, and what is in their way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from warrener.kubernetes.diagnosis.counts import PodCounts, count_pods
+from warrener.kubernetes.diagnosis.diagnose import diagnose
+from warrener.kubernetes.diagnosis.jobs import JobState, job_state
+from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, is_pending
+from warrener.kubernetes.manifests.names import ObjectNames, object_names, selector
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
+    from warrener.kubernetes.objects import Object
+
+
+class WorkerJob(msgspec.Struct, frozen=True):
+    """The workers of a queue, as they were when they were looked at.
+
+    Args:
+        job: Their Job's name.
+        state: How far the Job is; `complete` and `failed` are its ends.
+        pods: How many do what.
+        diagnoses: What stands in their way, what is fatal first.
+    """
+
+    job: str
+    state: JobState
+    pods: PodCounts
+    diagnoses: tuple[Diagnosis, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nobody works or will, as it is; a Job that Kueue has not admitted yet will."""
+        is_stopped = self.state in ("complete", "failed", "suspended") and not self.pods.running
+        return is_stopped and all(diagnosis.reason != "NotAdmitted" for diagnosis in self.diagnoses)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nobody works, and waiting cannot help."""
+        return not self.pods.running and any(diagnosis.fatal for diagnosis in self.diagnoses)
+
+
+async def look(cluster: Cluster, queue: str) -> WorkerJob | None:
+    """The newest Job of a queue and its pods; None if it has none."""
+    job = await newest_job(cluster, object_names(queue))
+    return await look_at(cluster, job) if job else None
+
+
+async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
+    """A Job, its pods, and what is in their way: four requests at most, however many pods there are."""
+    name = job["metadata"]["name"]
+    # By its uid, since a Job of the same name may have left pods that are still on their way out.
+    pods = await cluster.list("Pod", {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]})
+    events = await cluster.events("Job", name)
+    if any(is_pending(pod) for pod in pods):
+        events += await cluster.events("Pod", reason=NOT_MOUNTED)
+    wanted = job["spec"].get("parallelism", 1)
+    diagnoses = diagnose(job, pods, events, cluster.commands)
+    return WorkerJob(name, job_state(job), count_pods(pods, wanted), tuple(diagnoses))
+
+
+async def newest_job(cluster: Cluster, names: ObjectNames) -> Object | None:
+    """The newest Job of a queue that is not being deleted."""
+    jobs = await cluster.list("Job", selector(names.base, "worker"))
+    jobs = [job for job in jobs if not job["metadata"].get("deletionTimestamp")]
+    return max(
+        jobs,
+        key=lambda job: (
+            job["metadata"].get("creationTimestamp", ""),
+            names.round_of(job["metadata"]["name"]),
+        ),
+        default=None,
+    )

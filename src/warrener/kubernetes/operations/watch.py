@@ -1,0 +1,60 @@
+"""A queue and its workers, looked at until every task has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from warrener.completion import Completion
+from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing
+from warrener.kubernetes.operations.look import look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from warrener.brokers import Broker
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.operations.look import WorkerJob
+    from warrener.monitor import Monitor, Status
+
+LOOK_EVERY: Final = 1.0
+# Counts are some seconds late, and somebody may help pods that cannot start.
+_STUCK_FOR: Final = 30.0
+
+
+async def watch(
+    cluster: Cluster,
+    broker: Broker,
+    queue: str,
+    monitor: Monitor,
+    on_look: Callable[[Status, WorkerJob], None],
+) -> None:
+    """Look at a queue and its workers until every task has ended.
+
+    Raises:
+        ClusterError: The workers ended, or cannot start, with work left; the text says why and how to go on.
+    """
+    loop = asyncio.get_running_loop()
+    completion, stuck_since = Completion(broker), None
+    way_on = f"go on with `{cluster.commands.k8s('resume', queue)}`"
+    while True:
+        workers = await look(cluster, queue)
+        if workers is None:
+            raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warrener k8s submit` again")
+        try:
+            status = await monitor.look()
+            is_over = status.is_finished and await completion.is_proven_by(status.counts)
+        except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
+            await asyncio.sleep(LOOK_EVERY)
+            continue
+        on_look(status, workers)
+        now = loop.time()
+        if is_over:
+            return
+        stuck_since = (stuck_since or now) if workers.has_ended or workers.is_stuck else None
+        if stuck_since and now - stuck_since >= _STUCK_FOR:
+            why = workers.diagnoses[0].text if workers.diagnoses else f"Job {workers.job} is {workers.state}"
+            raise ClusterError(
+                f"nobody works on what is left: {why}{'' if way_on in why else f'; then {way_on}'}"
+            )
+        await asyncio.sleep(LOOK_EVERY)
