@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warrener.brokers.sqlite.file.LOCK_TIMEOUT", 0.1)
     monkeypatch.setattr("warrener.brokers.sqlite.claims.LEASE", 0.5)
-    monkeypatch.setattr("warrener.brokers.sqlite.broker.RETRY_EVERY", 0.05)
+    monkeypatch.setattr("warrener.brokers.sqlite.consuming.RETRY_EVERY", 0.05)
 
 
 async def test_locked_file_is_said_and_ridden_out(
@@ -52,7 +52,7 @@ async def test_locked_file_is_said_and_ridden_out(
 async def test_locked_file_is_given_up_after_a_while(
     sqlite_address: Address, impatient: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("warrener.brokers.sqlite.broker.RETRY_FOR", 0.2)
+    monkeypatch.setattr("warrener.brokers.sqlite.consuming.RETRY_FOR", 0.2)
     gate, log = tmp_path / "gate", tmp_path / "log"
     await publish(sqlite_address, [task("wait_for", "a", file=str(gate), log=str(log))])
     running = asyncio.create_task(drain(sqlite_address))

@@ -39,7 +39,7 @@ async def test_outcome_of_a_claim_that_was_lost_settles_no_other_task(sqlite_add
             return was_lost, claimed
 
         broker._claims.turn = turn_and_report  # type: ignore[assignment, method-assign]
-        broker._claims._renewed -= 100
+        await broker._writer.run(_age, broker)
         await hands.have(2)
         await broker.settled()
         broker.settle(hands.held[1], Completed(b'{"task_id":"newer"}'))
@@ -59,9 +59,13 @@ async def test_workers_that_could_not_write_for_longer_than_a_lease_keep_what_th
         assert isinstance(other, SqliteBroker)
         await broker.consume(hands, 1)
         await hands.have(1)
-        broker._thread.submit(is_well.wait)  # the other one is the first that can write again
+
+        def stand_still() -> None:  # the other one is the first that can write again
+            _age(broker)
+            is_well.wait()
+
+        broker._writer._thread.submit(stand_still)
         _do(sqlite_address, "UPDATE workers SET lease = 0")
-        broker._claims._renewed -= 100
         other._claims._worker, other._claims._renewed = 4711, other._claims._renewed - 100
         _do(sqlite_address, "INSERT INTO workers VALUES (4711, 0)")
         await other.consume(others, 1)
@@ -76,6 +80,11 @@ async def test_workers_that_could_not_write_for_longer_than_a_lease_keep_what_th
 
     assert [row["task_id"] for row in await results(sqlite_address)] == ["t"]
     assert others.held == []
+
+
+def _age(broker: SqliteBroker) -> None:
+    """Have the lease be due, between two turns."""
+    broker._claims._renewed -= 100
 
 
 def _do(address: Address, *statements: str) -> None:

@@ -25,18 +25,6 @@ KNOWN_FAULTS: Final = {
         "test_follower_begins_anew_after_a_purge": "what came before it looks again is passed over",
         "test_what_was_decided_before_an_error_stays_done": "it does not wait for what is published already",
     },
-    "sqlite": {
-        "test_closing_ends_whatever_is_under_way": "an error that is none of ours",
-        "test_closing_twice_is_harmless_and_nothing_can_be_done_then": "an error that is none of ours",
-        "test_delivery_that_was_requeued_is_gone": "what is said of it settles the delivery that came later",
-        "test_follower_begins_anew_after_a_purge": "rows get the numbers of those that were purged",
-        "test_losses_add_up_until_the_task_is_published_anew": "what a worker holds comes back as if never taken",
-        "test_nothing_comes_after_a_pause": "what is being claimed comes",
-        "test_requeued_task_keeps_what_it_has_lost": "what a worker holds comes back as if never taken",
-        "test_task_that_was_lost_too_often_is_a_failure": "what a worker holds comes back as if never taken",
-        "test_what_was_decided_before_an_error_stays_done": "all of a page is undone",
-        "test_what_was_held_comes_back_and_says_so": "what a worker holds comes back as if never taken",
-    },
 }
 HANGS: Final = {"test_first_word_counts"}
 

@@ -12,6 +12,7 @@ from warrener.codec import decode_record, encode_record
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
     from warrener.brokers.protocol import Outcome
     from warrener.brokers.sqlite.file import File
@@ -60,14 +61,21 @@ class Claims:
             self._renewed = now
         return was_lost, claimed
 
-    def give_up(self) -> None:
-        """Give back all that this worker owns, also what a cancelled turn claimed and nobody was told of."""
+    def give_up(self, told: Collection[int]) -> None:
+        """Give back all that this worker owns, and be no worker any more.
+
+        Args:
+            told: The tags of what somebody had been given and did not end, which counts as lost. What was claimed and
+                nobody was told of does not.
+        """
         if not self._worker:
             return
         with self._file.transaction() as db:
-            db.execute(
-                "UPDATE tasks SET state = 0, owner = NULL WHERE state = 2 AND owner = ?", (self._worker,)
-            )
+            mine = db.execute(
+                "SELECT seq FROM tasks WHERE state = 2 AND owner = ?", (self._worker,)
+            ).fetchall()
+            self._return(db, self._worker, [seq for (seq,) in mine if seq not in told])
+            self._count_lost(db, "owner = ?", self._worker)
             db.execute("DELETE FROM workers WHERE id = ?", (self._worker,))
         self._worker = 0
 
@@ -98,13 +106,16 @@ class Claims:
         return worker, bool(self._worker)
 
     def _bring_back_lost(self, db: sqlite3.Connection, now: float) -> None:
-        returned = db.execute(
-            "UPDATE tasks SET state = 0, owner = NULL, lost = lost + 1"  # noqa: S608 - these are no values
-            " WHERE state = 2 AND owner NOT IN (SELECT id FROM workers WHERE lease >= ?)"
-            f" RETURNING seq, CAST(record AS BLOB), {_LOST}",
-            (now,),
-        ).fetchall()
+        self._count_lost(db, "owner NOT IN (SELECT id FROM workers WHERE lease >= ?)", now)
         db.execute("DELETE FROM workers WHERE lease < ?", (now,))
+
+    def _count_lost(self, db: sqlite3.Connection, whose: str, value: float) -> None:
+        """Give back what these owners have, once too often to be tried again where that is so."""
+        returned = db.execute(
+            f"UPDATE tasks SET state = 0, owner = NULL, lost = lost + 1 WHERE state = 2 AND {whose}"  # noqa: S608 - these are no values
+            f" RETURNING seq, CAST(record AS BLOB), {_LOST}",
+            (value,),
+        ).fetchall()
         for seq, record, lost in returned:
             if lost > DELIVERY_LIMIT:
                 failed = decode_record(record).add_lost(lost).fail("crashed")
@@ -147,7 +158,7 @@ class Claims:
     def _claim(self, db: sqlite3.Connection, worker: int, room: int, now: float) -> list[Delivery]:
         db.execute("UPDATE tasks SET state = 0, due = NULL WHERE state = 1 AND due <= ?", (now,))
         rows = db.execute(
-            "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - likewise
+            "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - these are no values
             " (SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT ?)"
             f" RETURNING {MESSAGE}, {_LOST}",
             (worker, room),

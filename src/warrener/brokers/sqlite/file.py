@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
+from warrener.brokers.sqlite.errors import LOCK_TIMEOUT, translated
+from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOCK_TIMEOUT: Final = 10.0
 READY, DELAYED, PROCESSING = range(3)
 _APPLICATION_ID: Final = 0x57415252  # "WARR", SQLite's own way to mark a file's format
 _SCHEMA: Final = f"""
@@ -35,33 +35,6 @@ CREATE TABLE IF NOT EXISTS delays (length INTEGER PRIMARY KEY);
 PRAGMA application_id = {_APPLICATION_ID};
 COMMIT;
 """
-# By what SQLite or the system says; unreachable is what may pass by itself.
-_ERRORS: Final = (
-    (
-        "locked",
-        BrokerUnreachable,
-        f"has been locked by another program for {LOCK_TIMEOUT:.0f} s; end that program and try again",
-    ),
-    (
-        "full",
-        BrokerUnreachable,
-        "cannot be written: the disk is full; free some room and go on, nothing is lost",
-    ),
-    (
-        "disk I/O error",
-        BrokerUnreachable,
-        "cannot be read or written: disk I/O error; see whether the disk is well and has room, then go on",
-    ),
-    ("readonly", BrokerError, "cannot be written: it or its directory is read-only for this user"),
-    ("ermission denied", BrokerError, "cannot be written: it or its directory is read-only for this user"),
-    ("not a database", BrokerError, "is no SQLite database, or a damaged one; name another file or queue"),
-    ("malformed", BrokerError, "is no SQLite database, or a damaged one; name another file or queue"),
-    (
-        "unable to open",
-        BrokerError,
-        "cannot be opened: check that its directory exists and that this user may write there",
-    ),
-)
 
 
 class File:
@@ -70,10 +43,12 @@ class File:
     Args:
         path: Where it is, or is to be.
         queue: Its queue's name, for what is said.
+        makes_directory: Whether its directory is Warrener's own, and is made with it.
     """
 
-    def __init__(self, path: Path, queue: str) -> None:
+    def __init__(self, path: Path, queue: str, *, makes_directory: bool) -> None:
         self.path = path
+        self._makes_directory = makes_directory
         self._queue = queue
         self._connection: sqlite3.Connection | None = None
         self._seen: dict[Path, tuple[int, int, int]] = {}
@@ -134,7 +109,12 @@ class File:
     def create(self, delays: Sequence[int]) -> None:
         """Make what there is not yet."""
         # Tasks and results are for this user alone, unless the user lets others in.
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._makes_directory:
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        elif not self.path.parent.is_dir():
+            raise BrokerError(
+                f"{self.path} cannot be made: there is no directory {self.path.parent}; make it, or name another file"
+            )
         if self._connection is None:
             with suppress(FileExistsError):  # its -wal and -shm will have the same mode
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
@@ -167,7 +147,7 @@ class File:
         try:
             return function(*args)
         except (sqlite3.Error, OSError) as error:
-            raise _translated(str(self.path), error) from error
+            raise translated(str(self.path), error) from error
 
     def _all_files(self) -> list[Path]:
         """The database with its write-ahead log and the index of that, as SQLite names them."""
@@ -197,10 +177,3 @@ class File:
 def _look(file: Path) -> tuple[int, int, int]:
     found = file.stat()
     return found.st_dev, found.st_ino, found.st_size
-
-
-def _translated(path: str, error: Exception) -> BrokerError:
-    for part, kind, sentence in _ERRORS:
-        if part in str(error):
-            return kind(f"{path} {sentence}")
-    return BrokerError(f"{path}: {error}")

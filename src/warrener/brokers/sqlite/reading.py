@@ -1,0 +1,114 @@
+"""What the file holds, told without using it up: counts, results and failures; and failures taken out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from warrener.brokers.protocol import Counts, FailedTask, Message, Verdict
+from warrener.brokers.sqlite import clock
+from warrener.brokers.sqlite.claims import MESSAGE, boot
+from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY
+from warrener.brokers.sqlite.publishing import insert
+from warrener.codec import decode_record
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from warrener.brokers.sqlite.writer import Writer
+
+PAGE: Final = 2000
+_POLL: Final = 0.05
+_Page = list[tuple[int, FailedTask]]
+
+
+def count(db: sqlite3.Connection) -> Counts:
+    """How many tasks are in each state."""
+    # One by one, so that each is counted in its own small index, and not in the tasks themselves.
+    query = "SELECT count(*) FROM tasks WHERE state = "
+    ready, delayed, processing = (
+        db.execute(f"{query}{state}").fetchone()[0] for state in (READY, DELAYED, PROCESSING)
+    )
+    # Rows of results are only ever added, so the last one's number is their count.
+    completed = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
+    failed = db.execute("SELECT count(*) FROM failures").fetchone()[0]
+    query = "SELECT count(*) FROM workers, pragma_user_version WHERE lease >= ? AND user_version = ?"
+    workers = db.execute(query, (clock.now(), boot())).fetchone()[0]
+    return Counts(
+        ready=ready,
+        processing=processing,
+        delayed=delayed,
+        completed=completed,
+        failed=failed,
+        workers=workers,
+    )
+
+
+async def waiting_ids(writer: Writer) -> AsyncIterator[str]:
+    """Ids of what has not ended."""
+    seen = 0
+    query = "SELECT seq, CAST(id AS TEXT) FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?"
+    while rows := await writer.select(query, (seen, PAGE)):
+        seen = rows[-1][0]
+        for _, task_id in rows:
+            yield task_id
+
+
+async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
+    """Result rows in batches."""
+    query = "SELECT seq, CAST(body AS BLOB) FROM results WHERE seq >= ? ORDER BY seq LIMIT ?"
+    last: tuple[int, bytes] | None = None
+    while True:
+        rows = await writer.select(query, (last[0] if last else 0, PAGE))
+        if last:
+            if rows[:1] != [last]:  # after a purge numbers begin anew, with other rows
+                last = None
+                continue
+            del rows[0]
+        if rows:
+            last = rows[-1]
+        elif not follow:
+            return
+        yield [body for _, body in rows]
+        if not rows:
+            await asyncio.sleep(_POLL)
+
+
+async def failures(writer: Writer) -> AsyncIterator[_Page]:
+    """Those that there are now, in pages, by their numbers; what a replay lets fail again is not among them."""
+    ((end,),) = await writer.select("SELECT coalesce(max(seq), 0) FROM failures")
+    seen = 0
+    query = f"SELECT {MESSAGE} FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
+    while rows := await writer.select(query, (seen, end, PAGE)):
+        yield [
+            (seq, FailedTask(body, message_id, priority, decode_record(record)))
+            for seq, body, message_id, priority, record in rows
+        ]
+        seen = rows[-1][0]
+
+
+async def sweep(writer: Writer, decide: Callable[[FailedTask], Verdict | Message]) -> int:
+    """Decide on each failure that there is now; how many were taken out."""
+    taken = 0
+    async for page in failures(writer):
+        verdicts: list[tuple[int, Verdict | Message]] = []
+        try:
+            for seq, task in page:
+                verdicts.append((seq, decide(task)))
+        finally:
+            taken += await writer.run(_take_out, writer, verdicts)
+    return taken
+
+
+def _take_out(writer: Writer, verdicts: list[tuple[int, Verdict | Message]]) -> int:
+    taken = 0
+    with writer.file.transaction() as db:
+        for seq, verdict in verdicts:
+            if verdict is Verdict.KEEP:
+                continue
+            gone = db.execute("DELETE FROM failures WHERE seq = ?", (seq,)).rowcount
+            if gone and isinstance(verdict, Message):
+                insert(db, [verdict])
+            taken += gone
+    return taken
