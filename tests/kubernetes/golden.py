@@ -16,8 +16,8 @@ PLACE = Path(__file__).parent / "golden"
 
 def rendered(name: str) -> str:
     """What is rendered now."""
-    spec, parts = SPECS[name]
-    return to_yaml(render(spec, parts, PASSWORDS))
+    spec, sections = SPECS[name]
+    return to_yaml(render(spec, sections, PASSWORDS))
 
 
 def main() -> None:

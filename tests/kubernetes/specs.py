@@ -1,4 +1,4 @@
-"""The specs whose manifests are kept as golden files: for each file a spec and the parts rendered of it."""
+"""The specs whose manifests are kept as golden files: for each file a spec and the sections rendered of it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.kubernetes.golden import PLACE, rendered
 from tests.kubernetes.specs import PASSWORDS, SPECS, small_spec
 from warrener.errors import UsageError
 from warrener.kubernetes.lint import check
-from warrener.kubernetes.manifests.render import PARTS, render
+from warrener.kubernetes.manifests.render import SECTIONS, render
 from warrener.kubernetes.manifests.text import to_yaml
 
 VERSION = "1.36"
@@ -146,7 +146,7 @@ def test_scaled_job() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_passwords_are_in_secrets_alone(name: str) -> None:
     wanted, parts = SPECS[name]
-    text = to_yaml(render(wanted, [part for part in PARTS if part != "secrets"], PASSWORDS))
+    text = to_yaml(render(wanted, [section for section in SECTIONS if section != "secrets"], PASSWORDS))
     for password in PASSWORDS.values():
         assert password not in text
         assert base64.b64encode(password.encode()).decode() not in text
@@ -163,7 +163,7 @@ def test_each_rendering_makes_new_passwords() -> None:
 
 
 def test_unknown_part() -> None:
-    with pytest.raises(UsageError, match="there is no part 'all': use secrets, broker"):
+    with pytest.raises(UsageError, match="there is no section 'all': use secrets, broker"):
         render(small_spec(), ["all"])
 
 

@@ -108,7 +108,7 @@ def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
     ("words", "sentence"),
     [
         (["nowhere.py"], "app 'nowhere.py' does not exist"),
-        (["--part", "all"], "there is no part 'all'"),
+        (["--part", "all"], "there is no section 'all'"),
         (["--memory", "lots"], "--memory 'lots' is no quantity"),
         (["--requirements", "nowhere.txt"], "--requirements nowhere.txt cannot be read: No such file"),
         (["--patch", "nowhere.yaml"], "--patch nowhere.yaml cannot be read"),

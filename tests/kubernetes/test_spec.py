@@ -8,6 +8,7 @@ import pytest
 
 from tests.kubernetes.specs import small_spec
 from warrener.errors import UsageError
+from warrener.kubernetes.manifests.names import object_names
 from warrener.kubernetes.quantities import quantity
 
 
@@ -15,8 +16,8 @@ from warrener.kubernetes.quantities import quantity
     ("changes", "sentence"),
     [
         ({"queue": "a b"}, "queue name 'a b' is not allowed"),
-        ({"queue": "_"}, "--queue '_' makes no name for Kubernetes objects: use 1 to 48 characters"),
-        ({"queue": "q" * 49}, "use 1 to 48 characters"),
+        ({"queue": "_"}, "--queue '_' makes no name for Kubernetes objects: use 1 to 48 letters, digits"),
+        ({"queue": "q" * 49}, "use 1 to 48 letters, digits"),
         ({"namespace": "Batch"}, "--namespace 'Batch' is no name of a namespace"),
         ({"image": ""}, "--image '' is no image"),
         ({"parallelism": 0}, "--parallelism 0 is out of range: use 1 to 1000"),
@@ -61,6 +62,14 @@ def test_mistakes(changes: dict[str, Any], sentence: str) -> None:
         small_spec(**changes)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("queue", ["a b", "a,b", "a=b", "a/b", "ä", "", "q" * 49, "a\n"])
+def test_what_makes_no_name_is_refused_before_a_cluster_is_asked(queue: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"makes no name for Kubernetes objects: use 1 to 48 letters, digits"
+    ):
+        object_names(queue)
 
 
 @pytest.mark.parametrize(

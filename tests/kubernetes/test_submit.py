@@ -130,7 +130,8 @@ async def test_cancelled_elsewhere(cluster: Double, sqlite_address: Address) -> 
     await worker_job.cancel(cluster, "images")
 
     with pytest.raises(
-        ClusterError, match=r"is suspended: go on with `warrener k8s resume --queue images --namespace batch`$"
+        ClusterError,
+        match=r"is suspended: go on with `warrener k8s resume --queue images --namespace batch`$",
     ):
         await watch(cluster, sqlite_address, 2)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.kubernetes.specs import PASSWORDS, SPECS
 from warrener.kubernetes.manifests.comments import COMMENTS
-from warrener.kubernetes.manifests.render import PARTS, render
+from warrener.kubernetes.manifests.render import SECTIONS, render
 from warrener.kubernetes.manifests.text import to_yaml
 
 # Texts that a careless writer would turn into something else.
@@ -55,7 +55,7 @@ def test_comments_say_why_above_what_they_are_about() -> None:
 
 def test_no_comment_is_for_a_path_that_does_not_exist() -> None:
     shown = "\n".join(
-        to_yaml(render(wanted, [part for part in PARTS if part != "secrets"], PASSWORDS))
+        to_yaml(render(wanted, [section for section in SECTIONS if section != "secrets"], PASSWORDS))
         for wanted, _ in SPECS.values()
     )
     words = " ".join(shown.replace("#", " ").split())

@@ -88,6 +88,19 @@ def test_secrets_say_all_that_a_part_needs() -> None:
     assert entries("secrets", "warrener-rabbitmq-admin")["username"] == "admin"
 
 
+@pytest.mark.parametrize(
+    ("address", "port"), [("amqp://[2001:db8::1]/jobs", "5672"), ("amqps://[2001:db8::1]:99/jobs", "99")]
+)
+def test_an_address_of_ipv6_keeps_its_brackets(address: str, port: str) -> None:
+    wanted = small_spec(rabbitmq="existing", broker_secret="mq", broker_address=address)
+
+    for secret in render(wanted, ["secrets"], PASSWORDS):
+        data = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+        assert f"@[2001:db8::1]:{port}/jobs" in data["url"]
+        assert data["host"] == "2001:db8::1"
+        assert data.get("management", "//[2001:db8::1]:").split("//")[1].startswith("[2001:db8::1]:")
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[RabbitMQ]:
     """A node that was blank before it read our definitions, with the settings of our manifests."""

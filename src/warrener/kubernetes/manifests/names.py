@@ -20,6 +20,7 @@ MAX_PARALLELISM: Final = 1000
 MAX_ROUND: Final = 99
 # The longest name is that of a pod of a resumed Job: BASE-workers-99-999, as long as a DNS label may be.
 _MAX_BASE: Final = 63 - len(f"-workers-{MAX_ROUND}-{MAX_PARALLELISM - 1}")
+_BASE: Final = re.compile(r"[a-z0-9-]+")
 
 
 class ObjectNames(msgspec.Struct, frozen=True):
@@ -55,9 +56,9 @@ class ObjectNames(msgspec.Struct, frozen=True):
         """The ConfigMap with the app's code."""
         return f"{self.base}-code-{digest}"
 
-    def secret(self, part: str) -> str:
-        """The Secret with the credentials of one part."""
-        return f"{self.base}-{part}"
+    def secret(self, role: str) -> str:
+        """The Secret with the credentials of one role."""
+        return f"{self.base}-{role}"
 
 
 def object_names(queue: str) -> ObjectNames:
@@ -67,10 +68,10 @@ def object_names(queue: str) -> ObjectNames:
         UsageError: The queue's name leaves nothing that Kubernetes takes as a name, or too much.
     """
     base = re.sub(r"[_.]", "-", queue.lower()).strip("-")
-    if not 0 < len(base) <= _MAX_BASE:
+    if not (_BASE.fullmatch(base) and len(base) <= _MAX_BASE):
         raise UsageError(
             f"--queue {queue!r} makes no name for Kubernetes objects: "
-            f"use 1 to {_MAX_BASE} characters, at least one of them a letter or a digit"
+            f"use 1 to {_MAX_BASE} letters, digits, '_', '.' and '-', at least one of them a letter or a digit"
         )
     return ObjectNames(base)
 

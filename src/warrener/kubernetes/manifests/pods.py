@@ -24,6 +24,7 @@ LOCKED: Final = {
 # Where a URL with TLS says that the certificates to trust are.
 AUTHORITY_FILE: Final = "/etc/warrener/ca/ca.crt"
 
+_SCRATCH: Final = "/tmp"  # noqa: S108 - in a pod of its own
 _USER: Final = 10001
 # Closing connections and children takes a moment after the tasks' own grace.
 _CLOSING: Final = 15
@@ -72,7 +73,7 @@ def pod_template(
     if spec.tls_secret:
         own.append(_secret("ca", spec.tls_secret, "ca.crt", "ca.crt"))
     mounts = [
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in a pod of its own
+        {"name": "tmp", "mountPath": _SCRATCH},
         *(
             {"name": volume["name"], "mountPath": f"/etc/warrener/{volume['name']}", "readOnly": True}
             for volume in own
@@ -127,7 +128,7 @@ def _environment(spec: Spec) -> list[dict[str, str]]:
     variables = {
         "WARRENER_QUEUE": spec.queue,
         "WARRENER_BROKER": "file:/etc/warrener/broker/url",
-        "HOME": "/tmp",  # noqa: S108 - likewise
+        "HOME": _SCRATCH,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         **({"PYTHONPATH": ":".join(paths)} if paths else {}),
@@ -149,12 +150,12 @@ def _installer(spec: Spec) -> dict[str, Any]:
         "name": INSTALLER,
         "image": spec.image,
         "command": [*pip, "-r", f"/etc/warrener/code/{REQUIREMENTS}"],
-        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - likewise
+        "env": [{"name": "HOME", "value": _SCRATCH}],
         "resources": _resources(spec),
         "securityContext": LOCKED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - likewise
+            {"name": "tmp", "mountPath": _SCRATCH},
             {"name": "deps", "mountPath": "/deps"},
             {"name": "code", "mountPath": "/etc/warrener/code", "readOnly": True},
         ],

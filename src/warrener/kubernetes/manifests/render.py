@@ -1,4 +1,4 @@
-"""All objects of a spec, part by part."""
+"""All objects of a spec, section by section."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from warrener.kubernetes.manifests.spec import Spec
 
-PARTS: Final = ("secrets", "broker", "setup", "check", "workers")
+SECTIONS: Final = ("secrets", "broker", "setup", "check", "workers")
 
 
-def usual_parts(spec: Spec) -> list[str]:
-    """What is rendered unless parts are chosen.
+def usual_sections(spec: Spec) -> list[str]:
+    """What is rendered unless sections are chosen.
 
     A node of our own reads users and queue from its definitions and needs no set-up; an existing broker is there.
     """
@@ -33,23 +33,23 @@ def usual_parts(spec: Spec) -> list[str]:
 
 
 def render(
-    spec: Spec, parts: Sequence[str] = (), passwords: Mapping[str, str] | None = None
+    spec: Spec, sections: Sequence[str] = (), passwords: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """The objects of some parts, checked, in the order in which they are applied.
+    """The objects of some sections, checked, in the order in which they are applied.
 
     Args:
         spec: What is wanted.
-        parts: Which; by default the usual ones. Only `secrets` holds passwords.
+        sections: Which; by default the usual ones. Only `secrets` holds passwords.
         passwords: For `secrets`; by default new ones.
 
     Raises:
-        UsageError: There is no such part; or Kubernetes would not take the objects, or not run them, and the text
+        UsageError: There is no such section; or Kubernetes would not take the objects, or not run them, and the text
             lists why.
     """
-    for part in parts:
-        if part not in PARTS:
-            raise UsageError(f"there is no part {part!r}: use {', '.join(PARTS)}")
-    wanted = parts or usual_parts(spec)
+    for section in sections:
+        if section not in SECTIONS:
+            raise UsageError(f"there is no section {section!r}: use {', '.join(SECTIONS)}")
+    wanted = sections or usual_sections(spec)
     found: list[dict[str, Any]] = []
     if "secrets" in wanted:
         found += access_secrets(spec, passwords or new_passwords())

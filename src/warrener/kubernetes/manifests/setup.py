@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.brokers.rabbitmq.access import PARTS
+from warrener.exit_codes import Exit
 from warrener.kubernetes.manifests.names import BROKER
 from warrener.kubernetes.manifests.pods import CONTAINER, FILE_MODE, metadata, pod_template
 from warrener.kubernetes.manifests.workers import DISRUPTED
@@ -14,11 +15,10 @@ if TYPE_CHECKING:
 
 SETUP_SECONDS: Final = 1800
 _USERS: Final = "/etc/warrener/users"
-_USAGE: Final = 2
 
 
 def setup_job(spec: Spec) -> dict[str, Any]:
-    """`warrener setup` as an administrator: the queue with the app's delays, and a user for each part."""
+    """`warrener setup` as an administrator: the queue with the app's delays, and a user for each role."""
     args = ["setup", spec.app, "--users", _USERS]
     return {
         "apiVersion": "batch/v1",
@@ -34,7 +34,11 @@ def setup_job(spec: Spec) -> dict[str, Any]:
                     DISRUPTED,
                     {
                         "action": "FailJob",
-                        "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [_USAGE]},
+                        "onExitCodes": {
+                            "containerName": CONTAINER,
+                            "operator": "In",
+                            "values": [int(Exit.USAGE)],
+                        },
                     },
                 ]
             },
@@ -58,14 +62,14 @@ def administrator(spec: Spec) -> tuple[str, str]:
 
 
 def _users(spec: Spec) -> dict[str, Any]:
-    """For each part a directory with what its user is called, its password, and the virtual host it is for."""
+    """For each role a directory with what its user is called, its password, and the virtual host it is for."""
     sources = [
         {
             "secret": {
-                "name": spec.names.secret(part),
-                "items": [{"key": key, "path": f"{part}/{key}"} for key in ("username", "password", "vhost")],
+                "name": spec.names.secret(role),
+                "items": [{"key": key, "path": f"{role}/{key}"} for key in ("username", "password", "vhost")],
             }
         }
-        for part in PARTS
+        for role in PARTS
     ]
     return {"name": "users", "projected": {"defaultMode": FILE_MODE, "sources": sources}}

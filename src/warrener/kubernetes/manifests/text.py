@@ -15,6 +15,8 @@ _WIDTH: Final = 110
 # What every YAML reader takes for text: words, paths, images, options, and amounts with a unit.
 _PLAIN: Final = re.compile(r"-{0,2}[A-Za-z_/](?:[A-Za-z0-9_./:-]*[A-Za-z0-9_/])?|\d+(?:m|[KMGT]i)")
 _NOT_TEXT: Final = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+# How YAML writes a character by its number, in how many digits.
+_CODES: Final = (("x", 2), ("u", 4), ("U", 8))
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
@@ -113,6 +115,5 @@ def _quoted(text: str) -> str:
 
 def _code(character: str) -> str:
     number = ord(character)
-    if number <= 0xFF:  # noqa: PLR2004 - what two digits hold
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"  # noqa: PLR2004 - likewise four
+    letter, digits = next((letter, digits) for letter, digits in _CODES if number < 16**digits)
+    return f"\\{letter}{number:0{digits}x}"

@@ -27,14 +27,14 @@ DEFINITIONS: Final = "definitions.json"
 _DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671}
 
 
-def user_name(queue: str, part: str) -> str:
-    """The user of one part of a queue."""
-    return f"{queue}-{part}"
+def user_name(queue: str, role: str) -> str:
+    """The user of a queue in one role."""
+    return f"{queue}-{role}"
 
 
 def new_passwords() -> dict[str, str]:
-    """A new password for each part, and for the administrator."""
-    return {part: secrets.token_urlsafe(24) for part in (*PARTS, ADMIN)}
+    """A new password for each role, and for the administrator."""
+    return {role: secrets.token_urlsafe(24) for role in (*PARTS, ADMIN)}
 
 
 def password_hash(password: str) -> str:
@@ -53,28 +53,28 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
     durable = {"durable": True, "auto_delete": False}
     names = Names(spec.queue)
     delays = delay_schedule([RetryPolicy()])
-    users = {user_name(spec.queue, part): part for part in PARTS}
+    users = {user_name(spec.queue, role): role for role in PARTS}
     allowed = {**permissions(spec.queue), ADMIN: ADMINISTRATOR}
     return {
         "vhosts": [{"name": VHOST}],
         "users": [
             {
                 "name": user,
-                "password_hash": password_hash(passwords[part]),
+                "password_hash": password_hash(passwords[role]),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": list(allowed[part].tags),
+                "tags": list(allowed[role].tags),
             }
-            for user, part in {ADMIN: ADMIN, **users}.items()
+            for user, role in {ADMIN: ADMIN, **users}.items()
         ],
         "permissions": [
             {
                 "user": user,
                 **vhost,
-                "configure": allowed[part].configure,
-                "write": allowed[part].write,
-                "read": allowed[part].read,
+                "configure": allowed[role].configure,
+                "write": allowed[role].write,
+                "read": allowed[role].read,
             }
-            for user, part in {ADMIN: ADMIN, **users}.items()
+            for user, role in {ADMIN: ADMIN, **users}.items()
         ],
         "exchanges": [
             {"name": name, **vhost, "type": "direct", **durable, "internal": False, "arguments": {}}
@@ -99,15 +99,15 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
 
 
 def access_secrets(spec: Spec, passwords: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The Secrets of all parts and, for Warrener's own single node, of the administrator and the definitions.
+    """The Secrets of all roles and, for Warrener's own single node, of the administrator and the definitions.
 
     Args:
         spec: What is wanted.
         passwords: As `new_passwords` makes them.
     """
     found = [
-        _secret(metadata(spec, spec.names.secret(part), part), _credentials(spec, part, passwords[part]))
-        for part in PARTS
+        _secret(metadata(spec, spec.names.secret(role), role), _credentials(spec, role, passwords[role]))
+        for role in PARTS
     ]
     if spec.rabbitmq == "statefulset":
         address = _address(spec, ADMIN, passwords[ADMIN])
@@ -119,9 +119,9 @@ def access_secrets(spec: Spec, passwords: Mapping[str, str]) -> list[dict[str, A
     return found
 
 
-def _credentials(spec: Spec, part: str, password: str) -> dict[str, str]:
-    entries = _address(spec, user_name(spec.queue, part), password)
-    if part == "watcher":
+def _credentials(spec: Spec, role: str, password: str) -> dict[str, str]:
+    entries = _address(spec, user_name(spec.queue, role), password)
+    if role == "watcher":
         entries["management"] = spec.broker.management_url
         if spec.tls_secret:
             entries["tls"] = "enable"  # KEDA reads it from here, and from nowhere else

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
+from warrener.exit_codes import Exit
 from warrener.kubernetes.manifests.code import ARCHIVE, REQUIREMENTS
 from warrener.kubernetes.manifests.names import PART_OF
 from warrener.kubernetes.manifests.network import DNS, brokers
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS: Final = 600
 DISRUPTED: Final = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-
-_STOPPED: Final = 75
-_UNFIT: Final = 78
 
 
 def worker_job(spec: Spec) -> dict[str, Any]:
@@ -53,8 +51,8 @@ def failure_policy(spec: Spec) -> dict[str, Any]:
     """What each way to end means: an eviction and a stop are no failures, and some failures need no second try."""
     rules: list[dict[str, Any]] = [
         DISRUPTED,
-        {"action": "Ignore", "onExitCodes": _exit(CONTAINER, "In", _STOPPED)},
-        {"action": "FailJob", "onExitCodes": _exit(CONTAINER, "In", _UNFIT)},
+        {"action": "Ignore", "onExitCodes": _exit(CONTAINER, "In", Exit.STOPPED)},
+        {"action": "FailJob", "onExitCodes": _exit(CONTAINER, "In", Exit.UNFIT)},
     ]
     if spec.code and spec.code.requirements:
         rules.append({"action": "FailJob", "onExitCodes": _exit(INSTALLER, "NotIn", 0)})
@@ -130,4 +128,4 @@ def worker_network(spec: Spec) -> dict[str, Any]:
 
 
 def _exit(container: str, operator: str, code: int) -> dict[str, Any]:
-    return {"containerName": container, "operator": operator, "values": [code]}
+    return {"containerName": container, "operator": operator, "values": [int(code)]}

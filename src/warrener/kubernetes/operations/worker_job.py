@@ -57,7 +57,7 @@ async def free(cluster: Cluster, queue: str) -> Object | None:
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
-    """Resize the workers; those that go hand their tasks back. The Job's name.
+    """Resize the workers; those that go requeue their tasks. The Job's name.
 
     Raises:
         UsageError: The number is out of range.
@@ -71,7 +71,7 @@ async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
 
 
 async def cancel(cluster: Cluster, queue: str) -> str:
-    """Stop the workers, who hand their tasks back; the queue and the Job stay, to be resumed. The Job's name.
+    """Stop the workers, who requeue their tasks; the queue and the Job stay, to be resumed. The Job's name.
 
     Raises:
         ObjectMissing: There are no workers.
