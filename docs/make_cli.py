@@ -1,32 +1,43 @@
 """Writes `cli.md` from the commands themselves: `python docs/make_cli.py > docs/cli.md`."""
 
-import sys
-from typing import Any
+from __future__ import annotations
 
-import typer
+import sys
+from typing import TYPE_CHECKING
+
+import click
 
 from warrener.cli.main import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WIDTH = 100
 
 
 def reference() -> str:
     """Every command's help, one section each."""
-    command: Any = app
     parts = [
         "# Command line",
         "",
         "Made from the commands themselves by `python docs/make_cli.py > docs/cli.md`.",
     ]
-    for path, leaf in _leaves(command, "warrener"):
-        context = typer.Context(leaf, info_name=path, terminal_width=100, max_content_width=100)
-        parts += ["", f"## {path}", "", "```", leaf.get_help(context).strip(), "```"]
+    root = click.Context(app, info_name="warrener", terminal_width=_WIDTH, **app.context_settings)
+    for context in _leaves(root):
+        parts += ["", f"## {context.command_path}", "", "```", context.get_help().strip(), "```"]
     return "\n".join(parts) + "\n"
 
 
-def _leaves(command: Any, path: str) -> list[tuple[str, Any]]:
-    children = getattr(command, "commands", None)
-    if children is None:
-        return [(path, command)]
-    return [leaf for name, child in children.items() for leaf in _leaves(child, f"{path} {name}")]
+def _leaves(context: click.Context) -> Iterator[click.Context]:
+    """The commands that have none below them."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        yield context
+        return
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command  # noqa: S101 - it is in the list
+        yield from _leaves(click.Context(command, parent=context, info_name=name))
 
 
 if __name__ == "__main__":

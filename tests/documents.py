@@ -6,7 +6,9 @@ import re
 import shlex
 import textwrap
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import click
 
 from warrener.cli.main import app
 
@@ -39,8 +41,10 @@ class Document:
 
 def parse(words: list[str]) -> None:
     """Have the command line look at a command without running it; what it cannot read is an error."""
-    command: Any = app
+    context = click.Context(app, info_name="warrener", **app.context_settings)
+    command: click.Command | None = app
     words = words.copy()
-    while hasattr(command, "commands"):
-        command = command.commands[words.pop(0)]
+    while isinstance(command, click.Group) and not words[0].startswith("-"):
+        command = command.get_command(context, words.pop(0))
+    assert command
     command.make_context("warrener", words)

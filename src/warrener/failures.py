@@ -40,6 +40,18 @@ class Choice(msgspec.Struct, frozen=True):
         )
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What was taken out of the failures.
+
+    Args:
+        count: How many.
+        ids: Of the ids that were chosen, those that were there.
+    """
+
+    count: int
+    ids: frozenset[str] = frozenset()
+
+
 class Group(msgspec.Struct):
     """Failures that ended alike."""
 
@@ -69,8 +81,8 @@ async def grouped(broker: Broker, choice: Choice) -> list[Group]:
     return sorted(groups.values(), key=lambda group: -group.count)
 
 
-async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = None) -> int:
-    """Publish failed tasks again, their history kept and their attempts begun anew; how many.
+async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = None) -> Taken:
+    """Publish failed tasks again, their history kept and their attempts begun anew.
 
     Args:
         broker: An open broker.
@@ -85,27 +97,29 @@ async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = N
         body = _patched(task, patch) if patch else task.body
         return Message(body, found.task_id, task.priority, task.record.replay())
 
-    return await broker.sweep(_decide(choice, replay))
+    return await _take(broker, choice, replay)
 
 
-async def discard(broker: Broker, choice: Choice) -> int:
-    """Drop failed tasks for ever; how many."""
-    return await broker.sweep(_decide(choice, lambda *_: Verdict.DISCARD))
+async def discard(broker: Broker, choice: Choice) -> Taken:
+    """Drop failed tasks for ever."""
+    return await _take(broker, choice, lambda *_: Verdict.DISCARD)
 
 
-def _decide(
-    choice: Choice, act: Callable[[FailedTask, Failure], Verdict | Message]
-) -> Callable[[FailedTask], Verdict | Message]:
-    seen = IdSet()
+async def _take(
+    broker: Broker, choice: Choice, act: Callable[[FailedTask, Failure], Verdict | Message]
+) -> Taken:
+    seen, ids = IdSet(), set()
 
     def decide(task: FailedTask) -> Verdict | Message:
         found = decode_failure(task.body, task.id, task.record)
         if not choice.fits(found):
             return Verdict.KEEP
+        if choice.ids:
+            ids.add(found.task_id)
         # A second entry of one task goes the way of the first, but is not published twice.
         return act(task, found) if seen.add(found.task_id) else Verdict.DISCARD
 
-    return decide
+    return Taken(await broker.sweep(decide), frozenset(ids))
 
 
 def _patched(task: FailedTask, patch: dict[str, Any]) -> bytes:

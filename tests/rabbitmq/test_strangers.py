@@ -66,13 +66,13 @@ async def test_tasks_without_message_id_keep_their_own_ids(
     assert len(nameless) == 2
     assert {found[name].reason for name in nameless} == {"invalid"}
     async with connect(rabbit_address) as broker:
-        assert await failed_tasks.retry(broker, Choice(frozenset(["t0", "t1"]))) == 2
+        assert (await failed_tasks.retry(broker, Choice(frozenset(["t0", "t1"])))).count == 2
     await drain(rabbit_address)
     assert {name: failure.attempts for name, failure in (await failures(rabbit_address)).items()} == (
         dict.fromkeys(ids, 1) | dict.fromkeys(nameless, 0)
     )
     async with connect(rabbit_address) as broker:
-        assert await failed_tasks.discard(broker, Choice(frozenset(["t0", *nameless]))) == 3
+        assert (await failed_tasks.discard(broker, Choice(frozenset(["t0", *nameless])))).count == 3
     assert set(await failures(rabbit_address)) == ids - {"t0"}
 
 

@@ -25,7 +25,7 @@ CALLS: Final = {
 }
 LOADERS: Final = {
     "loader.py",  # imports the app that its user names, in a child process
-    *("__init__.py", "cli/main.py"),  # import what a table of their own says
+    *("__init__.py", "cli/lazy.py"),  # import what a table of their own says
 }
 
 

@@ -117,7 +117,7 @@ def echo(text: str) -> str:
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", LINES], ["show", "unknown"], ["show", "other"]])
-def test_failures(failed_place: Place, told: Callable[..., str], words: list[str]) -> None:
+def test_failures(failed_place: Place, sanitize: Callable[..., str], words: list[str]) -> None:
     text = sanitize(failed_place, ["failures", *words])
 
     assert "owned" in text
@@ -219,7 +219,7 @@ def test_names_of_files_and_queues_in_every_sentence(named_place: Place, words: 
 
 BAR: Final = """\
 import sys
-from warrener.cli.printing import Progress
+from warrener.cli.progress import Progress
 
 text = sys.argv[1]
 with Progress(text) as progress:
@@ -252,7 +252,7 @@ def test_the_log_of_a_worker() -> None:
 
 
 async def test_a_worker_says_nothing_of_what_a_message_holds(
-    rabbit_address: Address, channel: BlockingChannel, rabbit_place: Place, told: Callable[..., str]
+    rabbit_address: Address, channel: BlockingChannel, rabbit_place: Place, sanitize: Callable[..., str]
 ) -> None:
     await publish(rabbit_address, [task("permanent", "a", text=HOSTILE), task(f"no {LINES[:100]}", "b")])
     headers = {"warrener": json.dumps({"history": [{"number": 1, "error": LINES, "traceback": LINES}]})}

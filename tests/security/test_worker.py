@@ -150,7 +150,7 @@ async def test_what_steers_a_message_is_not_carried_on(
         assert carried == dict.fromkeys(carried)
     channel.basic_nack(0, multiple=True, requeue=True)
     async with connect(rabbit_address) as broker:
-        assert await failed_tasks.retry(broker, failed_tasks.Choice()) == 5
+        assert (await failed_tasks.retry(broker, failed_tasks.Choice())).count == 5
     assert channel.queue_declare(spy, passive=True).method.message_count == 0
 
 

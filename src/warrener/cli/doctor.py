@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
+import click
+
 from warrener.cli.connection import connected
-from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
-from warrener.cli.printing import EXIT_FAILED, finish, plain
+from warrener.cli.ending import finish
+from warrener.cli.options import takes_address
+from warrener.cli.printing import plain
+from warrener.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from warrener.address import Address
 
 
-def doctor(
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@click.command()
+@takes_address
+def doctor(address: Address) -> None:
     """Say whether the broker answers, what it lacks, whether the queue is as wanted, and who consumes.
 
     Example: warrener doctor --queue images
     """
 
     async def main() -> bool:
-        async with connected(Address(broker, queue, management)) as open_broker:
+        async with connected(address) as open_broker:
             findings = await open_broker.inspect()
         for finding in findings:
-            typer.echo(plain(f"{'ok   ' if finding.ok else 'WRONG'} {finding.text}"))
+            click.echo(plain(f"{'ok   ' if finding.ok else 'WRONG'} {finding.text}"))
         return all(finding.ok for finding in findings)
 
-    raise typer.Exit(0 if finish(main()) else EXIT_FAILED)
+    raise click.exceptions.Exit(Exit.OK if finish(main()) else Exit.FAILED)

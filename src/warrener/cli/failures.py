@@ -2,226 +2,202 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Optional
+import functools
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-import typer
+import click
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
-from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
-from warrener.cli.printing import EXIT_FAILED, EXIT_USAGE, counted, failed, finish, plain, print_json, say
+from warrener.cli.ending import failed, finish
+from warrener.cli.failure_text import described
+from warrener.cli.options import json_option, output_option, takes_address, yes_option
+from warrener.cli.printing import counted, plain, print_json, say
 from warrener.codec import NOT_JSON, encode
-from warrener.models import Attempt, Failure
+from warrener.exit_codes import Exit
+from warrener.failures import Choice, Taken
+from warrener.models import Reason
 
-app = typer.Typer(
-    help="Failed tasks with their whole history: list, show, retry, discard, export. Looking uses nothing up.",
-    no_args_is_help=True,
-)
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_Reason = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads this form
-    typer.Option(
+    from warrener.address import Address
+
+_ids: Final = click.argument("ids", metavar="[ID]...", nargs=-1)
+
+
+def _takes_choice(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb --reason and --error; it gets a `Choice` of all that fit as `choice`."""
+
+    @click.option(
         "--reason",
+        type=click.Choice(get_args(Reason)),
         metavar="REASON",
-        help="permanent, exhausted, timed-out, crashed, invalid or unknown-type.",
-    ),
-]
-_Error = Annotated[
-    Optional[str],  # noqa: UP045 - likewise
-    typer.Option("--error", metavar="TYPE", help="The last attempt's error type, as ValueError."),
-]
-_Ids = Annotated[Optional[list[str]], typer.Argument(metavar="[ID]...", help="Task ids; by default all.")]  # noqa: UP045 - likewise
+        help=f"Why they failed: {', '.join(get_args(Reason)[:-1])} or {get_args(Reason)[-1]}.",
+    )
+    @click.option("--error", metavar="TYPE", help="The last attempt's error type, as ValueError.")
+    @functools.wraps(verb)
+    def command(*, reason: str | None, error: str | None, **given: Any) -> Any:
+        ids = frozenset(given.pop("ids", ()))
+        return verb(choice=Choice(ids, reason, error), **given)
+
+    return command
 
 
-@app.command("list")
-def list_(
-    reason: _Reason = None,
-    error: _Error = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per group.")] = False,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@click.group()
+def failures() -> None:
+    """Failed tasks with their whole history: list, show, retry, discard, export. Looking uses nothing up."""
+
+
+@failures.command("list")
+@json_option
+@_takes_choice
+@takes_address
+def list_(as_json: bool, choice: Choice, address: Address) -> None:
     """Group failures by reason and error, with counts.
 
     Example: warrener failures list --queue images
     """
 
     async def main() -> None:
-        from warrener.failures import Choice, grouped
+        from warrener.failures import grouped
 
-        async with connected(Address(broker, queue, management)) as open_broker:
-            groups = await grouped(open_broker, Choice(reason=reason, error=error))
+        async with connected(address) as open_broker:
+            groups = await grouped(open_broker, choice)
         for group in groups:
             if as_json:
                 print_json(group)
             else:
                 last = f"{group.error}: {group.example_message}" if group.error else "no attempt is recorded"
                 about = f"{group.count:>8,}  {group.reason:<13} {last}"
-                typer.echo(plain(f"{about.splitlines()[0][:160]}  (as {group.example_id})"))
+                click.echo(plain(f"{about.splitlines()[0][:160]}  (as {group.example_id})"))
         say(counted(sum(group.count for group in groups), "failure"))
 
     finish(main())
 
 
-@app.command()
-def show(
-    task_id: Annotated[str, typer.Argument(metavar="ID")],
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@failures.command()
+@click.argument("task_id", metavar="ID")
+@json_option
+@takes_address
+def show(task_id: str, as_json: bool, address: Address) -> None:
     """Show one failure: the task, and every attempt with its traceback.
 
     Example: warrener failures show image-17
     """
 
     async def main() -> None:
-        from warrener.failures import Choice, read
+        from warrener.failures import read
 
-        async with connected(Address(broker, queue, management)) as open_broker:
-            async for found in read(open_broker, Choice(ids=frozenset([task_id]))):
+        async with connected(address) as open_broker:
+            async for found in read(open_broker, Choice(frozenset([task_id]))):
                 if as_json:
                     print_json(found)
                 else:
-                    typer.echo(_described(found))
+                    click.echo(described(found))
                 return
-        raise failed(f"no failure of task {task_id!r} here; see `warrener failures list`", EXIT_FAILED)
+        raise _not_there([task_id], address)
 
     finish(main())
 
 
-@app.command()
-def retry(
-    ids: _Ids = None,
-    reason: _Reason = None,
-    error: _Error = None,
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="JSON", help="Members to replace in the data of one task."),
-    ] = None,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@failures.command()
+@_ids
+@_takes_choice
+@click.option("--data", metavar="JSON", help="Members to replace in the data of one task.")
+@takes_address
+def retry(choice: Choice, data: str | None, address: Address) -> None:
     """Publish failed tasks again; their attempts begin anew, their history stays.
+
+    Without an ID, all that fit the options.
 
     Example: warrener failures retry --reason timed-out
     """
-    patch = _patch(data, ids)
+    patch = _patch(data, choice)
 
-    async def main() -> None:
+    async def main() -> Taken:
         from warrener import failures
 
-        choice = failures.Choice(frozenset(ids or []), reason, error)
-        async with connected(Address(broker, queue, management)) as open_broker:
-            count = await failures.retry(open_broker, choice, patch)
-        say(f"{counted(count, 'failure')} published as tasks again")
+        async with connected(address) as open_broker:
+            return await failures.retry(open_broker, choice, patch)
 
-    finish(main())
+    taken = finish(main())
+    say(f"{counted(taken.count, 'failure')} published as tasks again")
+    _end(taken, choice, address)
 
 
-@app.command()
-def discard(
-    ids: _Ids = None,
-    reason: _Reason = None,
-    error: _Error = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@failures.command()
+@_ids
+@_takes_choice
+@yes_option
+@takes_address
+def discard(choice: Choice, yes: bool, address: Address) -> None:
     """Drop failed tasks for ever.
+
+    Without an ID, all that fit the options.
 
     Example: warrener failures discard --reason invalid --yes
     """
 
-    async def main() -> None:
+    async def main() -> Taken:
         from warrener import failures
 
-        choice = failures.Choice(frozenset(ids or []), reason, error)
-        async with connected(Address(broker, queue, management)) as open_broker:
-            count = await failures.discard(open_broker, choice)
-        say(f"{counted(count, 'failure')} discarded")
+        async with connected(address) as open_broker:
+            return await failures.discard(open_broker, choice)
 
     if not yes:
-        typer.confirm("Drop these failures for ever?", abort=True, err=True)
-    finish(main())
+        click.confirm("Drop these failures for ever?", abort=True, err=True)
+    taken = finish(main())
+    say(f"{counted(taken.count, 'failure')} discarded")
+    _end(taken, choice, address)
 
 
-@app.command()
-def export(
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")
-    ] = "-",
-    reason: _Reason = None,
-    error: _Error = None,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@failures.command()
+@output_option("-")
+@_takes_choice
+@takes_address
+def export(output: str, choice: Choice, address: Address) -> None:
     """Write failures as JSONL, with the tasks as published and every attempt.
 
     Example: warrener failures export -o failures.jsonl
     """
 
     async def main() -> None:
-        from warrener.failures import Choice, read
+        from warrener.failures import read
         from warrener.writers import opened
 
         count = 0
-        with opened(output, "jsonl") as target:
-            async with connected(Address(broker, queue, management)) as open_broker:
-                async for found in read(open_broker, Choice(reason=reason, error=error)):
-                    target.write([encode(found)])
+        with opened(output, "jsonl") as writer:
+            async with connected(address) as open_broker:
+                async for found in read(open_broker, choice):
+                    writer.write([encode(found)])
                     count += 1
         say(f"{counted(count, 'failure')} exported")
 
     finish(main())
 
 
-def _patch(data: str | None, ids: list[str] | None) -> dict[str, Any] | None:
+def _end(taken: Taken, choice: Choice, address: Address) -> None:
+    missing = sorted(choice.ids - taken.ids)
+    if missing:
+        raise _not_there(missing, address)
+
+
+def _not_there(ids: list[str], address: Address) -> click.exceptions.Exit:
+    names = ", ".join(map(repr, ids))
+    tasks = "task" if len(ids) == 1 else "tasks"
+    return failed(
+        f"no such failure of {tasks} {names}; see `warrener failures list{address.flags()}`", Exit.FAILED
+    )
+
+
+def _patch(data: str | None, choice: Choice) -> dict[str, Any] | None:
     import msgspec
 
     if data is None:
         return None
-    if len(ids or []) != 1:
-        raise failed("--data patches one task: name its id", EXIT_USAGE)
+    if len(choice.ids) != 1:
+        raise failed("--data patches one task: name its id", Exit.USAGE)
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except NOT_JSON as error:
-        raise failed(f"--data must be a JSON object: {error}", EXIT_USAGE) from None
-
-
-def _described(found: Failure) -> str:
-    lines = [
-        f"task      {found.task_id}",
-        f"type      {found.type}",
-        f"reason    {found.reason}",
-        f"failed    {_time(found.failed_at)}",
-        f"attempts  {found.attempts}",
-        f"published {encode(found.task).decode() if found.body_base64 is None else found.body_base64 + ' (base64)'}",
-    ]
-    for attempt in found.history:
-        lines += _attempt(attempt)
-    return "\n".join(map(plain, lines))
-
-
-def _attempt(attempt: Attempt) -> list[str]:
-    duration = "" if attempt.duration is None else f", {attempt.duration:.3f} s"
-    where = f" on {attempt.worker}" if attempt.worker else ""
-    began = _time(attempt.started_at) if attempt.started_at else "its start is unknown"
-    lines = [
-        "",
-        f"attempt {attempt.number}: {began}{duration}{where}" if attempt.number else "no attempt:",
-        *(f"  {line}" for line in f"{attempt.error}: {attempt.message}".splitlines()),
-    ]
-    return lines + [f"  | {line}" for line in attempt.traceback.splitlines()]
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "at an unknown time"
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        raise failed(f"--data must be a JSON object: {error}", Exit.USAGE) from None

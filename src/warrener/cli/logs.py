@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 _STDERR: Final = 2
-_LAST_WORDS: Final = 1.0
+_FLUSH_FOR_SECONDS: Final = 1.0
 
 
 class Log(logging.Handler):
@@ -31,7 +31,7 @@ class Log(logging.Handler):
     def flush(self) -> None:
         """Wait until all is written, but for a second at most."""
         with self._lines.all_tasks_done:
-            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _LAST_WORDS)
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _FLUSH_FOR_SECONDS)
 
     def _write(self) -> None:
         while True:

@@ -1,52 +1,106 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, each of them declared once."""
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+import functools
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
+import click
 
-BrokerOption = Annotated[
-    str,
-    typer.Option(
-        "--broker",
-        metavar="URL",
-        envvar="WARRENER_BROKER",
-        show_envvar=True,
-        help="amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., k8s:NAMESPACE, sqlite:PATH, or 'embedded': the file .warrener/QUEUE.db. "
-        "Better set in the environment, or as file:PATH of a file that holds it, than here, where others can see the password.",
-    ),
-]
-QueueOption = Annotated[
-    str,
-    typer.Option(
-        "--queue", metavar="NAME", envvar="WARRENER_QUEUE", show_envvar=True, help="The queue's name."
-    ),
-]
-ManagementOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads this form on every Python
-    typer.Option(
-        "--management",
-        metavar="URL",
-        envvar="WARRENER_MANAGEMENT",
-        show_envvar=True,
-        help="Base URL of RabbitMQ's management API; by default port 15672 of the broker's host.",
-    ),
-]
-ProcessesOption = Annotated[
-    Optional[int],  # noqa: UP045 - likewise
-    typer.Option("--processes", min=1, metavar="N", help="Child processes; by default one per CPU."),
-]
-ThreadsOption = Annotated[
-    int,
-    typer.Option("--threads", min=1, metavar="N", help="Tasks at a time in each child, for plain handlers."),
-]
-ConcurrencyOption = Annotated[
-    int,
-    typer.Option(
-        "--concurrency",
-        min=1,
-        metavar="N",
-        help="Tasks at a time in each child, for apps with async handlers.",
-    ),
-]
+from warrener.address import (
+    BROKER_VARIABLE,
+    DEFAULT_QUEUE,
+    EMBEDDED,
+    MANAGEMENT_VARIABLE,
+    QUEUE_VARIABLE,
+    Address,
+)
+from warrener.cli.ending import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AT_LEAST_ONE: Final = click.IntRange(min=1)
+
+broker_option: Final = click.option(
+    "--broker",
+    metavar="URL",
+    default=EMBEDDED,
+    envvar=BROKER_VARIABLE,
+    show_envvar=True,
+    help="amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps://..., k8s:NAMESPACE, sqlite:PATH, or 'embedded': the file .warrener/QUEUE.db. "
+    "Better set in the environment, or as file:PATH of a file that holds it, than here, where others can see the password.",
+)
+queue_option: Final = click.option(
+    "--queue",
+    metavar="NAME",
+    default=DEFAULT_QUEUE,
+    envvar=QUEUE_VARIABLE,
+    show_envvar=True,
+    help="The queue's name.",
+)
+management_option: Final = click.option(
+    "--management",
+    metavar="URL",
+    envvar=MANAGEMENT_VARIABLE,
+    show_envvar=True,
+    help="Base URL of RabbitMQ's management API; by default port 15672 of the broker's host.",
+)
+processes_option: Final = click.option(
+    "--processes", type=AT_LEAST_ONE, metavar="N", help="Child processes; by default one per CPU."
+)
+threads_option: Final = click.option(
+    "--threads",
+    type=AT_LEAST_ONE,
+    metavar="N",
+    default=1,
+    help="Tasks at a time in each child, for plain handlers.",
+)
+concurrency_option: Final = click.option(
+    "--concurrency",
+    type=AT_LEAST_ONE,
+    metavar="N",
+    default=32,
+    help="Tasks at a time in each child, for apps with async handlers.",
+)
+type_option: Final = click.option(
+    "--type",
+    "task_type",
+    metavar="TYPE",
+    default="",
+    show_default=False,
+    help="The type of tasks that bring none; CSV needs it.",
+)
+skip_invalid_option: Final = click.option(
+    "--skip-invalid", is_flag=True, help="Leave out invalid lines and count them, instead of stopping."
+)
+start_line_option: Final = click.option(
+    "--start-line", type=AT_LEAST_ONE, metavar="N", default=1, help="Publish from this line on."
+)
+format_option: Final = click.option(
+    "--format", "form", metavar="jsonl|json|csv", help="By default as FILE ends."
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="JSON objects, one on a line.")
+yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def output_option(default: str) -> Callable[..., Any]:
+    """Where results go."""
+    return click.option(
+        "--output", "-o", metavar="FILE", default=default, help="Where results go; - for stdout."
+    )
+
+
+def takes_address(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options that name a queue; it gets their `Address` as `address`."""
+
+    @broker_option
+    @queue_option
+    @management_option
+    @functools.wraps(verb)
+    def command(*, broker: str, queue: str, management: str | None, **given: Any) -> Any:
+        with guarded():
+            address = Address(broker, queue, management)
+        return verb(address=address, **given)
+
+    return command

@@ -3,107 +3,121 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import time
-from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Final
 
-import typer
+import click
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
-from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
-from warrener.cli.printing import EXIT_INTERRUPTED, Progress, counted, failed, finish, rate, say
-from warrener.models import Task
+from warrener.cli.ending import failed, finish
+from warrener.cli.files import TaskFile
+from warrener.cli.hint import again
+from warrener.cli.options import skip_invalid_option, start_line_option, takes_address, type_option
+from warrener.cli.printing import counted, say
+from warrener.cli.progress import Progress, rate
+from warrener.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warrener.address import Address
+    from warrener.brokers import Broker
+    from warrener.models import Task
+
+_SHOW_EVERY_SECONDS: Final = 0.5
 
 
-def publish(
-    tasks: Annotated[
-        str,
-        typer.Argument(help="A JSONL file, a CSV file (its columns are the data), or - for JSONL on stdin."),
-    ],
-    task_type: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")
-    ] = "",
-    start_line: Annotated[int, typer.Option(min=1, metavar="N", help="Begin at this line of the file.")] = 1,
-    skip_invalid: Annotated[
-        bool,
-        typer.Option("--skip-invalid", help="Leave out invalid lines and count them, instead of stopping."),
-    ] = False,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@click.command()
+@click.argument("tasks")
+@type_option
+@start_line_option
+@skip_invalid_option
+@takes_address
+def publish(tasks: str, task_type: str, start_line: int, skip_invalid: bool, address: Address) -> None:
     """Publish tasks, each one confirmed by the broker.
+
+    TASKS is a JSONL file, a CSV file whose columns are the data, or - for JSONL on stdin.
 
     Example: warrener publish tasks.jsonl --queue images
     """
-    finish(_publish(tasks, task_type, start_line, skip_invalid, (broker, queue, management)))
+    finish(_publish(address, _Publishing(TaskFile(tasks, task_type, start_line, skip_invalid))))
 
 
-async def _publish(
-    path: str, task_type: str, start_line: int, skip_invalid: bool, where: tuple[str, str, str | None]
-) -> None:
-    from warrener.bridge import Bridge
-    from warrener.publisher import Position, ensure, publish_all
-    from warrener.retry import RetryPolicy, delay_schedule
-    from warrener.sources import read
+class _Publishing:
+    """A file on its way: how much of it is read, left out and confirmed."""
 
-    address = Address(*where)
-    position = Position(start_line)
-    skipped = 0
+    def __init__(self, source: TaskFile) -> None:
+        from warrener.publisher import Position
 
-    def on_invalid(sentence: str) -> None:
-        nonlocal skipped
-        skipped += 1
-        say(f"warrener: left out: {sentence}")
+        self.left_out = 0
+        self.confirmed = 0
+        self._source = source
+        self._position = Position(source.start_line)
 
-    def lines() -> Iterator[Task]:
-        found = read(
-            path, task_type=task_type, start_line=start_line, on_invalid=on_invalid if skip_invalid else None
-        )
-        for number, task in found:
-            position.note(number)
+    def tasks(self) -> Iterator[Task]:
+        """The tasks of the file, from its start line on."""
+        for number, task in self._source.read(self._leave_out, start_line=self._source.start_line):
+            self._position.note(number)
             yield task
 
-    start = time.monotonic()
+    def confirm(self, confirmed: int) -> None:
+        """So many are confirmed."""
+        self.confirmed = confirmed
+        self._position.confirm(confirmed)
+
+    def say_how_to_go_on(self, address: Address) -> None:
+        """Say what is done, and the command for the rest."""
+        are = "task is" if self.confirmed == 1 else "tasks are"
+        command = again(address, start_line=self._position.resume_line)
+        say(f"{self.confirmed:,} {are} confirmed; go on with: {command}")
+
+    def _leave_out(self, sentence: str) -> None:
+        self.left_out += 1
+        say(f"warrener: left out: {sentence}")
+
+
+async def _publish(address: Address, publishing: _Publishing) -> None:
+    from warrener.publisher import ensure
+    from warrener.retry import RetryPolicy, delay_schedule
+
     async with connected(address) as open_broker:
         await ensure(open_broker, delay_schedule([RetryPolicy()]))
-        session = open_broker.publish_session()
         try:
-            with Progress("publishing") as progress:
-
-                def show(_: int = 0) -> None:
-                    confirmed = session.confirmed
-                    position.confirm(confirmed)
-                    text = f"{confirmed:,} confirmed, {rate(confirmed / (time.monotonic() - start))}"
-                    progress.show(text, 0, None, open_broker.blocked_reason)
-
-                ticking = asyncio.create_task(_tick(show))
-                try:
-                    await publish_all(session, Bridge(lines()).start(), show)
-                finally:
-                    ticking.cancel()
-        except BaseException as error:
-            position.confirm(session.confirmed)
-            are = "task is" if session.confirmed == 1 else "tasks are"
-            words = ["warrener", "publish", path, *(["--type", task_type] if task_type else [])]
-            words += ["--skip-invalid"] if skip_invalid else []
-            say(
-                f"{session.confirmed:,} {are} confirmed; go on with: "
-                f"{shlex.join(words)} --start-line {position.resume_line}{address.flags()}"
-            )
-            if isinstance(error, asyncio.CancelledError):
-                raise failed("interrupted", EXIT_INTERRUPTED) from None
+            await _publish_to(open_broker, publishing)
+        except asyncio.CancelledError:
+            publishing.say_how_to_go_on(address)
+            raise failed("interrupted", Exit.INTERRUPTED) from None
+        except BaseException:
+            publishing.say_how_to_go_on(address)
             raise
-        left_out = f", {counted(skipped, 'invalid line')} left out" if skipped else ""
-        say(
-            f"{counted(session.confirmed, 'task')} published to {address.queue!r} on {address.shown}{left_out}"
-        )
+    left_out = f", {counted(publishing.left_out, 'invalid line')} left out" if publishing.left_out else ""
+    say(
+        f"{counted(publishing.confirmed, 'task')} published to {address.queue!r} on {address.shown}{left_out}"
+    )
 
 
-async def _tick(show: object) -> None:
+async def _publish_to(broker: Broker, publishing: _Publishing) -> None:
+    from warrener.bridge import Bridge
+    from warrener.publisher import publish_all
+
+    session = broker.publish_session()
+    start = time.monotonic()
+    with Progress("publishing") as progress:
+
+        def show(_: int = 0) -> None:
+            publishing.confirm(session.confirmed)
+            speed = rate(session.confirmed / (time.monotonic() - start))
+            progress.show(f"{session.confirmed:,} confirmed, {speed}", 0, None, broker.blocked_reason)
+
+        showing = asyncio.create_task(_again_and_again(show))
+        try:
+            await publish_all(session, Bridge(publishing.tasks()).start(), show)
+        finally:
+            showing.cancel()
+            publishing.confirm(session.confirmed)
+
+
+async def _again_and_again(show: Callable[[], None]) -> None:
     while True:
-        await asyncio.sleep(0.5)
-        if callable(show):
-            show()
+        await asyncio.sleep(_SHOW_EVERY_SECONDS)
+        show()

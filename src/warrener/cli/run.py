@@ -4,118 +4,109 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
+from warrener.cli.ending import finish
+from warrener.cli.files import ResultFile, TaskFile
+from warrener.cli.hint import again
 from warrener.cli.options import (
-    BrokerOption,
-    ConcurrencyOption,
-    ManagementOption,
-    ProcessesOption,
-    QueueOption,
-    ThreadsOption,
+    concurrency_option,
+    format_option,
+    output_option,
+    processes_option,
+    skip_invalid_option,
+    start_line_option,
+    takes_address,
+    threads_option,
+    type_option,
 )
-from warrener.cli.printing import EXIT_FAILED, Progress, ended_with, finish, say, status_line
+from warrener.cli.printing import ended_with, say
+from warrener.cli.progress import Progress, status_line
+from warrener.exit_codes import Exit
+from warrener.worker.frames import ChildSettings
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+    from warrener.batch import Ended
+    from warrener.monitor import Status
 
 
+@click.command()
+@click.argument("app")
+@click.argument("tasks")
+@output_option("results.jsonl")
+@format_option
+@type_option
+@start_line_option
+@skip_invalid_option
+@processes_option
+@threads_option
+@concurrency_option
+@takes_address
 def run(
-    app: Annotated[str, typer.Argument(help="module, module:name, file.py or file.py:name.")],
-    tasks: Annotated[str, typer.Argument(help="A JSONL file, or a CSV file (its columns are the data).")],
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where results go; - for stdout.")
-    ] = "results.jsonl",
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends.")
-    ] = None,
-    task_type: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")
-    ] = "",
-    start_line: Annotated[int, typer.Option(min=1, metavar="N", help="Publish from this line on.")] = 1,
-    skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out invalid lines, instead of stopping.")
-    ] = False,
-    processes: ProcessesOption = None,
-    threads: ThreadsOption = 1,
-    concurrency: ConcurrencyOption = 32,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
+    app: str,
+    tasks: str,
+    output: str,
+    form: str | None,
+    task_type: str,
+    start_line: int,
+    skip_invalid: bool,
+    processes: int | None,
+    threads: int,
+    concurrency: int,
+    address: Address,
 ) -> None:
     """Publish tasks, work on them here, and collect the results.
+
+    APP is module, module:name, file.py or file.py:name. TASKS is a JSONL file, or a CSV file whose columns are the data.
 
     Run it again after an interruption and it goes on where it was.
 
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
-    from warrener.worker.frames import ChildSettings
-
     settings = ChildSettings(app=app, threads=threads, concurrency=concurrency)
-    files = (tasks, output, form, task_type)
-    code = finish(_run(settings, files, start_line, skip_invalid, processes, (broker, queue, management)))
-    raise typer.Exit(code)
+    source = TaskFile(tasks, task_type, start_line, skip_invalid)
+    results = ResultFile(output, form)
+    ended = finish(_run(address, settings, processes or os.cpu_count() or 1, source, results))
+    raise click.exceptions.Exit(_report(ended, address, output))
 
 
 async def _run(
-    settings: object,
-    files: tuple[str, str, str | None, str],
-    start_line: int,
-    skip_invalid: bool,
-    processes: int | None,
-    where: tuple[str, str, str | None],
-) -> int:
+    address: Address, settings: ChildSettings, processes: int, source: TaskFile, results: ResultFile
+) -> Ended:
     from warrener.batch import Batch
-    from warrener.exit_codes import Exit
-    from warrener.monitor import Status
-    from warrener.sources import read
-    from warrener.worker.frames import ChildSettings
     from warrener.writers import checked_format, opened
 
-    assert isinstance(settings, ChildSettings)  # noqa: S101 - for the type checker
-    tasks, output, form, task_type = files
-    address = Address(*where)
-    lines = read(tasks, task_type=task_type, on_invalid=_left_out if skip_invalid else None)
-    with opened(output, checked_format(output, form)) as target, Progress("running") as progress:
+    form = checked_format(results.path, results.form)
+    with opened(results.path, form) as writer, Progress("running") as progress:
 
         def show(status: Status, blocked_reason: str | None) -> None:
             progress.show(status_line(status), status.done, status.total or None, blocked_reason)
 
-        batch = Batch(
-            address,
-            settings,
-            processes=processes or os.cpu_count() or 1,
-            start_line=start_line,
-            on_status=show,
-        )
+        batch = Batch(address, settings, processes=processes, start_line=source.start_line, on_status=show)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, batch.stop, Exit.INTERRUPTED)
         loop.add_signal_handler(signal.SIGTERM, batch.stop, Exit.STOPPED)
-        ended = await batch.run(lines, target)
+        ended = await batch.run(source.read(_left_out), writer)
         if ended.summary is None:
-            target.discard()
+            writer.discard()
+    return ended
+
+
+def _report(ended: Ended, address: Address, output: str) -> int:
+    """Say how it ended; the exit code."""
     if ended.summary is None:
-        words = [
-            "warrener",
-            "run",
-            settings.app,
-            tasks,
-            "-o",
-            output,
-            *(["--format", form] if form else []),
-            *(["--type", task_type] if task_type else []),
-            *(["--skip-invalid"] if skip_invalid else []),
-        ]
-        say(f"stopped; go on with: {shlex.join(words)} --start-line {ended.resume_line}{address.flags()}")
+        say(f"stopped; go on with: {again(address, start_line=ended.resume_line)}")
         return ended.exit
     if ended.were_done:
         say(
             f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warrener delete{address.flags()}"
         )
-    ended_with(ended.summary, output, address.flags().strip())
-    return EXIT_FAILED if ended.summary.failed or ended.summary.missing else 0
+    ended_with(ended.summary, output, address.flags())
+    return Exit.FAILED if ended.summary.failed or ended.summary.missing else Exit.OK
 
 
 def _left_out(sentence: str) -> None:

@@ -4,54 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Final
 
-import typer
+import click
 
-from warrener.address import DEFAULT_QUEUE, EMBEDDED, Address
 from warrener.cli.connection import connected
-from warrener.cli.options import BrokerOption, ManagementOption, QueueOption
-from warrener.cli.printing import (
-    EXIT_FAILED,
-    Progress,
-    eta,
-    finish,
-    guarded,
-    percent,
-    plain,
-    rate,
-    say,
-    status_line,
-)
+from warrener.cli.ending import finish
+from warrener.cli.options import json_option, takes_address
+from warrener.cli.printing import plain, say
+from warrener.cli.progress import Progress, eta, percent, rate, status_line
 from warrener.codec import encode
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable
+from warrener.exit_codes import Exit
 from warrener.monitor import Monitor, Status
 
-LOOK_EVERY = 1.0
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+_LOOK_EVERY_SECONDS: Final = 1.0
 
 
-def status(
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Go on until all is done; exit 0 if nothing failed, else 1.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per look.")] = False,
-    broker: BrokerOption = EMBEDDED,
-    queue: QueueOption = DEFAULT_QUEUE,
-    management: ManagementOption = None,
-) -> None:
+@click.command()
+@click.option("--watch", is_flag=True, help="Go on until all is done; exit 0 if nothing failed, else 1.")
+@json_option
+@takes_address
+def status(watch: bool, as_json: bool, address: Address) -> None:
     """How many tasks are ready, processing, delayed, completed and failed; rate and ETA.
 
     Example: warrener status --watch --queue images
     """
-    with guarded():
-        address = Address(broker, queue, management)
-    code = finish(_status(address, watch, as_json))
-    raise typer.Exit(code)
+    raise click.exceptions.Exit(finish(_status(address, watch, as_json)))
 
 
 async def _status(address: Address, watch: bool, as_json: bool) -> int:
-
     async with connected(address) as open_broker:
         monitor = Monitor(open_broker)
         seen = await monitor.look()
@@ -59,20 +45,20 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
             say(f"note: {note}")
         if not watch:
             if not seen.is_finished:
-                await asyncio.sleep(LOOK_EVERY)  # a rate needs two looks
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)  # a rate needs two looks
                 seen = await monitor.look()
-            typer.echo(encode(members(seen)) if as_json else table(address, seen))
+            click.echo(encode(members(seen)) if as_json else table(address, seen))
             return 0
         completion = Completion(open_broker)
         with Progress(address.queue) as progress:
             while True:
                 if as_json:
-                    typer.echo(encode(members(seen)))
+                    click.echo(encode(members(seen)))
                 else:
                     progress.show(status_line(seen), seen.done, seen.total)
                 if await completion.is_proven_by(seen.counts):
-                    return EXIT_FAILED if seen.counts.failed else 0
-                await asyncio.sleep(LOOK_EVERY)
+                    return Exit.FAILED if seen.counts.failed else Exit.OK
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
                 try:
                     seen = await monitor.look()
                 except BrokerUnreachable as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from warrener.worker.frames import Hello
+    from warrener.worker.frames import ChildSettings, Hello
 
 
-async def describe(app: str) -> Hello:
-    """The handlers of an app and their rules, read in a process of its own.
+async def describe(app: str | ChildSettings) -> Hello:
+    """The handlers of an app and their rules, read in a process of its own; no broker is needed.
+
+    Args:
+        app: As `warrener.loader.load` takes it, or with the settings that a worker would run it with.
 
     Raises:
         AppError: The app cannot be used.
@@ -17,7 +20,7 @@ async def describe(app: str) -> Hello:
     from warrener.worker.frames import ChildSettings
     from warrener.worker.pool import Pool
 
-    pool = Pool(ChildSettings(app=app), processes=0)
+    pool = Pool(ChildSettings(app=app) if isinstance(app, str) else app, processes=0)
     try:
         return await pool.start()
     finally:

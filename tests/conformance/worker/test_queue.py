@@ -54,9 +54,9 @@ async def test_more_failures_than_a_page_are_read_and_taken_out(address: Address
 
     assert set(await failures(address)) == {f"t{n}" for n in range(4500)}
     async with connect(address) as broker:
-        assert await failed_tasks.retry(broker, Choice(ids=frozenset(["t1", "t4499"]))) == 2
+        assert (await failed_tasks.retry(broker, Choice(ids=frozenset(["t1", "t4499"])))).count == 2
         assert (await broker.counts()).ready == 2
-        assert await failed_tasks.discard(broker, Choice()) == 4498
+        assert (await failed_tasks.discard(broker, Choice())).count == 4498
     assert await failures(address) == {}
 
 
@@ -84,7 +84,7 @@ async def test_retried_failure_begins_anew_and_keeps_its_history(address: Addres
     await publish(address, [task("fail", "t", 8), task("permanent", "other")])
     await drain(address)
     async with connect(address) as broker:
-        assert await failed_tasks.retry(broker, Choice(frozenset(["t"]))) == 1
+        assert (await failed_tasks.retry(broker, Choice(frozenset(["t"])))).count == 1
     assert set(await failures(address)) == {"other"}
 
     await drain(address)
@@ -98,7 +98,7 @@ async def test_patched_failure_completes(address: Address) -> None:
     await publish(address, [task("echo", "t", number="many")])
     await drain(address)
     async with connect(address) as broker:
-        assert await failed_tasks.retry(broker, Choice(frozenset(["t"])), {"number": 4}) == 1
+        assert (await failed_tasks.retry(broker, Choice(frozenset(["t"])), {"number": 4})).count == 1
 
     await drain(address)
 
@@ -112,6 +112,6 @@ async def test_failures_are_chosen_by_reason_and_error(address: Address) -> None
     async with connect(address) as broker:
         groups = await failed_tasks.grouped(broker, Choice(reason="permanent"))
         assert {(group.error, group.count) for group in groups} == {("PermanentError", 1), ("KeyError", 1)}
-        assert await failed_tasks.discard(broker, Choice(error="KeyError")) == 1
-        assert await failed_tasks.discard(broker, Choice(reason="unknown-type")) == 1
+        assert (await failed_tasks.discard(broker, Choice(error="KeyError"))).count == 1
+        assert (await failed_tasks.discard(broker, Choice(reason="unknown-type"))).count == 1
     assert set(await failures(address)) == {"a"}

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import click
 
-import typer
+from warrener.cli.ending import finish
+from warrener.cli.k8s.options import namespace_option, takes_cluster
+from warrener.cli.options import yes_option
+from warrener.cli.printing import plain, say
 
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
-from warrener.cli.printing import finish, plain, say
 
-
+@click.command()
+@click.option("--purge", is_flag=True, help="Remove the data and the passwords, too: all tasks and results.")
+@yes_option
+@namespace_option
+@takes_cluster
 def down(
-    purge: Annotated[
-        bool, typer.Option("--purge", help="Remove the data and the passwords, too: all tasks and results.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    namespace: NamespaceOption = "default",
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    purge: bool,
+    yes: bool,
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
     """Remove Warrener's broker and workers from a namespace. The data stays for the next `up`, unless purged.
 
     Example: warrener k8s down --namespace batch --purge
     """
     if purge and not yes:
-        typer.confirm(
+        click.confirm(
             plain(f"Remove all tasks, results and failures in namespace {namespace}, for ever?"),
             abort=True,
             err=True,

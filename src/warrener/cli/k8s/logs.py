@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from warrener.address import DEFAULT_QUEUE
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
-from warrener.cli.options import QueueOption
-from warrener.cli.printing import finish, plain, say
+from warrener.cli.ending import finish
+from warrener.cli.k8s.options import takes_queue
+from warrener.cli.printing import plain, say
 from warrener.errors import ClusterError
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
 
 
+@click.command()
+@click.option("--follow", "-f", is_flag=True, help="Wait for more, until Ctrl-C.")
+@click.option("--failed", "only_failed", is_flag=True, help="Only of pods that failed.")
+@takes_queue
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
-    only_failed: Annotated[bool, typer.Option("--failed", help="Only of pods that failed.")] = False,
-    queue: QueueOption = DEFAULT_QUEUE,
-    namespace: NamespaceOption = "default",
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    follow: bool,
+    only_failed: bool,
+    queue: str,
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
     """Write the logs of the workers' pods, each line led by its pod's name.
 
@@ -62,7 +65,7 @@ async def _follow(cluster: Cluster, labels: dict[str, str], *, only_failed: bool
 async def _write(cluster: Cluster, pod: str, *, follow: bool) -> None:
     try:
         async for line in cluster.logs(pod, "worker", follow=follow):
-            typer.echo(plain(f"{pod}: {line}"))
+            click.echo(plain(f"{pod}: {line}"))
     except ClusterError as error:  # it is gone, say; the other pods have logs, too
         say(f"{pod}: {error}")
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Final, Optional
+from typing import TYPE_CHECKING, Final
 
-import typer
+import click
 
+from warrener.cli.ending import guarded
 from warrener.cli.k8s.options import takes_spec
-from warrener.cli.printing import guarded, say
+from warrener.cli.printing import say
 from warrener.errors import UsageError
-from warrener.kubernetes.manifests.spec import Spec
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.manifests.spec import Spec
 
 _APPLY: Final = "kubectl apply --server-side -f"
 _HEAD: Final = f"""\
@@ -28,29 +31,32 @@ A broker that runs already takes other passwords only when it is restarted or se
 """
 
 
+@click.command()
+@click.argument("app", default="app")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    metavar="PART",
+    help="secrets, broker, setup, check or workers; repeat it. By default all that are needed, but for secrets and check.",
+)
+@click.option("--output", "-o", metavar="FILE", default="-", help="Where to; - for stdout.")
 @takes_spec
 def render(
     spec: Spec,
-    parts: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this form on every Python
-        typer.Option(
-            "--part",
-            metavar="PART",
-            help="secrets, broker, setup, check or workers; repeat it. By default all that are needed, but for secrets and check.",
-        ),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for stdout.")
-    ] = "-",
+    parts: tuple[str, ...],
+    output: str,
 ) -> None:
     """Write manifests that can be read, kept, and applied with kubectl. No cluster is asked.
+
+    APP is file.py, file.py:name or package/, which are sent along, or module or module:name in the image.
 
     Secrets are written to a pipe or to a file that only you can read, never to a terminal.
 
     Example: warrener k8s render app.py --queue images --parallelism 20 -o images.yaml
     """
     with guarded():
-        _write(spec, parts or [], output)
+        _write(spec, list(parts), output)
 
 
 def _write(spec: Spec, parts: list[str], output: str) -> None:
@@ -63,7 +69,7 @@ def _write(spec: Spec, parts: list[str], output: str) -> None:
     head = _SECRETS_HEAD if has_secrets else _HEAD
     text = to_yaml(rendered(spec, parts), head.format(queue=spec.queue))
     if output == "-":
-        typer.echo(text, nl=False)
+        click.echo(text, nl=False)
         return
     _save(Path(output), text, 0o600 if has_secrets else 0o666)
     say(f"written to {output}; apply it with: {_APPLY} {output}")

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from warrener.address import DEFAULT_QUEUE, Address
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
-from warrener.cli.options import QueueOption
-from warrener.cli.printing import EXIT_FAILED, Progress, finish, print_json, say, status_line
+from warrener.address import Address
+from warrener.cli.ending import finish
+from warrener.cli.k8s.options import takes_queue
+from warrener.cli.options import json_option
+from warrener.cli.printing import print_json, say
+from warrener.cli.progress import Progress, status_line
 from warrener.cli.status import members, table
-from warrener.kubernetes.operations.look import WorkerJob
-from warrener.monitor import Status
+from warrener.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.operations.look import WorkerJob
+    from warrener.monitor import Status
 
 
+@click.command()
+@click.option(
+    "--watch", "-w", is_flag=True, help="Go on until all is done; exit 0 if nothing failed, else 1."
+)
+@json_option
+@takes_queue
 def status(
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Go on until all is done; exit 0 if nothing failed, else 1.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per look.")] = False,
-    queue: QueueOption = DEFAULT_QUEUE,
-    namespace: NamespaceOption = "default",
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    watch: bool,
+    as_json: bool,
+    queue: str,
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
     """How far the tasks are, what the pods do, and what stands in their way.
 
     Example: warrener k8s status --watch --queue images --namespace batch
     """
-    raise typer.Exit(finish(_status(queue, namespace, context, kubeconfig, watch=watch, as_json=as_json)))
+    raise click.exceptions.Exit(
+        finish(_status(queue, namespace, context, kubeconfig, watch=watch, as_json=as_json))
+    )
 
 
 async def _status(
@@ -67,16 +78,16 @@ async def _status(
                         )
 
                 await until_done(cluster, broker, queue, monitor, look)
-            return EXIT_FAILED if seen and seen[0].counts.failed else 0
+            return Exit.FAILED if seen and seen[0].counts.failed else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
         status, workers = await monitor.look(), await look_at_workers(cluster, queue)
     if as_json:
         print_json({**members(status), "workers": workers})
         return 0
-    typer.echo(table(Address(f"k8s:{namespace}", queue), status))
+    click.echo(table(Address(f"k8s:{namespace}", queue), status))
     pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
-    typer.echo(f"{'pods':<11}{pods}")
+    click.echo(f"{'pods':<11}{pods}")
     for diagnosis in workers.diagnoses if workers else ():
         say(f"{'stuck' if diagnosis.fatal else 'note'}: {diagnosis.text}")
     return 0

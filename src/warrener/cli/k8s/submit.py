@@ -5,54 +5,53 @@ from __future__ import annotations
 import asyncio
 import shlex
 from contextlib import nullcontext
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, takes_spec
+from warrener.cli.ending import failed, finish
+from warrener.cli.k8s.options import takes_cluster, takes_spec
 from warrener.cli.k8s.status import workers_line
-from warrener.cli.printing import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    Progress,
-    ended_with,
-    failed,
-    finish,
-    say,
-    status_line,
-)
-from warrener.kubernetes.manifests.spec import Spec
+from warrener.cli.options import format_option, output_option, skip_invalid_option, type_option
+from warrener.cli.printing import ended_with, say
+from warrener.cli.progress import Progress, status_line
+from warrener.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.manifests.spec import Spec
+    from warrener.kubernetes.operations.look import WorkerJob
+    from warrener.monitor import Status
 
 
+@click.command()
+@click.argument("app")
+@click.argument("tasks")
+@output_option("results.jsonl")
+@format_option
+@type_option
+@skip_invalid_option
+@click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
+@click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
 @takes_spec
+@takes_cluster
 def submit(
     spec: Spec,
-    tasks: Annotated[str, typer.Argument(help="A JSONL file, or a CSV file (its columns are the data).")],
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where results go; - for stdout.")
-    ] = "results.jsonl",
-    form: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads this form on every Python
-        typer.Option("--format", metavar="jsonl|json|csv", help="By default as FILE ends."),
-    ] = None,
-    task_type: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="The type of tasks that bring none; CSV needs it.")
-    ] = "",
-    skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out invalid lines, instead of stopping.")
-    ] = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave when the workers are started; collect later.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only write the manifests that would be applied, to stdout.")
-    ] = False,
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    tasks: str,
+    output: str,
+    form: str | None,
+    task_type: str,
+    skip_invalid: bool,
+    no_wait: bool,
+    dry_run: bool,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
     """Publish tasks to the cluster, start workers there, watch them, and collect the results.
 
     Ctrl-C detaches: the workers go on. Run it again, and it goes on where it was.
+
+    APP is file.py, file.py:name or package/, which are sent along, or module or module:name in the image. TASKS is a JSONL
+    file, or a CSV file whose columns are the data.
 
     Example: warrener k8s submit app.py tasks.jsonl --parallelism 8 -o results.jsonl
     """
@@ -60,14 +59,14 @@ def submit(
         from warrener.kubernetes.manifests.render import render
         from warrener.kubernetes.manifests.text import to_yaml
 
-        typer.echo(
+        click.echo(
             to_yaml(
                 render(spec, ["check", "workers"]), f"What `warrener k8s submit` applies for {spec.queue!r}."
             )
         )
         return
     files = (tasks, None if no_wait else output, form, task_type, skip_invalid)
-    raise typer.Exit(finish(_submit(spec, files, context, kubeconfig)))
+    raise click.exceptions.Exit(finish(_submit(spec, files, context, kubeconfig)))
 
 
 async def _submit(
@@ -77,9 +76,7 @@ async def _submit(
     kubeconfig: str | None,
 ) -> int:
     from warrener.kubernetes.client.cluster import Cluster
-    from warrener.kubernetes.operations.look import WorkerJob
     from warrener.kubernetes.operations.submit import Submission
-    from warrener.monitor import Status
     from warrener.sources import read
     from warrener.writers import checked_format, opened
 
@@ -104,11 +101,11 @@ async def _submit(
             except asyncio.CancelledError:
                 if submission.job is None:
                     raise failed(
-                        "stopped before the workers were started; the same command goes on", EXIT_INTERRUPTED
+                        "stopped before the workers were started; the same command goes on", Exit.INTERRUPTED
                     ) from None
                 say(f"detached; the workers go on. Look at them with:  warrener k8s status --watch {where}")
                 say(f"and collect with:  warrener results -o {output} {broker}")
-                raise typer.Exit(EXIT_INTERRUPTED) from None
+                raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     if summary is None:
         say(
             f"the workers are started (Job {submission.job}). Look at them with:  warrener k8s status --watch {where}"
@@ -118,4 +115,4 @@ async def _submit(
     if submission.were_done:
         say(f"{submission.were_done:,} of these tasks had ended before")
     ended_with(summary, str(output), broker)
-    return EXIT_FAILED if summary.failed or summary.missing else 0
+    return Exit.FAILED if summary.failed or summary.missing else 0

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, takes_broker_spec
-from warrener.cli.printing import Progress, finish, say
-from warrener.kubernetes.manifests.spec import Spec
+from typing import TYPE_CHECKING
+
+import click
+
+from warrener.cli.ending import finish
+from warrener.cli.k8s.options import takes_broker_spec, takes_cluster
+from warrener.cli.printing import say
+from warrener.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.manifests.spec import Spec
 
 
+@click.command()
 @takes_broker_spec
-def up(spec: Spec, context: ContextOption = None, kubeconfig: KubeconfigOption = None) -> None:
+@takes_cluster
+def up(spec: Spec, context: str | None, kubeconfig: str | None) -> None:
     """Make a broker in the cluster, wait until it takes connections, and make the queue. Harmless when all is there.
 
     Passwords are made once and kept in Secrets; each part of Warrener gets a user with exactly its rights.

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+import click
 
-import typer
-
-from warrener.address import DEFAULT_QUEUE
-from warrener.cli.k8s.options import ContextOption, KubeconfigOption, NamespaceOption
-from warrener.cli.options import QueueOption
-from warrener.cli.printing import finish, say
+from warrener.cli.ending import finish
+from warrener.cli.k8s.options import takes_queue
+from warrener.cli.options import AT_LEAST_ONE
+from warrener.cli.printing import say
 
 
+@click.command()
+@click.argument("workers", metavar="N", type=int)
+@takes_queue
 def scale(
-    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers there are to be.")],
-    queue: QueueOption = DEFAULT_QUEUE,
-    namespace: NamespaceOption = "default",
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    workers: int,
+    queue: str,
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
-    """Grow or shrink the workers while they work. Those that go hand their tasks back, which costs no attempt.
+    """Grow or shrink the workers to N while they work. Those that go hand their tasks back, which costs no attempt.
 
     Example: warrener k8s scale 20 --queue images --namespace batch
     """
@@ -34,11 +35,13 @@ def scale(
     say(f"Job {finish(main())} has {workers} workers now")
 
 
+@click.command()
+@takes_queue
 def cancel(
-    queue: QueueOption = DEFAULT_QUEUE,
-    namespace: NamespaceOption = "default",
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    queue: str,
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
     """Stop the workers, who hand their tasks back. The queue stays as it is; drop it with `warrener purge`.
 
@@ -61,15 +64,15 @@ def cancel(
     say(f"go on with:  {way_on if can_resume else 'the same `warrener k8s submit`'}")
 
 
+@click.command()
+@click.option("--parallelism", type=AT_LEAST_ONE, metavar="N", help="Workers; by default as many as before.")
+@takes_queue
 def resume(
-    parallelism: Annotated[
-        Optional[int],  # noqa: UP045 - typer reads this form on every Python
-        typer.Option("--parallelism", min=1, metavar="N", help="Workers; by default as many as before."),
-    ] = None,
-    queue: QueueOption = DEFAULT_QUEUE,
-    namespace: NamespaceOption = "default",
-    context: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    parallelism: int | None,
+    queue: str,
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
 ) -> None:
     """Start new workers on the same queue, like the last ones.
 

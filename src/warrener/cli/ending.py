@@ -1,0 +1,45 @@
+"""How verbs end: errors as one sentence and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from click.exceptions import Exit as End
+
+from warrener.cli.printing import say
+from warrener.errors import BrokerError, ClusterError, UsageError, WarrenerError
+from warrener.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+
+def finish(main: Coroutine[Any, Any, T]) -> T:
+    """Run a verb to its end; its errors become one sentence and an exit code."""
+    with guarded():
+        return asyncio.run(main)
+
+
+@contextmanager
+def guarded() -> Any:
+    """Turn our errors into one sentence and an exit code."""
+    try:
+        yield
+    except UsageError as error:
+        raise failed(f"{error}", Exit.USAGE) from None
+    except (BrokerError, ClusterError) as error:
+        raise failed(f"{error}", Exit.BROKER) from None
+    except WarrenerError as error:
+        raise failed(f"{error}", Exit.FAILED) from None
+    except KeyboardInterrupt:
+        raise failed("interrupted", Exit.INTERRUPTED) from None
+
+
+def failed(sentence: str, code: int) -> End:
+    """The end of a verb that could not do its work: raise it."""
+    say(f"warrener: {sentence}")
+    return End(code)

@@ -1,0 +1,56 @@
+"""`warrener purge` and `delete`: what is in a queue, and the queue itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from warrener.cli.connection import connected
+from warrener.cli.ending import finish
+from warrener.cli.options import takes_address, yes_option
+from warrener.cli.printing import plain, say
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+
+@click.command()
+@yes_option
+@takes_address
+def purge(yes: bool, address: Address) -> None:
+    """Drop all tasks that wait, all results and all failures; the queue stays.
+
+    Example: warrener purge --queue images --yes
+    """
+
+    async def main() -> None:
+        async with connected(address) as open_broker:
+            count = await open_broker.purge()
+        say(f"{count:,} tasks, results and failures dropped from {address.queue!r}")
+
+    _ask(address, "Drop all waiting tasks, results and failures", yes)
+    finish(main())
+
+
+@click.command()
+@yes_option
+@takes_address
+def delete(yes: bool, address: Address) -> None:
+    """Remove a queue with everything in it.
+
+    Example: warrener delete --queue images --yes
+    """
+
+    async def main() -> None:
+        async with connected(address) as open_broker:
+            await open_broker.delete()
+        say(f"there is no queue {address.queue!r} on {address.shown} any more")
+
+    _ask(address, "Remove the queue with its tasks, results and failures", yes)
+    finish(main())
+
+
+def _ask(address: Address, question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(plain(f"{question} ({address.queue!r} on {address.shown})?"), abort=True, err=True)

@@ -1,0 +1,75 @@
+"""`warrener setup`: the queue, and the users of its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from warrener.cli.connection import connected
+from warrener.cli.ending import finish
+from warrener.cli.options import takes_address
+from warrener.cli.printing import say
+from warrener.errors import UsageError
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+
+@click.command()
+@click.argument("app", default="")
+@click.option(
+    "--users",
+    metavar="DIR",
+    help="On RabbitMQ, as an administrator: create users, too, each with the rights of its part. DIR has for each "
+    "of setup, producer, worker, collector and watcher a directory with files username, password and vhost.",
+)
+@takes_address
+def setup(app: str, users: str | None, address: Address) -> None:
+    """Create whatever is missing of a queue; harmless when all is there.
+
+    The queue gets the retry delays that APP needs; without one, 1, 2 and 4 s.
+
+    Example: warrener setup app.py --queue images
+    """
+    finish(_setup(app, users, address))
+
+
+async def _setup(app: str, users: str | None, address: Address) -> None:
+    from warrener.brokers.rabbitmq.access import admit
+    from warrener.retry import RetryPolicy, delay_schedule
+    from warrener.worker import describe
+
+    delays = delay_schedule((await describe(app)).policies if app else [RetryPolicy()])
+    if users:
+        known, vhost = read_users(users)
+        address = address.on(vhost)
+        await admit(address, known)
+    async with connected(address) as open_broker:
+        await open_broker.declare(delays)
+    shown = ", ".join(f"{delay / 1000:g}" for delay in delays)
+    say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {shown} s")
+
+
+def read_users(directory: str) -> tuple[dict[str, tuple[str, str]], str]:
+    """Names and passwords by part, and the virtual host, from a directory of files as Kubernetes mounts them.
+
+    Raises:
+        UsageError: A file cannot be read, or the virtual hosts differ.
+    """
+    from warrener.brokers.rabbitmq.access import PARTS
+
+    def read(part: str, file: str) -> str:
+        try:
+            return Path(directory, part, file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"--users {directory}: {part}/{file} cannot be read: {reason}") from error
+
+    hosts = {read(part, "vhost") for part in PARTS}
+    if len(hosts) > 1:
+        raise UsageError(
+            f"--users {directory}: the users are for different virtual hosts: {', '.join(sorted(hosts))}"
+        )
+    return {part: (read(part, "username"), read(part, "password")) for part in PARTS}, hosts.pop()

@@ -1,0 +1,120 @@
+"""A worker as a process: it waits for its broker, and hears signals at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from warrener.cli.printing import say
+from warrener.errors import BrokerUnreachable
+from warrener.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from warrener.address import Address
+    from warrener.brokers import Broker
+    from warrener.worker.frames import ChildSettings
+    from warrener.worker.nursery import Nursery
+    from warrener.worker.supervisor import Supervisor
+
+_CONNECT_FOR_SECONDS: Final = 30.0
+_CONNECT_AGAIN_AFTER_SECONDS: Final = 1.0
+
+
+class WorkerProcess:
+    """One worker, from its start to its end.
+
+    Args:
+        address: The queue.
+        settings: What its children run.
+        options: As `Supervisor` takes them.
+    """
+
+    def __init__(self, address: Address, settings: ChildSettings, **options: Any) -> None:
+        self._address = address
+        self._settings = settings
+        self._options = options
+        self._supervisor: Supervisor | None = None
+        self._stopped: Exit | None = None
+
+    async def run(self) -> Exit:
+        """Work until drained or stopped.
+
+        Raises:
+            WarrenerError: It cannot work, or the broker is lost for good.
+        """
+        from warrener.worker.nursery import Nursery
+
+        nursery = Nursery()
+        await nursery.warm_up()  # while we import what is needed, and connect
+        try:
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, self._stop, Exit.STOPPED)
+            loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED)
+            return await _connected(
+                self._address, lambda broker: self._work(broker, nursery), lambda: self._stopped
+            )
+        finally:
+            await nursery.end()
+
+    def _stop(self, code: Exit) -> None:
+        self._stopped = self._stopped or code
+        if self._supervisor:
+            self._supervisor.stop(code)
+
+    async def _work(self, broker: Broker, nursery: Nursery) -> Exit:
+        from warrener.worker.supervisor import Supervisor
+
+        # Before it starts: it may be stopped meanwhile.
+        self._supervisor = Supervisor(broker, self._settings, nursery=nursery, **self._options)
+        try:
+            await self._supervisor.start()
+            return await self._supervisor.run()
+        finally:
+            self._supervisor = None
+
+
+async def check_worker(address: Address, settings: ChildSettings) -> bytes:
+    """The delays that a worker's retries need, as JSON, once it is certain that it could work.
+
+    The app comes first: it needs no broker, and is what its user can mend.
+
+    Raises:
+        AppError: The app cannot be used.
+        BrokerError: The broker or the queue cannot.
+    """
+    from warrener.codec import encode
+    from warrener.retry import delay_schedule
+    from warrener.worker import describe
+
+    app = await describe(settings)
+
+    async def look(broker: Broker) -> Exit:
+        await broker.delays([])  # raises what keeps this user from the queue
+        return Exit.OK
+
+    await _connected(address, look, lambda: None)
+    return encode({"delays": delay_schedule(app.policies)})
+
+
+async def _connected(
+    address: Address, use: Callable[[Broker], Awaitable[Exit]], stopped: Callable[[], Exit | None]
+) -> Exit:
+    """Connect and use the broker. It may not be there yet, or not again: workers may be started before it."""
+    from warrener.brokers import connect
+
+    give_up_at = time.monotonic() + _CONNECT_FOR_SECONDS
+    while (code := stopped()) is None:
+        try:
+            async with connect(address) as broker:
+                if stopped() is None:  # while it connected
+                    return await use(broker)
+        except BrokerUnreachable as error:
+            if time.monotonic() > give_up_at:
+                raise
+            say(f"warrener: {error}; trying again")
+            await asyncio.sleep(_CONNECT_AGAIN_AFTER_SECONDS)
+    return code
