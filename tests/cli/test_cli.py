@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
+import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -237,6 +240,12 @@ async def test_killed_worker_loses_nothing(place: Place) -> None:
         (["status", "--broker", "amqp://127.0.0.1:1"], 3, "cannot be reached"),
         (["status", "--broker", "sqlite:bad.jsonl"], 3, "no SQLite database"),
         (["failures", "retry", "--data", "{}"], 2, "name its id"),
+        (["failures", "list", "--reason", "timeout"], 2, "'timeout' is not one of 'permanent'"),
+        (["failures", "discard", "--yes", "--reason", "timeout"], 2, "'timed-out'"),
+        (["run", "tasks.jsonl", APP], 2, "the app comes first, as in `warrener run app.py tasks.jsonl`"),
+        (["work", "--check", "nowhere.py", "--broker", "amqp://127.0.0.1:1"], 78, "'nowhere.py' does not"),
+        (["status", "--broker", "amqp://127.0.0.1:1\n"], 2, "has a line break at its end; leave it out"),
+        (["publish", "."], 2, ". cannot be read: Is a directory"),
     ],
 )
 def test_mistakes_give_one_sentence(place: Place, words: list[str], code: int, sentence: str) -> None:
@@ -291,3 +300,77 @@ async def test_worker_that_fails_while_tasks_still_come_ends_the_run(place: Plac
 
     assert "deleted" in running.said
     assert "Traceback" not in running.said
+
+
+def test_ids_that_are_not_there_are_named(place: Place) -> None:
+    place.warrener("run", APP, place.tasks([{"type": "permanent", "id": "a"}]))
+
+    for verb in (["retry"], ["discard", "--yes"]):
+        none = place.warrener("failures", *verb, "x", "y z", "--error", "PermanentError")
+        assert none.returncode == 1
+        assert "no such failure of tasks 'x', 'y z'; see `warrener failures list`" in none.stderr
+    some = place.warrener("failures", "retry", "a", "x")
+
+    assert some.returncode == 1
+    assert "1 failure published as tasks again" in some.stderr
+    assert "no such failure of task 'x'" in some.stderr
+
+
+def test_deleted_working_directory_is_said(place: Place) -> None:
+    command = 'mkdir gone; cd gone; rmdir ../gone; "$0" -m warrener status'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=place.path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=place.environment,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "warrener: the working directory was deleted; go to one that exists\n"
+
+
+async def test_hint_to_go_on_has_all_that_was_given(place: Place) -> None:
+    gate, log = place.path / "gate", place.path / "log"
+    file = place.tasks([{"data": {"file": str(gate), "log": str(log)}}] * 3, "my tasks.jsonl")
+    given = ["--format", "json", "--type", "wait_for", "--skip-invalid", "--processes", "1", "--threads", "2"]
+    given += ["--concurrency", "3", "--management", "http://host/a&b", "--broker", "sqlite:my queue.db"]
+    place.environment |= {"WARRENER_QUEUE": "q"}
+    running = place.begin("run", APP, file, *given)
+    await until_written(log, 1)
+    running.process.send_signal(signal.SIGINT)
+    await running.says("stopping")
+    assert running.end(signal.SIGINT) == 130
+    (hint,) = re.findall(r"go on with: warrener (run .*)", running.said)
+
+    words = shlex.split(hint)
+    gate.touch()
+
+    assert words[:3] == ["run", APP, file]
+    assert set(given) < set(words)
+    done = place.warrener(*words)
+    assert done.returncode == 0, done.stderr
+    assert "3 tasks: 3 completed" in done.stderr
+
+
+def test_version_and_completion(place: Place) -> None:
+    assert place.warrener("--version").stdout == f"warrener {version('warrener')}\n"
+    assert "_WARRENER_COMPLETE=bash_complete" in place.warrener("completion", "bash").stdout
+    place.environment |= {
+        "_WARRENER_COMPLETE": "bash_complete",
+        "COMP_WORDS": "warrener fail",
+        "COMP_CWORD": "1",
+    }
+    assert place.warrener().stdout == "plain,failures\n"
+    place.environment |= {"COMP_WORDS": "warrener run --conc", "COMP_CWORD": "2"}
+    assert place.warrener().stdout == "plain,--concurrency\n"
+
+
+def test_help_loads_no_verb_and_nothing_that_takes_long(place: Place) -> None:
+    code = "import sys\nfrom warrener.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], check=True, capture_output=True, text=True, cwd=place.path
+    )
+    assert "Commands:" in done.stdout
+    loaded = set(done.stderr.split())
+    assert not loaded & {"asyncio", "rich", "typer", "pydantic", "pika", "sqlite3", "warrener.cli.run"}

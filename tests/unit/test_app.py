@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -106,5 +107,37 @@ def test_app_that_cannot_be_used_says_why(tmp_path: Path, text: str, why: str) -
 def test_missing_app_says_so() -> None:
     with pytest.raises(AppError, match="does not exist"):
         load("nowhere.py")
-    with pytest.raises(AppError, match="no module 'nowhere'"):
-        load("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("nowhere", "there is no module 'nowhere' here; give module, module:name, file.py or file.py:name"),
+        ("no.where:app", "there is no module 'no.where' here"),
+        ("./app", "there is no module './app' here; for the file write app.py"),
+        ("./nowhere", "there is no module './nowhere' here"),
+        ("tasks.jsonl", "a file of tasks: the app comes first, as in `warrener run app.py tasks.jsonl`"),
+        ("tasks.csv", "a file of tasks"),
+        ("-", "a file of tasks"),
+        ("app.ipynb", "is a notebook, which cannot be imported: save its code as app.py"),
+        ("pkg/", "'pkg/' is a directory: give a file in it, pkg/app.py"),
+        ("pkg", "'pkg' is a directory"),
+        ("README.md", "'README.md' is no Python file"),
+        ("", "there is no module ''"),
+        ("x" * 300, "there is no module"),
+        (".app", "there is no module '.app'"),
+    ],
+)
+def test_what_is_no_app_is_said_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, why: str
+) -> None:
+    (tmp_path / "pkg").mkdir()
+    for name in ("app.py", "app.ipynb", "tasks.jsonl", "README.md"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    with pytest.raises(AppError) as caught:
+        load(given)
+
+    assert why in str(caught.value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from warrener.cli.lazy import Lazy, LazyGroup
+from warrener.exit_codes import Exit
 
 _CLI: Final = "warrener.cli"
 _VERBS: Final = {
@@ -52,3 +54,9 @@ def app() -> None:
 
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        from warrener.cli.ending import failed
+
+        raise failed("the working directory was deleted; go to one that exists", Exit.USAGE) from None
