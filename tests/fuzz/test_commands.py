@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import example, given, settings
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from warrener.address import Address
 
 outputs = st.binary() | fragments.map(lambda text: text.encode("utf-8", "surrogatepass"))
+# What ends no process, and what is ignored in us, and so in all that we start, as under nohup or in the background.
+_HARMLESS: Final = {17, 18, 19, 20, 21, 22, 23, 28} | {
+    number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN
+}
 endings = st.integers(0, 255).map("exit {}".format) | st.integers(1, 64).filter(
-    lambda number: (
-        number not in {1, 17, 18, 19, 20, 21, 22, 23, 28}
-    )  # none of these ends a process, under nohup
+    lambda number: number not in _HARMLESS
 ).map("kill -{} $$".format)
 
 
