@@ -239,15 +239,6 @@ async def test_publisher_goes_on_after_a_broker_restart(server: RabbitMQ, breaka
     assert {row["task_id"] for row in rows} == {f"{part}{n}" for part in "ab" for n in range(1000)}
 
 
-async def test_task_may_run_longer_than_the_consumer_timeout(breakable: Address) -> None:
-    await publish(breakable, [task("sleep_async", "t", seconds=9)])
-
-    await drain(breakable)
-
-    (row,) = await results(breakable)
-    assert (row["task_id"], row["attempts"]) == ("t", 1)
-
-
 async def test_two_killed_supervisors_lose_nothing(rabbit_address: Address, tmp_path: Path) -> None:
     gate, log = tmp_path / "gate", tmp_path / "log"
     waiting = [task("wait_for", f"w{n}", 9, file=str(gate), log=str(log)) for n in range(4)]
