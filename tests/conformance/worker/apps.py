@@ -57,11 +57,6 @@ def fail_until(file: str, times: int) -> int:
     return calls
 
 
-@app.task("fail_often", retries=12, base=0.001)
-def fail_often() -> None:
-    raise ValueError("x" * 5000)
-
-
 @app.task
 def permanent() -> None:
     raise PermanentError("never")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from warrener import App, Task
 
-app = App(retries=3, base=0.02)
+app = App(retries=3, base=0.05)
 
 
 @app.task

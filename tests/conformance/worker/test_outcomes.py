@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -14,9 +15,9 @@ from warrener.worker.frames import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from warrener.address import Address
+
+OFTEN: Final = ChildSettings(str(Path(__file__).with_name("often_app.py")))
 
 
 async def test_each_task_ends_as_one_row(address: Address) -> None:
@@ -78,11 +79,11 @@ async def test_exhausted_retries_fail_with_every_attempt(address: Address) -> No
 async def test_history_keeps_ten_attempts_and_counts_all(address: Address) -> None:
     await publish(address, [task("fail_often", "t")])
 
-    await drain(address)
+    await drain(address, settings=OFTEN)
 
     found = (await failures(address))["t"]
-    assert found.attempts == 13
-    assert [attempt.number for attempt in found.history] == list(range(4, 14))
+    assert found.attempts == 12
+    assert [attempt.number for attempt in found.history] == list(range(3, 13))
     assert all(len(attempt.traceback) <= 4096 and len(attempt.message) <= 1024 for attempt in found.history)
 
 
