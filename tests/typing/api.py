@@ -1,0 +1,97 @@
+"""Everything public, as users write it: type-checked by `make lint`, never run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_type
+
+import warrener
+from warrener import App, PermanentError, Publisher, Task, TransientError, WarrenerError, errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+app = App(retries=5, base=0.5, timeout=60, permanent=(ValueError,))
+plain = App()
+
+
+@dataclass
+class Size:
+    width: int
+    height: int = 1
+
+
+@app.task
+def resize(file: str, size: Size, width: int = 200) -> dict[str, int]:
+    if not file:
+        raise PermanentError("no file")
+    if width > size.width:
+        raise TransientError("later", after=30)
+    return {"width": width}
+
+
+@app.task("fetch", retries=0, base=2, timeout=None, permanent=(OSError,))
+async def fetch(url: str, task: Task, **rest: Any) -> list[str]:
+    return [url, task.id, task.type, *task.data, str(task.priority), *rest]
+
+
+assert_type(resize("a", Size(1)), dict[str, int])  # a decorated function stays what it is
+
+
+def tasks() -> Iterator[Task]:
+    yield Task("one", "resize", {"file": "a.png", "size": {"width": 3}})
+    yield Task("two", "fetch", {"url": "https://..."}, 9)
+    yield Task(id="three", type="fetch", data={}, priority=0)
+
+
+async def tasks_that_come() -> AsyncIterator[Task]:
+    for task in tasks():
+        yield task
+
+
+def script() -> None:
+    assert_type(warrener.publish(tasks()), int)
+    assert_type(warrener.publish([Task("one", "fetch")], broker="amqp://host", queue="images"), int)
+    for row in warrener.results():
+        assert_type(row, dict[str, Any])
+    rows = warrener.results(broker="sqlite:a.db", queue="images")
+    assert_type(next(rows), dict[str, Any])
+    assert_type(warrener.__version__, str)
+
+
+async def service() -> None:
+    async with Publisher() as publisher:
+        assert_type(publisher, Publisher)
+        assert_type(await publisher.publish(tasks()), int)
+    async with Publisher("amqp://host", "images", delays=[1000, 2000]) as publisher:
+        assert_type(await publisher.publish(tasks_that_come()), int)
+
+
+def caught() -> str:
+    try:
+        script()
+    except errors.MessageTooLarge as error:
+        return f"{error.limit} bytes"
+    except (errors.InvalidTask, errors.AppError) as error:
+        mend: errors.UsageError = error
+        return str(mend)
+    except (
+        errors.BrokerUnreachable,
+        errors.AccessRefused,
+        errors.QueueMissing,
+        errors.QueueMismatch,
+    ) as error:
+        broken: errors.BrokerError = error
+        return str(broken)
+    except (
+        errors.ClusterUnreachable,
+        errors.ClusterRefused,
+        errors.ObjectMissing,
+        errors.ObjectConflict,
+        errors.ObjectInvalid,
+    ) as error:
+        cluster: errors.ClusterError = error
+        return str(cluster)
+    except WarrenerError as error:
+        return str(error)
+    return ""
