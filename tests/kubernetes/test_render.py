@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def test_all_options_reach_the_manifests(place: Place) -> None:
     done = place.warrener(
         *("k8s", "render", "./app.py:app", "--queue", "images", "-n", "batch", "--parallelism", "20"),
         *("--requirements", "requirements.txt", "--patch", "patch.yaml", "--egress", "10.0.0.0/8"),
-        *("--egress", "10.0.0.0/9", "--part", "workers", "--part", "check"),
+        *("--egress", "10.0.0.0/9", "--section", "workers", "--section", "check"),
     )
 
     assert done.returncode == 0, done.stderr
@@ -77,7 +78,7 @@ def test_secrets_go_to_a_file_that_nobody_else_reads(place: Place) -> None:
     file = place.path / "secrets.yaml"
     file.touch(0o644)
 
-    done = place.warrener("k8s", "render", "--part", "secrets", "-o", "secrets.yaml")
+    done = place.warrener("k8s", "render", "--section", "secrets", "-o", "secrets.yaml")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
@@ -86,7 +87,7 @@ def test_secrets_go_to_a_file_that_nobody_else_reads(place: Place) -> None:
 
 
 def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
-    words = ["k8s", "render", "--part", "secrets"]
+    words = ["k8s", "render", "--section", "secrets"]
     assert len(objects(place.warrener(*words).stdout)) == 7
 
     ours, theirs = pty.openpty()
@@ -101,14 +102,14 @@ def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
     os.close(ours)
 
     assert done.returncode == 2
-    assert "--part secrets writes passwords: use -o FILE" in done.stderr
+    assert "--section secrets writes passwords: use -o FILE" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["nowhere.py"], "app 'nowhere.py' does not exist"),
-        (["--part", "all"], "there is no section 'all'"),
+        (["--section", "all"], "there is no section 'all'"),
         (["--memory", "lots"], "--memory 'lots' is no quantity"),
         (["--requirements", "nowhere.txt"], "--requirements nowhere.txt cannot be read: No such file"),
         (["--patch", "nowhere.yaml"], "--patch nowhere.yaml cannot be read"),
@@ -124,3 +125,19 @@ def test_mistakes(place: Place, words: list[str], sentence: str) -> None:
     assert done.stdout == ""
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_that_makes_the_secrets_stands_in_the_manifests(place: Place, tmp_path: Path) -> None:
+    done = place.warrener(
+        "k8s", "render", "--queue", "images", "--namespace", "two-words", "--memory", "1Gi", "-o", "it's.yaml"
+    )
+
+    assert "apply it with: kubectl apply --server-side -f 'it'\"'\"'s.yaml'" in done.stderr
+    head = (tmp_path / "it's.yaml").read_text()
+    (line,) = [line for line in head.splitlines() if " --section secrets " in line]
+    command, _, rest = line.lstrip("# ").partition(" | ")
+    assert rest == "kubectl apply --server-side -f -"
+    made = list(yaml.safe_load_all(place.warrener(*shlex.split(command)[1:]).stdout))
+    assert {found["kind"] for found in made} == {"Secret"}
+    assert made[0]["metadata"]["namespace"] == "two-words"
+    assert made[0]["metadata"]["name"] == "images-setup"

@@ -76,7 +76,7 @@ def test_lowest_allowed_dependencies_run_a_batch_on_rabbitmq(
     where = {"WARRENER_BROKER": rabbit_address.broker, "WARRENER_QUEUE": rabbit_address.queue}
     _runs_a_batch(python, tmp_path, **where)
     _run(python, "-c", "import warrener.kubernetes, warrener.cli.k8s")
-    _run(python.with_name("warrener"), "k8s", "render", "--queue", "images", "--part", "broker")
+    _run(python.with_name("warrener"), "k8s", "render", "--queue", "images", "--section", "broker")
 
 
 def _interpreter(version: str) -> str:

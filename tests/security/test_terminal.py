@@ -203,7 +203,7 @@ def named_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         ["setup", f"no {IN_NAME}.py"],
         ["setup", "--users", IN_NAME, "--broker", "amqp://host"],
         ["k8s", "render", f"no {IN_NAME}.py"],
-        ["k8s", "render", "--part", IN_NAME],
+        ["k8s", "render", "--section", IN_NAME],
     ],
     ids=lambda words: " ".join(word for word in words if "owned" not in word),
 )

@@ -26,13 +26,13 @@ def print_json(value: object) -> None:
     click.echo(escape_json(line) if sys.stdout.isatty() else line)
 
 
-def ended_with(summary: Summary, output: str, flags: str) -> None:
+def ended_with(summary: Summary, output: str, failures: str) -> None:
     """The summary of a batch.
 
     Args:
         summary: What was collected.
         output: Where the results are.
-        flags: Options that lead a command to the queue.
+        failures: The command that lists the failures.
     """
     say(str(summary))
     for reason, count in sorted(summary.by_reason.items(), key=lambda item: -item[1]):
@@ -41,7 +41,7 @@ def ended_with(summary: Summary, output: str, flags: str) -> None:
         say(f"  retries: {summary.retries:,}")
     say(f"results: {output}")
     if summary.failed:
-        say(f"failures: warrener failures list {flags}".rstrip())
+        say(f"failures: {failures}")
 
 
 def counted(count: int, noun: str) -> str:

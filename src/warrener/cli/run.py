@@ -105,7 +105,7 @@ def _report(ended: Ended, address: Address, output: str) -> int:
         say(
             f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warrener delete{address.flags()}"
         )
-    ended_with(ended.summary, output, address.flags().strip())
+    ended_with(ended.summary, output, f"warrener failures list{address.flags()}")
     return Exit.FAILED if ended.summary.failed or ended.summary.missing else Exit.OK
 
 

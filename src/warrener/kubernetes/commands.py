@@ -22,20 +22,24 @@ class Commands(msgspec.Struct, frozen=True):
 
     def k8s(self, verb: str, queue: str | None = None) -> str:
         """A verb of `warrener k8s`, with its own options, for a queue."""
-        return f"warrener k8s {verb}{_options(queue=queue)}{self._place}"
+        return f"warrener k8s {verb}{_options(queue=queue)}{self._where}"
 
     def on_queue(self, verb: str, queue: str) -> str:
         """Any other verb of `warrener`, with its own options, on a queue of the cluster."""
         variable = f"KUBECONFIG={shlex.quote(self.kubeconfig)} " if self.kubeconfig else ""
-        place = f"k8s:{self.context}/{self.namespace}" if self.context else f"k8s:{self.namespace}"
-        return f"{variable}warrener {verb}{_options(broker=place, queue=queue)}"
+        return f"{variable}warrener {verb}{_options(broker=self.place, queue=queue)}"
 
     def kubectl(self, verb: str) -> str:
         """A verb of kubectl, with its own arguments."""
-        return f"kubectl {verb}{self._place}"
+        return f"kubectl {verb}{self._where}"
 
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
+        """The namespace as a broker's address names it."""
+        return f"k8s:{self.context}/{self.namespace}" if self.context else f"k8s:{self.namespace}"
+
+    @property
+    def _where(self) -> str:
         return _options(namespace=self.namespace, context=self.context, kubeconfig=self.kubeconfig)
 
 

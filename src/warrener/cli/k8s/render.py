@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from warrener.address import Address
 from warrener.cli.ending import guarded
+from warrener.cli.hint import again
 from warrener.cli.k8s.options import takes_spec
 from warrener.cli.printing import say
 from warrener.errors import UsageError
@@ -20,12 +23,12 @@ if TYPE_CHECKING:
 _APPLY: Final = "kubectl apply --server-side -f"
 _HEAD: Final = f"""\
 Made by `warrener k8s render` for the queue {{queue!r}}.
-No password is in here. Make the Secrets once, before this is applied, with the same options:
-  warrener k8s render --part secrets ... | {_APPLY} -
+No password is in here. Make the Secrets once, before this is applied:
+  {{secrets}} | {_APPLY} -
 `warrener k8s up` does both.
 """
 _SECRETS_HEAD: Final = """\
-Made by `warrener k8s render --part secrets` for the queue {queue!r}.
+Made by `warrener k8s render --section secrets` for the queue {queue!r}.
 These passwords are new at each rendering: keep them out of repositories, and apply them once.
 A broker that runs already takes other passwords only when it is restarted or set up anew.
 """
@@ -34,17 +37,17 @@ A broker that runs already takes other passwords only when it is restarted or se
 @click.command()
 @click.argument("app", default="app")
 @click.option(
-    "--part",
-    "parts",
+    "--section",
+    "sections",
     multiple=True,
-    metavar="PART",
+    metavar="SECTION",
     help="secrets, broker, setup, check or workers; repeat it. By default all that are needed, but for secrets and check.",
 )
 @click.option("--output", "-o", metavar="FILE", default="-", help="Where to; - for stdout.")
 @takes_spec
 def render(
     spec: Spec,
-    parts: tuple[str, ...],
+    sections: tuple[str, ...],
     output: str,
 ) -> None:
     """Write manifests that can be read, kept, and applied with kubectl. No cluster is asked.
@@ -56,23 +59,26 @@ def render(
     Example: warrener k8s render app.py --queue images --parallelism 20 -o images.yaml
     """
     with guarded():
-        _write(spec, list(parts), output)
+        _write(spec, list(sections), output)
 
 
-def _write(spec: Spec, parts: list[str], output: str) -> None:
+def _write(spec: Spec, sections: list[str], output: str) -> None:
     from warrener.kubernetes.manifests.render import render as rendered
     from warrener.kubernetes.manifests.text import to_yaml
 
-    has_secrets = "secrets" in parts
+    has_secrets = "secrets" in sections
     if has_secrets and output == "-" and sys.stdout.isatty():
-        raise UsageError("--part secrets writes passwords: use -o FILE, or pipe it into `kubectl apply -f -`")
+        raise UsageError(
+            "--section secrets writes passwords: use -o FILE, or pipe it into `kubectl apply -f -`"
+        )
     head = _SECRETS_HEAD if has_secrets else _HEAD
-    text = to_yaml(rendered(spec, parts), head.format(queue=spec.queue))
+    secrets = again(Address(queue=spec.queue), sections=("secrets",), output="-")
+    text = to_yaml(rendered(spec, sections), head.format(queue=spec.queue, secrets=secrets))
     if output == "-":
         click.echo(text, nl=False)
         return
     _save(Path(output), text, 0o600 if has_secrets else 0o666)
-    say(f"written to {output}; apply it with: {_APPLY} {output}")
+    say(f"written to {output}; apply it with: {_APPLY} {shlex.quote(output)}")
 
 
 def _save(path: Path, text: str, mode: int) -> None:

@@ -85,7 +85,7 @@ async def _status(
     if as_json:
         print_json({**members(status), "workers": workers})
         return 0
-    click.echo(table(Address(f"k8s:{namespace}", queue), status))
+    click.echo(table(Address(cluster.commands.place, queue), status))
     pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
     click.echo(f"{'pods':<11}{pods}")
     for diagnosis in workers.diagnoses if workers else ():

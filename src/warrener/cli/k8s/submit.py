@@ -16,6 +16,7 @@ from warrener.cli.options import format_option, output_option, skip_invalid_opti
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress, status_line
 from warrener.exit_codes import Exit
+from warrener.kubernetes.commands import Commands
 
 if TYPE_CHECKING:
     from warrener.kubernetes.manifests.spec import Spec
@@ -65,28 +66,32 @@ def submit(
             )
         )
         return
-    files = (tasks, None if no_wait else output, form, task_type, skip_invalid)
-    raise click.exceptions.Exit(finish(_submit(spec, files, context, kubeconfig)))
+    commands = Commands(spec.namespace, context, kubeconfig)
+    source = (tasks, task_type, skip_invalid)
+    raise click.exceptions.Exit(finish(_submit(spec, source, (output, form), commands, waits=not no_wait)))
 
 
 async def _submit(
     spec: Spec,
-    files: tuple[str, str | None, str | None, str, bool],
-    context: str | None,
-    kubeconfig: str | None,
+    source: tuple[str, str, bool],
+    target: tuple[str, str | None],
+    commands: Commands,
+    *,
+    waits: bool,
 ) -> int:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.submit import Submission
     from warrener.sources import read
     from warrener.writers import checked_format, opened
 
-    tasks, output, form, task_type, skip_invalid = files
-    where = f"--queue {shlex.quote(spec.queue)} --namespace {spec.namespace}"
-    broker = f"--broker k8s:{spec.namespace} --queue {shlex.quote(spec.queue)}"
+    tasks, task_type, skip_invalid = source
+    output, form = target
     lines = read(tasks, task_type=task_type, on_invalid=say if skip_invalid else None)
-    results = opened(output, checked_format(output, form)) if output else nullcontext()
-    async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=spec.namespace) as cluster:
-        with results as target, Progress(spec.queue) as progress:
+    results = opened(output, checked_format(output, form)) if waits else nullcontext()
+    async with Cluster.open(
+        context=commands.context, kubeconfig=commands.kubeconfig, namespace=spec.namespace
+    ) as cluster:
+        with results as writer, Progress(spec.queue) as progress:
 
             def look(status: Status, workers: WorkerJob) -> None:
                 progress.show(
@@ -97,22 +102,26 @@ async def _submit(
                 cluster, spec, on_progress=lambda text: progress.show(text, 0, None), on_look=look
             )
             try:
-                summary = await submission.run(lines, target)
+                summary = await submission.run(lines, writer)
             except asyncio.CancelledError:
                 if submission.job is None:
                     raise failed(
                         "stopped before the workers were started; the same command goes on", Exit.INTERRUPTED
                     ) from None
-                say(f"detached; the workers go on. Look at them with:  warrener k8s status --watch {where}")
-                say(f"and collect with:  warrener results -o {output} {broker}")
+                say_how_to_go_on("detached; the workers go on", spec.queue, target, commands)
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     if summary is None:
-        say(
-            f"the workers are started (Job {submission.job}). Look at them with:  warrener k8s status --watch {where}"
-        )
-        say(f"and collect with:  warrener results -o FILE {broker}")
+        say_how_to_go_on(f"the workers are started (Job {submission.job})", spec.queue, target, commands)
         return 0
     if submission.were_done:
         say(f"{submission.were_done:,} of these tasks had ended before")
-    ended_with(summary, str(output), broker)
+    ended_with(summary, output, commands.on_queue("failures list", spec.queue))
     return Exit.FAILED if summary.failed or summary.missing else 0
+
+
+def say_how_to_go_on(what: str, queue: str, target: tuple[str, str | None], commands: Commands) -> None:
+    """Say how to look at the workers, and how to collect what they do into the same file."""
+    output, form = target
+    collect = f"results -o {shlex.quote(output)}" + (f" --format {shlex.quote(form)}" if form else "")
+    say(f"{what}. Look at them with:  {commands.k8s('status --watch', queue)}")
+    say(f"and collect with:  {commands.on_queue(collect, queue)}")

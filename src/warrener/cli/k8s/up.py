@@ -10,6 +10,7 @@ from warrener.cli.ending import finish
 from warrener.cli.k8s.options import takes_broker_spec, takes_cluster
 from warrener.cli.printing import say
 from warrener.cli.progress import Progress
+from warrener.kubernetes.commands import Commands
 
 if TYPE_CHECKING:
     from warrener.kubernetes.manifests.spec import Spec
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def up(spec: Spec, context: str | None, kubeconfig: str | None) -> None:
     """Make a broker in the cluster, wait until it takes connections, and make the queue. Harmless when all is there.
 
-    Passwords are made once and kept in Secrets; each part of Warrener gets a user with exactly its rights.
+    Passwords are made once and kept in Secrets; each role gets a user with exactly its rights.
 
     Example: warrener k8s up --queue images --namespace batch
     """
@@ -36,4 +37,4 @@ def up(spec: Spec, context: str | None, kubeconfig: str | None) -> None:
 
     finish(main())
     say(f"queue {spec.queue!r} is ready in namespace {spec.namespace}; look at it with:")
-    say(f"  warrener doctor --broker k8s:{spec.namespace} --queue {spec.queue}")
+    say(f"  {Commands(spec.namespace, context, kubeconfig).on_queue('doctor', spec.queue)}")

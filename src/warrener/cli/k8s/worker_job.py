@@ -8,6 +8,7 @@ from warrener.cli.ending import finish
 from warrener.cli.k8s.options import takes_queue
 from warrener.cli.options import AT_LEAST_ONE
 from warrener.cli.printing import say
+from warrener.kubernetes.commands import Commands
 
 
 @click.command()
@@ -20,7 +21,7 @@ def scale(
     context: str | None,
     kubeconfig: str | None,
 ) -> None:
-    """Grow or shrink the workers to N while they work. Those that go hand their tasks back, which costs no attempt.
+    """Grow or shrink the workers to N while they work. Those that go requeue their tasks, which costs no attempt.
 
     Example: warrener k8s scale 20 --queue images --namespace batch
     """
@@ -43,7 +44,7 @@ def cancel(
     context: str | None,
     kubeconfig: str | None,
 ) -> None:
-    """Stop the workers, who hand their tasks back. The queue stays as it is; drop it with `warrener purge`.
+    """Stop the workers, who requeue their tasks. The queue stays as it is; drop it with `warrener purge`.
 
     Example: warrener k8s cancel --queue images --namespace batch
     """
@@ -60,7 +61,7 @@ def cancel(
 
     job, can_resume = finish(main())
     say(f"the workers of Job {job} are stopped; their tasks are in the queue again")
-    way_on = f"warrener k8s resume --queue {queue} --namespace {namespace}"
+    way_on = Commands(namespace, context, kubeconfig).k8s("resume", queue)
     say(f"go on with:  {way_on if can_resume else 'the same `warrener k8s submit`'}")
 
 
