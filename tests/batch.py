@@ -14,7 +14,7 @@ from warrener.codec import encode
 from warrener.failures import read
 from warrener.models import Failure, Task
 from warrener.retry import RetryPolicy, delay_schedule
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:

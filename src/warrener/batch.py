@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
     from warrener.models import Task
     from warrener.sources import Line
-    from warrener.worker.frames import ChildSettings
+    from warrener.worker.manifest import ChildSettings
     from warrener.writers import ResultWriter
 
 LOOK_EVERY: Final = 0.5
@@ -168,9 +168,9 @@ class Batch:
                 working, self._settings, processes=self._processes, drain=True, is_complete=self._is_complete
             )
             self._supervisor = supervisor
-            hello = await supervisor.start()
-            await other.declare(delay_schedule(hello.policies))
-            supervisor.expects_more = True
+            manifest = await supervisor.start()
+            await other.declare(delay_schedule(manifest.policies))
+            supervisor.expect_more(is_so=True)
             worked = asyncio.create_task(supervisor.run())
             monitor = Monitor(other, 0)
             watched = asyncio.create_task(self._watch(monitor, other))
@@ -202,7 +202,7 @@ class Batch:
             publishing.cancel()  # which changes nothing where it has ended
             await asyncio.wait({publishing})
             self._is_published = True
-            supervisor.expects_more = False
+            supervisor.expect_more(is_so=False)
         has_failed = not publishing.cancelled() and publishing.exception() is not None
         if has_failed and not (worked.done() and worked.exception()):  # the worker's own end says more
             publishing.result()

@@ -52,8 +52,8 @@ def kills_child(task: Task, n: int) -> int:
 @app.task
 def kills_worker(task: Task, n: int) -> int:
     _tell("begin", task)
-    nursery = Path(f"/proc/{os.getppid()}/stat").read_text("utf-8")
-    os.kill(int(nursery.rpartition(") ")[2].split()[1]), signal.SIGKILL)
+    fork_server = Path(f"/proc/{os.getppid()}/stat").read_text("utf-8")
+    os.kill(int(fork_server.rpartition(") ")[2].split()[1]), signal.SIGKILL)
     return n
 
 

@@ -27,7 +27,7 @@ async def _kill_child(trial: Trial) -> None:
         pass
 
 
-async def _kill_nursery(trial: Trial) -> None:
+async def _kill_fork_server(trial: Trial) -> None:
     worker = trial.chance.choice(trial.workers)
     former = children(worker.process.pid)
     kill(former[0])
@@ -99,7 +99,7 @@ def _many() -> list[dict[str, Any]]:
 
 FAULTS: Final = [
     Fault("child killed", under_load(_kill_child, 10), costs={"Crashed": 10}, is_quick=True),
-    Fault("importing process killed, its children with it", under_load(_kill_nursery), is_free=True),
+    Fault("importing process killed, its children with it", under_load(_kill_fork_server), is_free=True),
     Fault("worker killed", under_load(_kill_worker, 4), costs={"WorkerLost": 4 * HELD}, is_quick=True),
     Fault(
         "worker told to end at once", under_load(_stop_worker, 4), is_free=True, tasks=_many, is_quick=True

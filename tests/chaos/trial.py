@@ -161,7 +161,9 @@ class Trial:
         found: list[int] = []
 
         async def are_there() -> bool:
-            found[:] = [child for nursery in children(worker.process.pid) for child in children(nursery)]
+            found[:] = [
+                child for fork_server in children(worker.process.pid) for child in children(fork_server)
+            ]
             return bool(found)
 
         await eventually(are_there)
@@ -214,7 +216,7 @@ async def has_children(worker: Running) -> None:
 
     async def are_there() -> bool:
         assert worker.process.poll() is None, f"a worker ended by itself: {worker.said}"
-        return any(children(nursery) for nursery in children(worker.process.pid))
+        return any(children(fork_server) for fork_server in children(worker.process.pid))
 
     await eventually(are_there)
 

@@ -164,10 +164,10 @@ async def test_app_that_never_ends_its_import_is_left_alone_when_the_worker_is_s
     )
     worker = place.begin("work", "stuck.py")
     await until_written(place.path / "log", 1)
-    (nursery,) = children(worker.process.pid)
+    (fork_server,) = children(worker.process.pid)
 
     assert worker.end(signal.SIGTERM) == 75
-    await has_ended(nursery)
+    await has_ended(fork_server)
 
 
 @pytest.mark.parametrize("words", [["results", "-o", "x" * 300], ["--broker", "sqlite:" + "x" * 300]])
@@ -192,14 +192,14 @@ async def test_worker_that_is_stopped_while_its_app_imports_ends_with_75(place: 
     assert json.loads(place.warrener("status", "--json").stdout)["ready"] == 1
 
 
-async def test_nursery_that_is_killed_while_it_imports_is_replaced(place: Place) -> None:
+async def test_fork_server_that_is_killed_while_it_imports_is_replaced(place: Place) -> None:
     importing, go_on = place.path / "importing", place.path / "go-on"
     place.environment |= {"IMPORTING": str(importing), "GO_ON": str(go_on)}
     place.warrener("publish", place.tasks([{"type": "echo"}]))
     worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")), "--drain")
     await until_written(importing, 1)
-    (nursery,) = children(worker.process.pid)
-    os.kill(nursery, signal.SIGKILL)
+    (fork_server,) = children(worker.process.pid)
+    os.kill(fork_server, signal.SIGKILL)
     go_on.touch()
     assert worker.end() == 0, worker.said
 

@@ -18,7 +18,7 @@ from warrener.codec import encode
 from warrener.errors import PermanentError, TransientError
 from warrener.models import Task
 from warrener.worker.command import command_handler
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from warrener.address import Address

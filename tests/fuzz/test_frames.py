@@ -15,7 +15,7 @@ from warrener.handler import Handler
 from warrener.models import Task
 from warrener.retry import RetryPolicy
 from warrener.worker.child.reports import _seconds
-from warrener.worker.frames import NoFrame, Order, Orders, Report, Unpacker, pack
+from warrener.worker.frames import NoFrame, Report, Unpacker, WorkBatch, WorkItem, pack
 
 unicode = st.text(st.characters(codec="utf-8"))
 data = st.dictionaries(
@@ -71,13 +71,13 @@ def test_task_reaches_its_handler_as_it_was_published(
     task_id: str, arguments: dict[str, Any], priority: int
 ) -> None:
     envelope = open_envelope(encode(Task(task_id, "whole", arguments, priority)), "", None)
-    order = Order(1, envelope.type, envelope.id, envelope.priority or 0, bytes(envelope.data))
+    item = WorkItem(1, envelope.type, envelope.id, envelope.priority or 0, bytes(envelope.data))
 
-    (orders,) = Unpacker(msgspec.msgpack.Decoder(Orders)).feed(pack(Orders([order])))
-    (received,) = orders.orders
+    (batch,) = Unpacker(msgspec.msgpack.Decoder(WorkBatch)).feed(pack(WorkBatch([item])))
+    (received,) = batch.items
     bound = WHOLE.bind(received.id, received.type, received.priority, received.data)
 
-    assert received == order
+    assert received == item
     assert bound.pop("task") == Task(task_id, "whole", arguments, priority)
     assert bound == {name: value for name, value in arguments.items() if name != "task"}
 

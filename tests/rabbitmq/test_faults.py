@@ -36,7 +36,7 @@ from warrener.codec import encode
 from warrener.errors import AccessRefused, QueueMismatch
 from warrener.exit_codes import Exit
 from warrener.models import Record, Task
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:

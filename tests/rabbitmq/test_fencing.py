@@ -20,7 +20,7 @@ from warrener.brokers import connect
 from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.exit_codes import Exit
 from warrener.worker import redelivery
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ async def test_stopped_worker_that_goes_on_adds_nothing_for_the_tasks_it_lost(
     with Place(tmp_path, watched) as place:
         zombie = place.begin("work", APP, "--processes", "2", "--concurrency", "1")
         await until_written(log, 2)
-        nursery = children(zombie.process.pid)[0]
+        fork_server = children(zombie.process.pid)[0]
         zombie.process.send_signal(signal.SIGSTOP)
         gate.touch()  # its children end meanwhile, and tell nobody
 
@@ -202,7 +202,7 @@ async def test_stopped_worker_that_goes_on_adds_nothing_for_the_tasks_it_lost(
             return len(await results(rabbit_address)) == 52
 
         await eventually(are_done)
-        os.kill(nursery, 0)
+        os.kill(fork_server, 0)
         zombie.process.send_signal(signal.SIGCONT)
         await zombie.says("connected to")
         await publish(rabbit_address, [task("echo", "after")])

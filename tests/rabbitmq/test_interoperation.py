@@ -19,7 +19,7 @@ from warrener.brokers import Message, connect
 from warrener.codec import encode
 from warrener.collector import collect
 from warrener.models import Attempt, Record, Task
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 from warrener.writers import ResultWriter
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task
 from tests.place import Place
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -80,8 +80,8 @@ async def test_worker_that_is_let_in_no_more_is_unfit_and_its_tasks_are_done_by_
     with Place(tmp_path, tenant.address) as place:
         worker = place.begin("work", APP, "--processes", "2", "--concurrency", "1")
         await until_written(log, 2)
-        nursery = children(worker.process.pid)
-        running = [child for each in nursery for child in children(each)]
+        fork_server = children(worker.process.pid)
+        running = [child for each in fork_server for child in children(each)]
         tenant.lose(deed)
 
         assert worker.end() == 78, worker.said
@@ -90,7 +90,7 @@ async def test_worker_that_is_let_in_no_more_is_unfit_and_its_tasks_are_done_by_
         assert f"to user '{tenant.name}'" in sentence or f"user '{tenant.name}': wrong name or" in sentence
         assert SECRET not in worker.said
         assert "Traceback" not in worker.said
-        assert [pid for pid in (*nursery, *running) if _is_alive(pid)] == []
+        assert [pid for pid in (*fork_server, *running) if _is_alive(pid)] == []
     gate.touch()
     if deed == "delete vhost":
         return

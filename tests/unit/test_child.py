@@ -10,15 +10,16 @@ import pytest
 
 from tests.batch import PATIENCE
 from tests.unit.test_pool import a_run
-from warrener.worker.frames import ChildSettings
-from warrener.worker.pool import Pool, _Nobody
+from warrener.worker.manifest import ChildSettings
+from warrener.worker.pool import Owner as PoolOwner
+from warrener.worker.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from warrener.worker.frames import Report
-    from warrener.worker.pool import Run
+    from warrener.worker.pool import RunningAttempt
 
 TASKS = 20_000
 HASTY = """
@@ -31,24 +32,24 @@ def echo() -> None: ...
 """
 
 
-class Owner(_Nobody):
+class Owner(PoolOwner):
     """Gives what comes back to the pool again."""
 
     def __init__(self, app: Path, *, tasks: int = TASKS, processes: int = 1) -> None:
-        self.waiting: deque[Run] = deque(a_run(key) for key in range(tasks))
+        self.waiting: deque[RunningAttempt] = deque(a_run(key) for key in range(tasks))
         self.reported: list[int] = []
         self.returned = 0
         self.pool = Pool(ChildSettings(str(app)), self, processes=processes)
 
-    def on_report(self, run: Run, report: Report, worker: str) -> None:
+    def on_report(self, run: RunningAttempt, report: Report, worker: str) -> None:
         assert report.kind == "completed", report
         self.reported.append(run.key)
 
-    def on_returned(self, runs: Sequence[Run]) -> None:
+    def on_returned(self, runs: Sequence[RunningAttempt]) -> None:
         self.returned += len(runs)
         self.waiting.extend(runs)
 
-    def on_orphaned(self, runs: Sequence[Run]) -> None:
+    def on_orphaned(self, runs: Sequence[RunningAttempt]) -> None:
         self.waiting.extend(runs)
 
 
@@ -93,7 +94,7 @@ def echo() -> None: ...
 async def test_child_that_cannot_be_had_is_had_later(tmp_path: Path, what: str) -> None:
     app = tmp_path / "refused.py"
     app.write_text(REFUSED.format(what=what))
-    owner = Owner(app, tasks=100, processes=3)  # one is refused, or the nursery dies with two to be read
+    owner = Owner(app, tasks=100, processes=3)  # one is refused, or the fork server dies with two to be read
     await owner.pool.start()
 
     try:

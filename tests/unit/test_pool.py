@@ -9,62 +9,63 @@ import msgspec
 
 from warrener.brokers import Delivery
 from warrener.models import Envelope, Record
-from warrener.worker.frames import ChildSettings
-from warrener.worker.pool import Pool, Run, _Child, _Nobody
+from warrener.worker.manifest import ChildSettings
+from warrener.worker.pool import Owner, Pool, RunningAttempt
+from warrener.worker.pool.child import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back() -> None:
-    child = _Child(socket.socket(), slots=1)
+    child = ChildProcess(socket.socket(), slots=1)
     first, second, third, fourth = runs = [a_run(key) for key in range(4)]
     for run in runs[:2]:
-        child.give(run, now=1.0)
+        child.assign(run, now=1.0)
     # The child is asked to give back what it has not begun. Meanwhile the first is reported, and more is given.
-    assert child.take(first.key, now=2.0) is first
+    assert child.finish(first.key, now=2.0) is first
     for run in runs[2:]:
-        child.give(run, now=3.0)
+        child.assign(run, now=3.0)
 
-    assert child.give_back({second.key}, now=4.0) == [second]
+    assert child.take_back({second.key}, now=4.0) == [second]
 
     assert list(child.running.values()) == [third]
     assert third.started == 4.0
-    assert child.take(third.key, now=5.0) is third
-    assert child.take(fourth.key, now=6.0) is fourth
-    child.connection.close()
+    assert child.finish(third.key, now=5.0) is third
+    assert child.finish(fourth.key, now=6.0) is fourth
+    child.disconnect()
 
 
 async def test_neighbours_of_a_task_that_was_killed_at_its_time_limit_are_not_to_blame() -> None:
     owner = _Blame()
     pool = Pool(ChildSettings(), owner, processes=0)
     pool._is_stopping = True  # or another child would be wanted
-    child = _Child(socket.socket(), slots=2)
+    child = ChildProcess(socket.socket(), slots=2)
     late, neighbour = a_run(0), a_run(1)
     for run in (late, neighbour):
-        child.give(run, now=1.0)
+        child.assign(run, now=1.0)
     child.pid, child.overdue = 4711, [late]
     pool._children.append(child)
-    assert child.take(late.key, now=2.0) is late  # its report came when the child was being killed
+    assert child.finish(late.key, now=2.0) is late  # its report came when the child was being killed
 
-    pool._bury(child.pid, -9)
+    pool._reap(child.pid, -9)
 
     assert (owner.crashed, owner.returned) == ([], [neighbour])
 
 
-class _Blame(_Nobody):
+class _Blame(Owner):
     def __init__(self) -> None:
-        self.crashed: list[Run] = []
-        self.returned: list[Run] = []
+        self.crashed: list[RunningAttempt] = []
+        self.returned: list[RunningAttempt] = []
 
-    def on_crashed(self, runs: Sequence[Run], how: str, worker: str) -> None:
+    def on_crashed(self, runs: Sequence[RunningAttempt], how: str, worker: str) -> None:
         self.crashed.extend(runs)
 
-    def on_returned(self, runs: Sequence[Run]) -> None:
+    def on_returned(self, runs: Sequence[RunningAttempt]) -> None:
         self.returned.extend(runs)
 
 
-def a_run(key: int) -> Run:
+def a_run(key: int) -> RunningAttempt:
     """An attempt at a task that takes no time."""
     task = Envelope("echo", f"t{key}", msgspec.Raw(b"{}"))
-    return Run(key, Delivery(b"", f"t{key}", None, None, 0, key), task, Record(), None)
+    return RunningAttempt(key, Delivery(b"", f"t{key}", None, None, 0, key), task, Record(), None)

@@ -11,7 +11,7 @@ from warrener.brokers import Delivery
 from warrener.brokers.protocol import Completed, Lost
 from warrener.models import Envelope, Record
 from warrener.worker import redelivery
-from warrener.worker.pool import Run
+from warrener.worker.pool import RunningAttempt
 from warrener.worker.redelivery import Redelivery
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def test_each_of_two_copies_is_known_by_itself() -> None:
     known.add_cut([], [], attempts)
 
     adopted = [known.recall(a_delivery(lost=1), PLENTY) for _ in range(3)]
-    assert [found and found.run for found in adopted] == [*attempts, None]
+    assert [found and found.attempt for found in adopted] == [*attempts, None]
 
 
 def test_copy_that_has_not_begun_is_run_though_the_other_one_was_settled() -> None:
@@ -75,7 +75,7 @@ def test_orphaned_attempt_ends_for_the_delivery_that_comes_back() -> None:
     assert not known.is_orphaned(run)
     found = known.recall(a_delivery(lost=1), PLENTY)
     assert found
-    assert (found.run, found.outcome) == (run, ROW)
+    assert (found.attempt, found.outcome) == (run, ROW)
 
 
 def test_losses_here_are_explained_and_those_of_others_are_not() -> None:
@@ -134,6 +134,6 @@ def a_delivery(lost: int = 0) -> Delivery:
     return Delivery(b'{"type":"echo"}', "t", None, None, lost, 1)
 
 
-def an_attempt(key: int) -> Run:
+def an_attempt(key: int) -> RunningAttempt:
     """At that task."""
-    return Run(key, a_delivery(), Envelope("echo", "t", msgspec.Raw(b"{}")), Record(), None)
+    return RunningAttempt(key, a_delivery(), Envelope("echo", "t", msgspec.Raw(b"{}")), Record(), None)

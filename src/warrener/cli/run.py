@@ -26,7 +26,7 @@ from warrener.cli.options import (
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress, status_line
 from warrener.exit_codes import Exit
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from warrener.address import Address

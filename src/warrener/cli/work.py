@@ -31,7 +31,7 @@ from warrener.errors import (
     WarrenerError,
 )
 from warrener.exit_codes import Exit
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Broker
-    from warrener.worker.frames import ChildSettings
-    from warrener.worker.nursery import Nursery
+    from warrener.worker.fork_server import ForkServer
+    from warrener.worker.manifest import ChildSettings
     from warrener.worker.supervisor import Supervisor
 
 _CONNECT_FOR_SECONDS: Final = 30.0
@@ -46,30 +46,30 @@ class WorkerProcess:
         Raises:
             WarrenerError: It cannot work, or the broker is lost for good.
         """
-        from warrener.worker.nursery import Nursery
+        from warrener.worker.fork_server import ForkServer
 
-        nursery = Nursery()
-        await nursery.warm_up()  # while we import what is needed, and connect
+        fork_server = ForkServer()
+        await fork_server.warm_up()  # while we import what is needed, and connect
         try:
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGTERM, self._stop, Exit.STOPPED)
             loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED)
             return await _connected(
-                self._address, lambda broker: self._work(broker, nursery), lambda: self._stopped
+                self._address, lambda broker: self._work(broker, fork_server), lambda: self._stopped
             )
         finally:
-            await nursery.end()
+            await fork_server.end()
 
     def _stop(self, code: Exit) -> None:
         self._stopped = self._stopped or code
         if self._supervisor:
             self._supervisor.stop(code)
 
-    async def _work(self, broker: Broker, nursery: Nursery) -> Exit:
+    async def _work(self, broker: Broker, fork_server: ForkServer) -> Exit:
         from warrener.worker.supervisor import Supervisor
 
         # Before it starts: it may be stopped meanwhile.
-        self._supervisor = Supervisor(broker, self._settings, nursery=nursery, **self._options)
+        self._supervisor = Supervisor(broker, self._settings, fork_server=fork_server, **self._options)
         try:
             await self._supervisor.start()
             return await self._supervisor.run()

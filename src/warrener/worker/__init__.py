@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from warrener.worker.frames import ChildSettings, Hello
+    from warrener.worker.manifest import AppManifest, ChildSettings
 
 
-async def describe(app: str | ChildSettings) -> Hello:
+async def describe(app: str | ChildSettings) -> AppManifest:
     """The handlers of an app and their rules, read in a process of its own; no broker is needed.
 
     Args:
@@ -17,7 +17,7 @@ async def describe(app: str | ChildSettings) -> Hello:
     Raises:
         AppError: The app cannot be used.
     """
-    from warrener.worker.frames import ChildSettings
+    from warrener.worker.manifest import ChildSettings
     from warrener.worker.pool import Pool
 
     pool = Pool(ChildSettings(app=app) if isinstance(app, str) else app, processes=0)

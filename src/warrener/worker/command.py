@@ -22,8 +22,8 @@ from warrener.worker.killing import name_of
 
 _CHUNK: Final = 1 << 16
 _TICK: Final = 0.05
-# A pipe holds no more than so many chunks, unless somebody else goes on writing.
-_LAST_WORDS: Final = 32
+# The pipes of a command that has ended hold no more than so many chunks, unless somebody else goes on writing.
+_MOST_UNREAD_CHUNKS: Final = 32
 
 
 def command_handler(command: str, timeout: float | None, retries: int, max_output: int) -> Handler:
@@ -81,14 +81,14 @@ def _run(words: list[str], task: bytes, max_output: int) -> tuple[int, bytes, by
         selector.register(process.stdin, selectors.EVENT_WRITE)
         selector.register(process.stdout, selectors.EVENT_READ, output)
         selector.register(process.stderr, selectors.EVENT_READ, errors)
-        last_words = _LAST_WORDS
+        unread_chunks = _MOST_UNREAD_CHUNKS
         while selector.get_map():
             has_ended = process.poll() is not None
             events = [key for key, _ in selector.select(0 if has_ended else _TICK)]
             if has_ended:
-                last_words -= 1
+                unread_chunks -= 1
                 events = [key for key in events if key.fileobj is not process.stdin]
-                if not events or not last_words:
+                if not events or not unread_chunks:
                     break
             for key in events:
                 if key.fileobj is process.stdin:

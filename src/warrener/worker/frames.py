@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
-from warrener.retry import RetryPolicy
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,8 +19,6 @@ T = TypeVar("T")
 READ: Final = 1 << 16
 """Bytes to read at a time: for buffers twice as large the C library asks the system each time, which costs more than
 the reading."""
-ANY_TYPE: Final = "*"
-"""The handler of every type that has none of its own."""
 _MARK: Final = b"\xc1wrn"  # a byte that neither text nor MessagePack begins with
 _HEADER: Final = struct.Struct(">4sI")
 
@@ -31,7 +27,7 @@ class NoFrame(Exception):  # noqa: N818 - reads as what is the case
     """What came over the socket is not what the other side writes."""
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class WorkItem(msgspec.Struct, frozen=True, array_like=True):
     """One task for a child: `key` is the supervisor's own number for this attempt."""
 
     key: int
@@ -41,23 +37,23 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     data: bytes
 
 
-class Orders(msgspec.Struct, frozen=True, array_like=True):
+class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
     """To a child: tasks to run, or, with no tasks, the wish to have back those not yet started.
 
     Args:
-        orders: The tasks.
-        is_roll_call: Whether the child is to say that it is alive instead.
+        items: The tasks.
+        is_ping: Whether the child is to say that it is alive instead.
     """
 
-    orders: list[Order] = []
-    is_roll_call: bool = False
+    items: list[WorkItem] = []
+    is_ping: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     """From a child: how one task ended.
 
     Args:
-        key: The order's key.
+        key: The work item's key.
         kind: `completed`, `failed` (to be tried again), `permanent` or `invalid`.
         started_at: Seconds since the epoch.
         duration: Seconds.
@@ -82,7 +78,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
 
 
 class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):
-    """From a child: the tasks it had not started and gives back."""
+    """From a child: the tasks it had not started and returns."""
 
     keys: list[int]
 
@@ -91,64 +87,17 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
     """From a child: nothing keeps it from running its handlers."""
 
 
-class HandlerRules(msgspec.Struct, frozen=True):
-    """What the supervisor must know of a handler; the function itself stays in the children."""
-
-    retries: int
-    base: float
-    timeout: float | None
-
-    @property
-    def policy(self) -> RetryPolicy:
-        """When it is tried again."""
-        return RetryPolicy(self.retries, self.base)
-
-
-class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an app is, told once it is imported.
-
-    Args:
-        handlers: Rules by type; the type `*` takes every other one.
-        slots: How many tasks one child runs at a time.
-        error: Why the app cannot be used.
-    """
-
-    handlers: dict[str, HandlerRules] = {}
-    slots: int = 1
-    error: str = ""
-
-    @property
-    def policies(self) -> list[RetryPolicy]:
-        """The retry policies of all handlers."""
-        return [rules.policy for rules in self.handlers.values()]
-
-
-class ChildSettings(msgspec.Struct, frozen=True):
-    """What a child runs, and how.
-
-    Args:
-        app: As `warrener.loader.load` takes it; empty when a command is run instead.
-        command: A shell-quoted command line that performs every task.
-        threads: How many tasks a child runs at a time, in threads, where no handler is `async`.
-        concurrency: How many it runs at a time where one is.
-        timeout: Seconds, for a command.
-        retries: For a command.
-        max_result: A handler's return value may have so many bytes as JSON.
-    """
-
-    app: str = ""
-    command: str = ""
-    threads: int = 1
-    concurrency: int = 32
-    timeout: float | None = None
-    retries: int = 3
-    max_result: int = 512 * 1024 * 1024
+FromChild = Report | Returned | Alive
 
 
 def pack(value: Any) -> bytes:
     """One frame."""
     body = msgspec.msgpack.encode(value)
     return _HEADER.pack(_MARK, len(body)) + body
+
+
+RETURN_WAITING: Final = pack(WorkBatch())
+PING: Final = pack(WorkBatch(is_ping=True))
 
 
 class Unpacker(Generic[T]):

@@ -11,14 +11,15 @@ from warrener.codec import encode
 from warrener.models import MAX_MESSAGE, Attempt, Result
 from warrener.retry import nearest
 from warrener.text import cut
-from warrener.worker.frames import ANY_TYPE
+from warrener.worker.manifest import ANY_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from warrener.brokers import Broker, Outcome
     from warrener.models import Envelope, Reason, Record
-    from warrener.worker.frames import HandlerRules, Report
+    from warrener.worker.frames import Report
+    from warrener.worker.manifest import HandlerRules
 
 
 class Outcomes:
@@ -105,6 +106,10 @@ class Outcomes:
             return Failed(record.fail(reason))
         wanted = delay if after is None else after * 1000
         return Delayed(nearest(wanted, self._delays), record)
+
+    def delay(self, seconds: float) -> int | None:
+        """The queue's retry delay that is nearest to so many seconds, in milliseconds; None where it has none."""
+        return nearest(seconds * 1000, self._delays) if self._delays else None
 
 
 def refused(record: Record, reason: Reason, message: str) -> Failed:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from warrener.brokers.protocol import Delivery, Identity, Lost, Outcome
-    from warrener.worker.pool import Run
+    from warrener.worker.pool import RunningAttempt
 
 REMEMBERED_FOR: Final = 3600.0
 """Seconds for which is known what became of a task, once nothing more will come of it here. For ever would be too long: one
@@ -24,26 +24,26 @@ class Known:
 
     Args:
         explained: How many losses of its message are no fault of the task.
-        run: The attempt at it, while it goes on or once it has ended.
+        attempt: The attempt at it, while it goes on or once it has ended.
         outcome: What came of it; None while it runs, or where it did not begin.
         is_confirmed: Whether the broker has the outcome, so that nothing but the acknowledgement can be missing.
     """
 
-    __slots__ = ("explained", "is_confirmed", "outcome", "run", "until")
+    __slots__ = ("attempt", "explained", "is_confirmed", "outcome", "until")
 
     def __init__(
         self,
         explained: int = 1,
         *,
-        run: Run | None = None,
+        attempt: RunningAttempt | None = None,
         outcome: Outcome | None = None,
         is_confirmed: bool = False,
     ) -> None:
         self.explained = explained
-        self.run = run
+        self.attempt = attempt
         self.outcome = outcome
         self.is_confirmed = is_confirmed
-        self.until = math.inf if run else _deadline()
+        self.until = math.inf if attempt else _deadline()
 
     def trust(self) -> int:
         """The higher, the less is done again. Of copies nobody knows which one came back: what does most is never wrong."""
@@ -51,7 +51,7 @@ class Known:
             return 3
         if self.outcome:
             return 2
-        return 1 if self.run else 0
+        return 1 if self.attempt else 0
 
 
 class Redelivery:
@@ -65,7 +65,9 @@ class Redelivery:
         self._orphaned: dict[int, Known] = {}  # by the attempt's key
         self._earliest = math.inf
 
-    def add_cut(self, settled: Iterable[Lost], waiting: Iterable[Delivery], begun: Iterable[Run]) -> None:
+    def add_cut(
+        self, settled: Iterable[Lost], waiting: Iterable[Delivery], begun: Iterable[RunningAttempt]
+    ) -> None:
         """Every delivery is gone.
 
         Args:
@@ -77,11 +79,11 @@ class Redelivery:
             self._add(lost.identity, Known(outcome=lost.outcome, is_confirmed=lost.outcome is None))
         for delivery in waiting:
             self._add(delivery.identity, Known(delivery.explained + 1))
-        for run in begun:
-            if run.key not in self._orphaned:
-                known = Known(run.delivery.explained + 1, run=run)
-                self._orphaned[run.key] = known
-                self._add(run.delivery.identity, known)
+        for attempt in begun:
+            if attempt.key not in self._orphaned:
+                known = Known(attempt.delivery.explained + 1, attempt=attempt)
+                self._orphaned[attempt.key] = known
+                self._add(attempt.delivery.identity, known)
 
     def recall(self, delivery: Delivery, max_body: int) -> Known | None:
         """What to settle or continue with this delivery, which is taken out; None where the task must run.
@@ -101,25 +103,25 @@ class Redelivery:
         if not copies:
             del self._known[delivery.identity]
         delivery.explained = min(known.explained, delivery.lost)
-        if known.run:
-            self._orphaned.pop(known.run.key, None)
+        if known.attempt:
+            self._orphaned.pop(known.attempt.key, None)
         is_too_large = isinstance(known.outcome, Completed) and len(known.outcome.body) > max_body
         return None if is_too_large or not known.trust() else known
 
-    def is_orphaned(self, run: Run) -> bool:
+    def is_orphaned(self, attempt: RunningAttempt) -> bool:
         """Whether this attempt has no delivery at the moment."""
-        return run.key in self._orphaned
+        return attempt.key in self._orphaned
 
-    def end(self, run: Run, outcome: Outcome) -> None:
+    def end(self, attempt: RunningAttempt, outcome: Outcome) -> None:
         """An orphaned attempt has ended like this."""
-        known = self._orphaned.pop(run.key)
+        known = self._orphaned.pop(attempt.key)
         known.outcome = outcome
         self._expect(known)
 
-    def abandon(self, run: Run) -> None:
+    def abandon(self, attempt: RunningAttempt) -> None:
         """An orphaned attempt did not begin, or was stopped for no fault of its own: its task runs anew."""
-        known = self._orphaned.pop(run.key)
-        known.run = None
+        known = self._orphaned.pop(attempt.key)
+        known.attempt = None
         self._expect(known)
 
     def forget_expired(self) -> None:

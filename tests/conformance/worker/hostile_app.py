@@ -57,7 +57,7 @@ def exit_at_once(code: int) -> None:
 
 
 @app.task
-def kill_nursery() -> None:
+def kill_fork_server() -> None:
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(3600)
 
@@ -66,8 +66,8 @@ def kill_nursery() -> None:
 def kill_supervisor(log: str) -> None:
     with Path(log).open("a") as lines:
         lines.write("started\n")
-    nursery = Path(f"/proc/{os.getppid()}/stat").read_text("ascii")
-    os.kill(int(nursery.rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
+    fork_server = Path(f"/proc/{os.getppid()}/stat").read_text("ascii")
+    os.kill(int(fork_server.rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
     time.sleep(3600)
 
 

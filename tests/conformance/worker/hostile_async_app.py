@@ -69,7 +69,7 @@ async def close_everything() -> None:
 
 
 @app.task
-async def kill_nursery() -> None:
+async def kill_fork_server() -> None:
     os.kill(os.getppid(), signal.SIGKILL)
     await asyncio.sleep(3600)
 

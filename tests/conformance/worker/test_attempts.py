@@ -14,7 +14,7 @@ from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import has_ended
 from warrener.brokers import connect
 from warrener.exit_codes import Exit
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ async def test_killing_the_process_children_come_from_costs_no_attempt(address: 
             return log.exists() and [bool(file.read_text()) for file in log.iterdir()] == [True, True]
 
         await eventually(have_begun)
-        nursery = supervisor._pool._nursery._process
-        assert nursery
+        fork_server = supervisor._pool._fork_server._process
+        assert fork_server
         began = [int(file.read_text()) for file in log.iterdir()]
-        os.kill(nursery.pid, signal.SIGKILL)
+        os.kill(fork_server.pid, signal.SIGKILL)
         for pid in began:
             await has_ended(pid)
         gate.touch()

@@ -15,7 +15,7 @@ import pytest
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place, has_ended
 from warrener.exit_codes import Exit
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -108,7 +108,7 @@ async def test_coroutines_beside_a_hostile_task_are_not_charged(
 async def test_task_that_kills_the_process_children_come_from_is_found_out(
     address: Address, settings: ChildSettings
 ) -> None:
-    await _stand_by(address, [("kill_nursery", {}, CRASHED)], settings, processes=2)
+    await _stand_by(address, [("kill_fork_server", {}, CRASHED)], settings, processes=2)
 
 
 async def test_result_over_the_brokers_limit_is_a_failure(address: Address) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from warrener.brokers import Message, connect
 from warrener.exit_codes import Exit
-from warrener.worker.frames import ChildSettings
+from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:

@@ -1,13 +1,14 @@
-"""The nursery: `python -m warrener.worker.child FD` imports the app and forks the children.
+"""The fork server: `python -m warrener.worker.child FD` imports the app and forks the children.
 
 It imports the app once, tells the supervisor what is in it, and then forks one child for each file descriptor it is
-sent. A child talks to the supervisor over that descriptor. When the supervisor is gone, the nursery kills every child
+sent. A child talks to the supervisor over that descriptor. When the supervisor is gone, the fork server kills every child
 and ends.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import os
 import selectors
@@ -23,8 +24,9 @@ from warrener.codec import encode
 from warrener.errors import UsageError
 from warrener.loader import load
 from warrener.worker.child.threads import Child
-from warrener.worker.frames import ANY_TYPE, ChildSettings, HandlerRules, Hello
+from warrener.worker.fork_messages import NUMBER_BYTES, Exited, Forked, ForkFailed
 from warrener.worker.killing import kill_all, kill_group
+from warrener.worker.manifest import ANY_TYPE, AppManifest, ChildSettings, HandlerRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,22 +45,24 @@ def main() -> None:
     try:
         handlers = _handlers(settings)
     except UsageError as error:
-        _tell(control, Hello(error=str(error)))
+        _tell(control, AppManifest(error=str(error)))
         return
     kind, slots = Child, settings.threads
     if any(handler.is_async for handler in handlers.values()):
-        from warrener.worker.child.loop import LoopChild  # asyncio is half of what a nursery takes to start
+        from warrener.worker.child.loop import (
+            LoopChild,  # asyncio is half of what this process takes to start
+        )
 
         kind, slots = LoopChild, settings.concurrency
     rules = {h.name: HandlerRules(h.policy.retries, h.policy.base, h.timeout) for h in handlers.values()}
-    _tell(control, Hello(rules, slots))
+    _tell(control, AppManifest(rules, slots))
     gc.freeze()  # what is imported stays shared between the children
-    _Nursery(control, lambda connection: kind(connection, handlers, slots, settings.max_result)).run()
+    _ForkServer(control, lambda connection: kind(connection, handlers, slots, settings.max_result)).run()
 
 
-def _tell(control: socket.socket, hello: Hello) -> None:
+def _tell(control: socket.socket, manifest: AppManifest) -> None:
     try:
-        control.sendall(encode(hello) + b"\n")
+        control.sendall(encode(manifest) + b"\n")
     except OSError:
         sys.exit(0)  # the supervisor is gone
 
@@ -85,7 +89,7 @@ def _read_line(control: socket.socket) -> bytes:
     return line
 
 
-class _Nursery:
+class _ForkServer:
     def __init__(self, control: socket.socket, make_child: Callable[[socket.socket], Child]) -> None:
         self._control = control
         self._make_child = make_child
@@ -112,29 +116,32 @@ class _Nursery:
 
     def _fork_on_demand(self) -> bool:
         try:
-            request, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+            request, descriptors, _, _ = socket.recv_fds(self._control, NUMBER_BYTES, 1)
         except OSError:
             return False
         if not request:
             return False
-        nursery = os.getpid()
+        number = int.from_bytes(request, "big")
+        if not descriptors:  # there is no room for one more
+            self._tell(ForkFailed(number, errno.EMFILE))
+            return True
+        fork_server = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
             os.close(descriptors[0])
-            self._tell({"refused": error.errno or 0})
+            self._tell(ForkFailed(number, error.errno or 0))
             return True
         if pid == 0:
-            _become_child(nursery)
+            _become_child(fork_server)
             for own in self._own:
                 own.close()
             self._make_child(socket.socket(fileno=descriptors[0])).run()
-        for descriptor in descriptors:
-            os.close(descriptor)
+        os.close(descriptors[0])
         with suppress(OSError):
             os.setpgid(pid, pid)  # in both processes, so that neither finds it undone
         self._children.add(pid)
-        self._tell({"forked": pid})
+        self._tell(Forked(number, pid))
         return True
 
     def _reap(self) -> None:
@@ -147,11 +154,11 @@ class _Nursery:
                 return
             self._children.discard(pid)
             kill_group(pid)  # what the handler started ends with it
-            self._tell({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+            self._tell(Exited(pid, os.waitstatus_to_exitcode(status)))
 
-    def _tell(self, message: dict[str, int]) -> None:
+    def _tell(self, news: Forked | ForkFailed | Exited) -> None:
         try:
-            self._control.sendall(encode(message) + b"\n")
+            self._control.sendall(encode(news) + b"\n")
         except OSError:
             self._end()
 
@@ -161,15 +168,15 @@ class _Nursery:
         os._exit(0)
 
 
-def _become_child(nursery: int) -> None:
+def _become_child(fork_server: int) -> None:
     os.setpgid(0, 0)  # a group of its own: a time limit kills whatever the handler started, too
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
-        death_signal_option = 1  # PR_SET_PDEATHSIG: do not outlive the nursery, however it ends
+        death_signal_option = 1  # PR_SET_PDEATHSIG: do not outlive the fork server, however it ends
         ctypes.CDLL(None).prctl(death_signal_option, signal.SIGKILL)
-        if os.getppid() != nursery:
+        if os.getppid() != fork_server:
             os._exit(1)
     with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor is wanted, not a path
         os.dup2(nothing.fileno(), 0)

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, time
 from typing import TYPE_CHECKING, NoReturn
 
-from warrener.worker.child.reports import completed, encoded, failed
+from warrener.errors import InvalidTask
+from warrener.worker.child.reports import completed, encoded, failed, invalid
 from warrener.worker.child.threads import Child, or_die
 from warrener.worker.frames import Alive
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import socket
 
     from warrener.handler import Handler
-    from warrener.worker.frames import Order
+    from warrener.worker.frames import WorkItem
 
 
 class LoopChild(Child):
@@ -32,20 +33,20 @@ class LoopChild(Child):
     def run(self) -> NoReturn:
         """Work until the supervisor is gone."""
         self._loop.set_default_executor(ThreadPoolExecutor(self._slots))
-        threading.Thread(target=or_die, args=(self._read_orders,), daemon=True).start()
+        threading.Thread(target=or_die, args=(self._read_work,), daemon=True).start()
         # Not asyncio.run(), which would first cancel the tasks that run, as if they had failed.
         or_die(self._loop.run_forever)
 
     def _answer(self) -> None:
         self._loop.call_soon_threadsafe(self._send, Alive())
 
-    def _begin(self, orders: list[Order]) -> None:
-        self._inbox.extend(orders)
+    def _begin(self, items: list[WorkItem]) -> None:
+        self._inbox.extend(items)
         self._loop.call_soon_threadsafe(self._fill)
 
     def _fill(self) -> None:
-        while len(self._running) < self._slots and (order := self._next()):
-            task = self._loop.create_task(self._perform_async(order))
+        while len(self._running) < self._slots and (item := self._next()):
+            task = self._loop.create_task(self._perform_async(item))
             self._running.add(task)
             task.add_done_callback(self._on_done)
 
@@ -55,16 +56,20 @@ class LoopChild(Child):
         self._running.discard(task)
         self._fill()
 
-    async def _perform_async(self, order: Order) -> None:
-        handler = self._handler(order)
+    async def _perform_async(self, item: WorkItem) -> None:
+        handler = self._handler(item)
         if not handler.is_async:
-            self._send(await self._loop.run_in_executor(None, self._perform, order))
+            self._send(await self._loop.run_in_executor(None, self._perform, item))
             return
         started_at, start = time(), perf_counter()
         try:
-            arguments = handler.bind(order.id, order.type, order.priority, order.data)
+            arguments = handler.bind(item.id, item.type, item.priority, item.data)
+        except InvalidTask as error:
+            self._send(invalid(item, started_at, perf_counter() - start, error))
+            return
+        try:
             value = await handler.function(**arguments)
-            report = completed(order, started_at, perf_counter() - start, encoded(value, self._max_result))
+            report = completed(item, started_at, perf_counter() - start, encoded(value, self._max_result))
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
-            report = failed(order, handler, started_at, perf_counter() - start, error)
+            report = failed(item, handler, started_at, perf_counter() - start, error)
         self._send(report)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warrener.codec import encode, nests_too_deep
-from warrener.errors import InvalidTask, PermanentError, TransientError
+from warrener.errors import PermanentError, TransientError
 from warrener.models import MAX_MESSAGE, MAX_TRACEBACK
 from warrener.text import cut
 from warrener.worker.frames import Report
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
 
+    from warrener.errors import InvalidTask
     from warrener.handler import Handler
-    from warrener.worker.frames import Order
+    from warrener.worker.frames import WorkItem
 
 _MOST_STACKS = 100
 _stacks: dict[tuple[tuple[CodeType, int], ...], str] = {}
@@ -52,29 +53,25 @@ def encoded(value: object, max_result: int) -> bytes:
     return body
 
 
-def completed(order: Order, started_at: float, duration: float, body: bytes) -> Report:
+def completed(item: WorkItem, started_at: float, duration: float, body: bytes) -> Report:
     """The report of a handler that has returned.
 
     Args:
-        order: What it was given.
+        item: What it was given.
         started_at: When it began, in seconds since the epoch.
         duration: Seconds it took.
         body: What it returned, encoded.
     """
-    return Report(order.key, "completed", started_at, duration, _peak_memory(), body)
+    return Report(item.key, "completed", started_at, duration, _peak_memory(), body)
 
 
 def failed(
-    order: Order, handler: Handler, started_at: float, duration: float, error: BaseException
+    item: WorkItem, handler: Handler, started_at: float, duration: float, error: BaseException
 ) -> Report:
     """The report of a handler that has raised an error. Args: as `completed`."""
-    kind = "failed"
-    if isinstance(error, InvalidTask):
-        kind = "invalid"
-    elif isinstance(error, (PermanentError, *handler.permanent)):
-        kind = "permanent"
+    kind = "permanent" if isinstance(error, (PermanentError, *handler.permanent)) else "failed"
     return Report(
-        order.key,
+        item.key,
         kind,
         started_at,
         duration,
@@ -84,6 +81,12 @@ def failed(
         traceback=_told(lambda: cut(_traceback(error), MAX_TRACEBACK, keep_end=True)),
         after=_seconds(error.after) if isinstance(error, TransientError) else None,
     )
+
+
+def invalid(item: WorkItem, started_at: float, duration: float, error: InvalidTask) -> Report:
+    """The report of a task whose data does not fit its handler. Args: as `completed`."""
+    message = cut(str(error), MAX_MESSAGE)
+    return Report(item.key, "invalid", started_at, duration, _peak_memory(), message=message)
 
 
 def _traceback(error: BaseException) -> str:

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from warrener.worker.child.reports import completed, encoded, failed
-from warrener.worker.frames import ANY_TYPE, READ, Alive, NoFrame, Orders, Report, Returned, Unpacker, pack
+from warrener.errors import InvalidTask
+from warrener.worker.child.reports import completed, encoded, failed, invalid
+from warrener.worker.frames import READ, Alive, NoFrame, Report, Returned, Unpacker, WorkBatch, pack
+from warrener.worker.manifest import ANY_TYPE
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from warrener.handler import Handler
-    from warrener.worker.frames import Order
+    from warrener.worker.frames import WorkItem
 
 
 class Child:
-    """Runs tasks in threads, the main one among them; one more thread reads orders.
+    """Runs tasks in threads, the main one among them; one more thread reads what comes.
 
     What goes wrong beside a handler ends the process: nobody could say any more what becomes of its tasks.
 
@@ -46,13 +48,13 @@ class Child:
         self._max_result = max_result
         self._pid = getpid()
         # Begun from the left, given back from the right: what is begun always came before what is given back.
-        self._inbox: deque[Order] = deque()
-        self._arrivals: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each order
+        self._inbox: deque[WorkItem] = deque()
+        self._arrivals: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each item
         self._sending = threading.Lock()
 
     def run(self) -> NoReturn:
         """Work until the supervisor is gone."""
-        threading.Thread(target=or_die, args=(self._read_orders,), daemon=True).start()
+        threading.Thread(target=or_die, args=(self._read_work,), daemon=True).start()
         for _ in range(self._slots - 1):
             threading.Thread(target=or_die, args=(self._work,), daemon=True).start()
         or_die(self._work)  # in the main thread, where signals and most libraries expect to be
@@ -60,25 +62,25 @@ class Child:
     def _work(self) -> NoReturn:
         while True:
             self._arrivals.get()
-            if order := self._next():
-                self._send(self._perform(order))
+            if item := self._next():
+                self._send(self._perform(item))
 
-    def _next(self) -> Order | None:
-        """The next order to begin; None if there is none any more."""
+    def _next(self) -> WorkItem | None:
+        """The next item to begin; None if there is none any more."""
         try:
             return self._inbox.popleft()
         except IndexError:
             return None
 
-    def _read_orders(self) -> None:
-        unpacker = Unpacker(msgspec.msgpack.Decoder(Orders))
+    def _read_work(self) -> None:
+        unpacker = Unpacker(msgspec.msgpack.Decoder(WorkBatch))
         with suppress(OSError, NoFrame):
             while data := self._connection.recv(READ):
                 for message in unpacker.feed(data):
-                    if message.is_roll_call:
+                    if message.is_ping:
                         self._answer()
-                    elif message.orders:
-                        self._begin(message.orders)
+                    elif message.items:
+                        self._begin(message.items)
                     else:
                         self._return_waiting()
         os._exit(0)  # the supervisor is gone, or wants this child no more
@@ -86,9 +88,9 @@ class Child:
     def _answer(self) -> None:
         self._send(Alive())
 
-    def _begin(self, orders: list[Order]) -> None:
-        for order in orders:
-            self._inbox.append(order)
+    def _begin(self, items: list[WorkItem]) -> None:
+        for item in items:
+            self._inbox.append(item)
             self._arrivals.put(None)
 
     def _return_waiting(self) -> None:
@@ -107,18 +109,21 @@ class Child:
         except OSError:
             os._exit(0)
 
-    def _handler(self, order: Order) -> Handler:
-        return self._handlers.get(order.type) or self._handlers[ANY_TYPE]
+    def _handler(self, item: WorkItem) -> Handler:
+        return self._handlers.get(item.type) or self._handlers[ANY_TYPE]
 
-    def _perform(self, order: Order) -> Report:
-        handler = self._handler(order)
+    def _perform(self, item: WorkItem) -> Report:
+        handler = self._handler(item)
         started_at, start = time(), perf_counter()
         try:
-            arguments = handler.bind(order.id, order.type, order.priority, order.data)
+            arguments = handler.bind(item.id, item.type, item.priority, item.data)
+        except InvalidTask as error:  # not of the handler, whose own is a failed attempt like any other
+            return invalid(item, started_at, perf_counter() - start, error)
+        try:
             value = handler.function(**arguments)
-            return completed(order, started_at, perf_counter() - start, encoded(value, self._max_result))
+            return completed(item, started_at, perf_counter() - start, encoded(value, self._max_result))
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
-            return failed(order, handler, started_at, perf_counter() - start, error)
+            return failed(item, handler, started_at, perf_counter() - start, error)
 
 
 def or_die(work: Callable[[], object]) -> NoReturn:

@@ -1,11 +1,13 @@
-"""The process that imports the app and forks the children, as the supervisor has it."""
+"""The fork server as the supervisor has it: the process that imports the app and forks the children."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import sys
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +15,8 @@ import msgspec
 
 from warrener.codec import encode
 from warrener.errors import AppError, WarrenerError
-from warrener.worker.frames import ChildSettings, Hello
+from warrener.worker.fork_messages import NUMBER_BYTES, News, decode_news
+from warrener.worker.manifest import AppManifest, ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,24 +24,29 @@ if TYPE_CHECKING:
 # One that is killed while it imports the app is tried so often.
 _IMPORTS: Final = 3
 _MAX_LINE: Final = 16 * 1024 * 1024
+# Seconds until the system is asked again to pass a socket on, when too many are on their way.
+_PASS_AGAIN: Final = 0.05
 
 
-class Nursery:
+class ForkServer:
     """The process, and the socket on which it is asked for children and tells of them."""
 
     def __init__(self) -> None:
-        self.hello = Hello()
+        self.manifest = AppManifest()
         self._is_ready = False
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._reader = asyncio.StreamReader()
         self._writer: asyncio.StreamWriter | None = None
+        self._number = 0
+        self._requests: deque[tuple[int, socket.socket]] = deque()  # those that found no room yet
+        self._loop = asyncio.get_running_loop()
 
     async def warm_up(self) -> None:
         """Have the process there before it is needed: it takes a tenth of a second to be.
 
         Raises:
-            WarrenerError: The system does not let it be.
+            WarrenerError: The system does not start it.
         """
         self._is_ready = False
         ours, theirs = socket.socketpair()
@@ -52,10 +60,10 @@ class Nursery:
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 env=_environment(),
-                process_group=0,  # Ctrl-C in a terminal is for us; it could come before the nursery ignores it
+                process_group=0,  # Ctrl-C in a terminal is for us; it could come before the fork server ignores it
             )
         except OSError as error:
-            raise WarrenerError(f"the system starts no process for the app: {error.strerror}") from error
+            raise WarrenerError(f"cannot start a process for the app: {error.strerror}") from error
         theirs.close()
         self._control = ours
         self._reader, self._writer = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
@@ -81,6 +89,7 @@ class Nursery:
     async def end(self) -> None:
         """End it, and every child with it."""
         if self._control and self._writer:
+            self._drop_requests()
             self._control.close()
             self._writer.close()
         if self._process:
@@ -95,31 +104,54 @@ class Nursery:
         """Whether it can be asked for children."""
         return self._is_ready and self._control is not None and self._control.fileno() >= 0
 
-    def fork(self) -> socket.socket:
-        """Ask for a child, after the start; our end of the socket to it."""
-        assert self._control  # noqa: S101 - a nursery has started before anybody has it fork
+    def fork(self) -> tuple[int, socket.socket]:
+        """Ask for a child, after the start: the request's number, which the news repeat, and our end of the child's socket.
+
+        Raises:
+            OSError: There can be no more sockets.
+        """
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with suppress(OSError):
-            socket.send_fds(self._control, [b"f"], [theirs.fileno()])
-        theirs.close()
-        return ours
+        self._number += 1
+        self._requests.append((self._number, theirs))
+        if len(self._requests) == 1:
+            self._send_requests()
+        return self._number, ours
 
-    async def news(self) -> AsyncIterator[tuple[int, int | None]]:
-        """Each child's process id, alone once it is forked, in the order asked for, and with its exit code once it has ended.
-
-        0 and an error number for one that the system does not let be. There is no more when the nursery was killed.
-        """
+    async def news(self) -> AsyncIterator[News]:
+        """What became of each request and of each child. There is no more when the fork server was killed."""
         # What it had not read yet when it was killed makes an error of its end.
         with suppress(ConnectionError):
             while line := await self._reader.readline():
-                message = msgspec.json.decode(line, type=dict[str, int])
-                if "forked" in message:
-                    yield message["forked"], None
-                elif "refused" in message:
-                    yield 0, message["refused"]
-                else:
-                    yield message["exited"], message["status"]
+                yield decode_news(line)
+
+    def _send_requests(self) -> None:
+        """Those for which there is room on the socket; it holds some 280."""
+        control = self._control
+        while self._requests and control and control.fileno() >= 0:
+            number, theirs = self._requests[0]
+            try:
+                socket.send_fds(control, [number.to_bytes(NUMBER_BYTES, "big")], [theirs.fileno()])
+            except BlockingIOError:
+                self._loop.add_writer(control, self._send_requests)
+                return
+            except OSError as error:
+                if error.errno == errno.ETOOMANYREFS:
+                    self._loop.call_later(_PASS_AGAIN, self._send_requests)
+                    return
+                self._drop_requests()  # it was killed, and its news end
+                return
+            self._requests.popleft()
+            theirs.close()
+        if control and control.fileno() >= 0:
+            self._loop.remove_writer(control)
+
+    def _drop_requests(self) -> None:
+        if self._control and self._control.fileno() >= 0:
+            self._loop.remove_writer(self._control)
+        for _, theirs in self._requests:
+            theirs.close()
+        self._requests.clear()
 
     async def _has_imported(self, settings: ChildSettings) -> bool:
         """False if it was killed meanwhile, which need not be the app's fault."""
@@ -128,15 +160,15 @@ class Nursery:
         assert self._process and self._control  # noqa: S101, PT018 - it is warm
         line = b""
         with suppress(ConnectionError):
-            await asyncio.get_running_loop().sock_sendall(self._control, encode(settings) + b"\n")
+            await self._loop.sock_sendall(self._control, encode(settings) + b"\n")
             line = await self._reader.readline()
         if not line:
             if await self._process.wait() < 0:
                 return False
             raise AppError(f"app {settings.app!r} does not import: it ends the process that imports it")
-        self.hello = msgspec.json.decode(line, type=Hello)
-        if self.hello.error:
-            raise AppError(self.hello.error)
+        self.manifest = msgspec.json.decode(line, type=AppManifest)
+        if self.manifest.error:
+            raise AppError(self.manifest.error)
         self._is_ready = True
         return True
 

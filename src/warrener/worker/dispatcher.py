@@ -1,0 +1,264 @@
+"""From a delivery to an attempt to an outcome: what this worker has in its hands, and what becomes of it.
+
+broker --on_delivery--> backlog --submit--> pool --on_report--> settle --> broker
+^                  |
+`---on_returned----'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from warrener.brokers.protocol import Completed, Delayed, Failed
+from warrener.codec import decode_record, open_envelope
+from warrener.errors import InvalidTask
+from warrener.models import Attempt, Record
+from warrener.worker.outcomes import Outcomes, refused
+from warrener.worker.pool import Owner, RunningAttempt
+from warrener.worker.quarantine import Quarantine
+from warrener.worker.redelivery import Redelivery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warrener.brokers import Broker, Delivery, Outcome
+    from warrener.brokers.protocol import Lost
+    from warrener.models import Reason
+    from warrener.worker.frames import Report
+    from warrener.worker.pool import Pool
+
+# Seconds after which a task that could not be run alone here is tried by others.
+_PASS_ON: Final = 30.0
+LOSSES: Final = 5
+"""A task that was lost with its worker more often than that ends as `crashed`."""
+
+
+class Dispatcher(Owner):
+    """Listens to the broker, and owns the pool. It decides nothing about when to take tasks.
+
+    Args:
+        broker: An open broker.
+        pool: Not yet started.
+        on_change: Told when there is something to do about the quarantine.
+        on_report: Told after each report.
+        on_cut: Told after each cut.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        pool: Pool,
+        *,
+        on_change: Callable[[], None],
+        on_report: Callable[[], None],
+        on_cut: Callable[[], None],
+    ) -> None:
+        self.settled: dict[str, int] = {"completed": 0, "delayed": 0, "failed": 0}
+        self.backlog: deque[RunningAttempt] = deque()
+        self.quarantine = Quarantine()
+        self.redelivery = Redelivery()
+        self.outcomes = Outcomes({}, [], broker)
+        self.has_seen_loss = False
+        self.takes_nothing = False  # what still comes is returned
+        self.is_stopping = False  # what waits does not begin
+        self._broker = broker
+        self._pool = pool
+        self._on_change = on_change
+        self._on_report = on_report
+        self._on_cut = on_cut
+        self._key = 0
+        self._submitting: asyncio.Handle | None = None
+        self._loop = asyncio.get_running_loop()
+        pool.owner = self
+
+    @property
+    def held(self) -> int:
+        """How many tasks are in this worker's hands."""
+        return len(self.backlog) + len(self.quarantine.waiting) + self._pool.held
+
+    def requeue_waiting(self) -> None:
+        """Return all that has not begun; what children have of it follows."""
+        self.requeue([*self.backlog, *self.quarantine])
+        self.backlog.clear()
+        self.quarantine.waiting.clear()
+        self._pool.take_back()
+
+    def requeue(self, attempts: Sequence[RunningAttempt]) -> None:
+        """Return tasks that did not run, or not to their end through no fault of theirs."""
+        deliveries = [attempt.delivery for attempt in attempts if not self.redelivery.is_orphaned(attempt)]
+        if deliveries:
+            self._broker.requeue(deliveries)
+
+    def pass_on_quarantined(self) -> None:
+        """Let other workers have what waits to run alone, after a retry delay; where there is none, it stays here."""
+        delay = self.outcomes.delay(_PASS_ON)
+        if delay is None:
+            return
+        # By its record they see that it was lost. Of what is suspected here they would see nothing.
+        for attempt in [attempt for attempt in self.quarantine if attempt.record.was_lost_last]:
+            self.quarantine.waiting.remove(attempt)
+            self._broker.settle(attempt.delivery, Delayed(delay, attempt.record))
+
+    def submit(self) -> None:
+        """Give what waits to children that have room, unless the quarantine or a stop forbids it."""
+        self._submitting = None
+        if not self.quarantine.holds_up and not self.is_stopping:
+            self._pool.submit(self.backlog)
+
+    # --- told by the broker
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """A task has come: find its handler, and put it in line."""
+        if delivery.lost and self._is_known(delivery):
+            return
+        try:
+            task = open_envelope(delivery.body, delivery.id, delivery.priority)
+        except InvalidTask as error:
+            self._reject(delivery, "invalid", str(error))
+            return
+        manifest = self._pool.manifest
+        rules = manifest.rules(task.type)
+        if rules is None:
+            known = ", ".join(sorted(manifest.handlers))
+            self._reject(delivery, "unknown-type", f"no handler for type {task.type!r}; this app has {known}")
+            return
+        if self.takes_nothing:
+            self._broker.requeue([delivery])
+            return
+        record = decode_record(delivery.record) if delivery.record else Record()
+        self.has_seen_loss = self.has_seen_loss or delivery.lost > 0
+        lost = delivery.lost - delivery.explained
+        if lost > 0:
+            record = record.add_lost(lost)
+            if record.lost > LOSSES:
+                self._settle(delivery, Failed(record.fail("crashed")))
+                return
+        self._key += 1
+        attempt = RunningAttempt(self._key, delivery, task, record, rules.timeout)
+        if lost > 0 or record.was_lost_last:
+            self.quarantine.waiting.append(attempt)
+            self._on_change()
+            return
+        self.backlog.append(attempt)
+        self._submit_soon()
+
+    def on_lost(self, settled: Sequence[Lost]) -> None:
+        """The connection is gone: forget what did not start, keep what runs for when it comes back."""
+        self._on_cut()
+        self.has_seen_loss = True
+        waiting = [attempt.delivery for attempt in (*self.backlog, *self.quarantine)]
+        self.redelivery.add_cut(settled, waiting, self._pool.unfinished)
+        self.backlog.clear()
+        self.quarantine.waiting.clear()
+        self._pool.take_back()
+
+    def _is_known(self, delivery: Delivery) -> bool:
+        """Whether this delivery needs no attempt: its task runs on here, or its outcome is known."""
+        known = self.redelivery.recall(delivery, self._broker.max_body)
+        if known is None:
+            return False
+        if known.is_confirmed:
+            self._broker.acknowledge(delivery)
+        elif known.attempt and known.outcome:
+            self._settle(delivery, known.outcome)
+        elif known.outcome:  # which was counted when it was settled first
+            self._broker.settle(delivery, known.outcome)
+        elif known.attempt:
+            known.attempt.delivery = delivery
+        return True
+
+    def _submit_soon(self) -> None:
+        # Once for all that this turn of the loop brings: each message to a child costs as much as a task.
+        if self._submitting is None:
+            self._submitting = self._loop.call_soon(self.submit)
+
+    # --- told by the pool
+
+    def on_report(self, attempt: RunningAttempt, report: Report, worker: str) -> None:
+        """A handler has ended: settle."""
+        self._end_quarantine(attempt)
+        self._finish(attempt, self.outcomes.of_report(attempt.task, attempt.record, report, worker))
+        if self.backlog:
+            self._submit_soon()
+        self._on_report()
+
+    def on_returned(self, attempts: Sequence[RunningAttempt]) -> None:
+        """These did not run: they go first when there is room."""
+        for attempt in reversed(attempts):
+            was_alone = self._end_quarantine(attempt)
+            if self.redelivery.is_orphaned(attempt):
+                self.redelivery.abandon(attempt)
+            elif was_alone:
+                self.quarantine.waiting.appendleft(attempt)
+            else:
+                self.backlog.appendleft(attempt)
+        if self.takes_nothing:
+            self.requeue_waiting()
+        self.submit()
+
+    def on_crashed(self, attempts: Sequence[RunningAttempt], how: str, worker: str) -> None:
+        """A child died: of one task running in it we know, of several each must be tried alone."""
+        if len(attempts) > 1:
+            self._suspect(attempts)
+            return
+        (attempt,) = attempts
+        self._end_quarantine(attempt)
+        self._fail(attempt, self._attempt(attempt, "Crashed", how, worker), "crashed")
+        self.submit()
+
+    def on_orphaned(self, attempts: Sequence[RunningAttempt]) -> None:
+        """The children were killed from outside, or by what one of them ran: each must be tried alone."""
+        alone = self.quarantine.running
+        if alone and alone in attempts:
+            self.on_crashed([alone], "the process that its own process comes from was killed", "")
+            attempts = [attempt for attempt in attempts if attempt is not alone]
+        self._suspect(attempts)
+
+    def on_timed_out(self, attempt: RunningAttempt, worker: str) -> None:
+        """An attempt was killed at its time limit."""
+        self._end_quarantine(attempt)
+        message = f"killed at its time limit of {attempt.timeout:g} s"
+        self._fail(attempt, self._attempt(attempt, "TimedOut", message, worker), "timed-out")
+
+    def _suspect(self, attempts: Sequence[RunningAttempt]) -> None:
+        for attempt in attempts:
+            if self.redelivery.is_orphaned(attempt):
+                self.redelivery.abandon(attempt)
+            else:
+                self.quarantine.waiting.append(attempt)
+        self._on_change()
+
+    def _end_quarantine(self, attempt: RunningAttempt) -> bool:
+        was_alone = self.quarantine.end(attempt)
+        if was_alone:
+            self._on_change()
+        return was_alone
+
+    # --- what becomes of a task
+
+    def _attempt(self, attempt: RunningAttempt, error: str, message: str, worker: str) -> Attempt:
+        duration = time.monotonic() - attempt.started
+        number = attempt.record.attempts + 1
+        return Attempt(number, error, message, worker, time.time() - duration, duration)
+
+    def _fail(self, attempt: RunningAttempt, last: Attempt, reason: Reason) -> None:
+        self._finish(attempt, self.outcomes.of_failure(attempt.task, attempt.record, last, reason))
+
+    def _finish(self, attempt: RunningAttempt, outcome: Outcome) -> None:
+        if self.redelivery.is_orphaned(attempt):
+            self.redelivery.end(attempt, outcome)  # for when its delivery comes back
+        else:
+            self._settle(attempt.delivery, outcome)
+
+    def _reject(self, delivery: Delivery, reason: Reason, message: str) -> None:
+        self._settle(delivery, refused(decode_record(delivery.record), reason, message))
+
+    def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        self.settled[_KINDS[type(outcome)]] += 1
+        self._broker.settle(delivery, outcome)
+
+
+_KINDS: Final[dict[type, str]] = {Completed: "completed", Delayed: "delayed", Failed: "failed"}

@@ -1,0 +1,70 @@
+"""What children run, and what an app is: the first told to the process that imports it, the second by it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from warrener.retry import RetryPolicy
+
+ANY_TYPE: Final = "*"
+"""The handler of every type that has none of its own."""
+
+
+class HandlerRules(msgspec.Struct, frozen=True):
+    """What the supervisor must know of a handler; the function itself stays in the children."""
+
+    retries: int
+    base: float
+    timeout: float | None
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """When it is tried again."""
+        return RetryPolicy(self.retries, self.base)
+
+
+class AppManifest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an app is, told once it is imported.
+
+    Args:
+        handlers: Rules by type; the type `*` takes every other one.
+        slots: How many tasks one child runs at a time.
+        error: Why the app cannot be used.
+    """
+
+    handlers: dict[str, HandlerRules] = {}
+    slots: int = 1
+    error: str = ""
+
+    @property
+    def policies(self) -> list[RetryPolicy]:
+        """The retry policies of all handlers."""
+        return [rules.policy for rules in self.handlers.values()]
+
+    def rules(self, task_type: str) -> HandlerRules | None:
+        """Those of the handler for a type; None where there is none."""
+        return self.handlers.get(task_type) or self.handlers.get(ANY_TYPE)
+
+
+class ChildSettings(msgspec.Struct, frozen=True):
+    """What a child runs, and how.
+
+    Args:
+        app: As `warrener.loader.load` takes it; empty when a command is run instead.
+        command: A shell-quoted command line that performs every task.
+        threads: How many tasks a child runs at a time, in threads, where no handler is `async`.
+        concurrency: How many it runs at a time where one is.
+        timeout: Seconds, for a command.
+        retries: For a command.
+        max_result: A handler's return value may have so many bytes as JSON.
+    """
+
+    app: str = ""
+    command: str = ""
+    threads: int = 1
+    concurrency: int = 32
+    timeout: float | None = None
+    retries: int = 3
+    max_result: int = 512 * 1024 * 1024

@@ -1,0 +1,40 @@
+"""One attempt at one task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warrener.brokers import Delivery
+    from warrener.models import Envelope, Record
+
+
+class RunningAttempt:
+    """An attempt in this worker's hands, from its delivery until it is settled.
+
+    Args:
+        key: The worker's own number for it.
+        delivery: What it settles; another one after that was lost and came back.
+        task: What is tried.
+        record: What had happened to the task before.
+        timeout: Seconds that it may run; None for any.
+    """
+
+    __slots__ = ("deadline", "delivery", "key", "record", "started", "task", "timeout", "was_alone")
+
+    def __init__(
+        self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None
+    ) -> None:
+        self.key = key
+        self.delivery = delivery
+        self.task = task
+        self.record = record
+        self.timeout = timeout
+        self.started = 0.0  # on the monotonic clock
+        self.deadline: float | None = None
+        self.was_alone = False  # in quarantine, and out of it while it ran
+
+    def start(self, now: float) -> None:
+        """It runs from now on."""
+        self.started = now
+        self.deadline = now + self.timeout if self.timeout else None

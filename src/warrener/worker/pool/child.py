@@ -1,0 +1,179 @@
+"""One child process as the supervisor sees it: what it runs, what waits in it, and the socket to it."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from warrener.worker.frames import READ, FromChild, Unpacker, WorkBatch, WorkItem, pack
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator
+
+    from warrener.worker.pool.attempt import RunningAttempt
+
+_messages: Final[msgspec.msgpack.Decoder[FromChild]] = msgspec.msgpack.Decoder(FromChild)
+
+
+class ChildProcess:
+    """One process, and the socket to it.
+
+    A child takes its work in the order it came: what is in `running` runs, and what is in `waiting` follows.
+
+    Args:
+        connection: Our end of the socket.
+        slots: How many tasks it runs at a time.
+    """
+
+    def __init__(self, connection: socket.socket, slots: int) -> None:
+        self.slots = slots
+        self.pid = 0  # until it is forked
+        self.running: dict[int, RunningAttempt] = {}
+        self.waiting: deque[RunningAttempt] = deque()
+        self.done = 0
+        self.is_retiring = False
+        self.is_slow = False  # what runs has run for longer than a tick: nothing should wait behind it
+        self.pinged_at: float | None = None
+        self.answered_at = 0.0
+        self.overdue: list[RunningAttempt] = []
+        self.fault = ""  # why it must be killed, where no time limit says so
+        self._connection = connection
+        self._unpacker = Unpacker(_messages)
+        self._not_sent: list[RunningAttempt] = []
+        self._unsent = b""
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def held(self) -> int:
+        """How many tasks it has, running or not."""
+        return len(self.running) + len(self.waiting)
+
+    @property
+    def attempts(self) -> list[RunningAttempt]:
+        """What it has, running or not."""
+        return [*self.running.values(), *self.waiting]
+
+    @property
+    def is_condemned(self) -> bool:
+        """Whether it is to be killed."""
+        return bool(self.overdue or self.fault) or (self.is_retiring and not self.held)
+
+    # --- what it runs
+
+    def assign(self, attempt: RunningAttempt, now: float) -> None:
+        """It is to run this one, too, from the next `send_work` on."""
+        if len(self.running) < self.slots:
+            attempt.start(now)
+            self.running[attempt.key] = attempt
+        else:
+            self.waiting.append(attempt)
+        self._not_sent.append(attempt)
+
+    def finish(self, key: int, now: float) -> RunningAttempt | None:
+        """It has reported this one; None where it runs none of that key."""
+        attempt = self.running.pop(key, None)
+        self.is_slow = False
+        self._go_on(now)
+        return attempt
+
+    def take_back(self, keys: set[int], now: float) -> list[RunningAttempt]:
+        """It has returned these."""
+        returned = [attempt for attempt in self.attempts if attempt.key in keys]
+        self.running = {key: attempt for key, attempt in self.running.items() if key not in keys}
+        self.waiting = deque(attempt for attempt in self.waiting if attempt.key not in keys)
+        self._go_on(now)  # with what was given after the child was asked to return what waits
+        return returned
+
+    def _go_on(self, now: float) -> None:
+        while self.waiting and len(self.running) < self.slots:
+            following = self.waiting.popleft()
+            following.start(now)
+            self.running[following.key] = following
+
+    # --- the socket to it
+
+    def listen(self, loop: asyncio.AbstractEventLoop, on_readable: Callable[[ChildProcess], None]) -> None:
+        """Have `on_readable` told whenever there is something to read, until `disconnect`."""
+        self._loop = loop
+        loop.add_reader(self._connection, on_readable, self)
+
+    def read(self) -> Iterator[FromChild]:
+        """What has come. Once its end of the socket is closed, it is retiring: how it ended is for the fork server to say.
+
+        Raises:
+            NoFrame: Something else than messages came, after those before it.
+        """
+        try:
+            data = self._connection.recv(READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            if self._loop:
+                self._loop.remove_reader(self._connection)
+            self.is_retiring = True
+            return
+        yield from self._unpacker.feed(data)
+
+    def has_unread(self) -> bool:
+        """Whether it has said something that was not read yet."""
+        if not self.is_connected:
+            return False
+        try:
+            return bool(self._connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    def send_work(self) -> None:
+        """Tell it what it was assigned."""
+        items = [
+            WorkItem(
+                attempt.key,
+                attempt.task.type,
+                attempt.task.id,
+                attempt.task.priority or 0,
+                bytes(attempt.task.data),
+            )
+            for attempt in self._not_sent
+        ]
+        self._not_sent.clear()
+        self.send(pack(WorkBatch(items)))
+
+    def send(self, frame: bytes) -> None:
+        """Send it a frame, as soon as there is room."""
+        if self._unsent:
+            self._unsent += frame
+            return
+        try:
+            sent = self._connection.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # it has died; what it held comes back when it is reaped
+        if sent < len(frame) and self._loop:
+            self._unsent = frame[sent:]
+            self._loop.add_writer(self._connection, self._send_rest)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the socket is open on our side."""
+        return self._connection.fileno() >= 0
+
+    def disconnect(self) -> None:
+        """Close the socket, by which the child ends unless a handler keeps it; harmless when that has happened."""
+        if self.is_connected:
+            if self._loop:
+                self._loop.remove_reader(self._connection)
+                self._loop.remove_writer(self._connection)
+            self._connection.close()
+
+    def _send_rest(self) -> None:
+        frame, self._unsent = self._unsent, b""
+        if self._loop:
+            self._loop.remove_writer(self._connection)
+        self.send(frame)

@@ -1,0 +1,311 @@
+"""A fixed number of children: each is given work, watched, reaped and replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Final
+
+from warrener.errors import AppError, WarrenerError
+from warrener.worker.fork_messages import Exited, Forked
+from warrener.worker.fork_server import ForkServer
+from warrener.worker.frames import RETURN_WAITING, Alive, NoFrame, Returned
+from warrener.worker.killing import kill_all, name_of
+from warrener.worker.pool.child import ChildProcess
+from warrener.worker.pool.limits import TICK, Wear, watch_time
+from warrener.worker.pool.owner import Owner
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from warrener.worker.frames import FromChild
+    from warrener.worker.manifest import AppManifest, ChildSettings
+    from warrener.worker.pool.attempt import RunningAttempt
+
+_log = logging.getLogger("warrener.worker")
+
+# Enough tasks lie ready in a child to keep it busy for about so long, so that fast tasks do not wait for the
+# supervisor's turn; slow ones lie where every child can have them.
+READY_SECONDS: Final = 0.05
+MOST_READY: Final = 64
+# A dead child's socket holds less than so many reads, unless somebody else than the child goes on writing.
+_MOST_UNREAD_CHUNKS: Final = 16
+# Seconds until a child that could not be forked is asked for again.
+_FORK_AGAIN: Final = 1.0
+
+
+class Pool:
+    """A fixed number of children that run one app.
+
+    Args:
+        settings: What the children run.
+        owner: Whom to tell.
+        processes: How many children.
+        max_tasks: A child is replaced after so many tasks; None for never.
+        max_memory: A child is replaced after its memory has peaked over so many bytes; None for never.
+        fork_server: One that is warm already.
+    """
+
+    def __init__(
+        self,
+        settings: ChildSettings,
+        owner: Owner | None = None,
+        *,
+        processes: int,
+        max_tasks: int | None = None,
+        max_memory: int | None = None,
+        fork_server: ForkServer | None = None,
+    ) -> None:
+        self.owner = owner or Owner()
+        self._settings = settings
+        self._fork_server = fork_server or ForkServer()
+        self._processes = processes
+        self._wear = Wear(max_tasks, max_memory)
+        self._children: list[ChildProcess] = []
+        self._forking: dict[int, ChildProcess] = {}  # by the request's number
+        self._mean = 1.0  # seconds per task, of late; slow until shown otherwise
+        self._loop = asyncio.get_running_loop()
+        self._broken: asyncio.Future[None] = self._loop.create_future()
+        self._background: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+        self._host = socket.gethostname()
+
+    async def start(self) -> AppManifest:
+        """Import the app and start the children.
+
+        Raises:
+            AppError: The app cannot be used.
+        """
+        await self._fork_server.start(self._settings)
+        self._scale()
+        self._background = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
+        return self.manifest
+
+    async def stop(self) -> None:
+        """Kill every child, whatever it does."""
+        self._is_stopping = True
+        for task in self._background:
+            task.cancel()
+        for child in self._children:
+            child.disconnect()
+        await self._fork_server.end()
+
+    async def wait_lost(self) -> None:
+        """Wait until no children can be had any more, and raise why; to be cancelled when that is not wanted.
+
+        Whatever else goes wrong behind the scenes is raised as it is: without its looks at the clock, or without hearing of
+        its children, a pool would go on as if nothing were wrong.
+
+        Raises:
+            WarrenerError: The fork server was killed, and the app that did import does not any more.
+        """
+        done, _ = await asyncio.wait([self._broken, *self._background], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            for ended in done:
+                ended.result()
+        except AppError as error:
+            raise WarrenerError(f"the children were killed, and cannot be replaced: {error}") from error
+
+    @property
+    def manifest(self) -> AppManifest:
+        """What the app is; empty before the start."""
+        return self._fork_server.manifest
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at a time."""
+        return self._processes * self.manifest.slots
+
+    @property
+    def unfinished(self) -> list[RunningAttempt]:
+        """What the children hold, running or waiting."""
+        return [attempt for child in self._children for attempt in child.attempts]
+
+    @property
+    def held(self) -> int:
+        """How many tasks are in the children, running or not."""
+        return sum(child.held for child in self._children)
+
+    @property
+    def depth(self) -> int:
+        """How many tasks per slot are worth holding in a child, the running one included."""
+        return min(MOST_READY, 1 + int(READY_SECONDS / max(self._mean, 1e-6)))
+
+    @property
+    def mean_duration(self) -> float:
+        """Seconds a task has taken of late."""
+        return self._mean
+
+    def submit(self, attempts: deque[RunningAttempt], *, most: int | None = None) -> None:
+        """Give tasks to children, from the left, as long as some child has room.
+
+        Args:
+            attempts: What waits; what is given is taken out.
+            most: Give no more than so many.
+        """
+        now = time.monotonic()
+        limit = self.manifest.slots * self.depth
+        given = 0
+        touched = set()
+        while attempts and given != most:
+            child = min(self._children, key=_load, default=None)
+            if child is None or child.is_retiring:
+                break
+            room = self._wear.room(child, (child.slots if child.is_slow else limit) - child.held)
+            if room <= 0:
+                break
+            share = max(1, min((room + 1) // 2, len(attempts) // len(self._children)))
+            for _ in range(min(share, len(attempts), share if most is None else most - given)):
+                child.assign(attempts.popleft(), now)
+                given += 1
+            touched.add(child)
+        for child in touched:
+            child.send_work()
+
+    def take_back(self) -> None:
+        """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
+        for child in self._children:
+            if child.waiting:
+                child.send(RETURN_WAITING)
+
+    # --- the fork server
+
+    def _scale(self) -> None:
+        """Ask for as many children as there should be."""
+        while len(self._children) < self._processes:
+            try:
+                number, connection = self._fork_server.fork()
+            except OSError as error:
+                self._retry_fork(error.strerror or str(error))
+                return
+            child = ChildProcess(connection, self.manifest.slots)
+            child.listen(self._loop, self._on_readable)
+            self._children.append(child)
+            self._forking[number] = child
+
+    async def _listen(self) -> None:
+        while True:
+            async for news in self._fork_server.news():
+                if isinstance(news, Exited):
+                    self._reap(news.pid, news.status)
+                elif isinstance(news, Forked):
+                    self._forking.pop(news.number).pid = news.pid
+                else:
+                    self._on_fork_failed(self._forking.pop(news.number), news.reason)
+            # The fork server itself was killed, and its children with it: none of their tasks is to blame.
+            await self._replace_fork_server()
+
+    def _on_fork_failed(self, child: ChildProcess, reason: str) -> None:
+        """What the child was given is for others."""
+        self._children.remove(child)
+        child.disconnect()
+        self._retry_fork(reason)
+        self.owner.on_returned(child.attempts)
+
+    def _retry_fork(self, reason: str) -> None:
+        _log.warning("cannot fork a child process (%s); retrying", reason)
+        self._loop.call_later(_FORK_AGAIN, self._fork_again)
+
+    def _fork_again(self) -> None:
+        if self._fork_server.is_ready:  # another one is followed by its children anyway
+            self._scale()
+            self.owner.on_returned([])
+
+    async def _replace_fork_server(self) -> None:
+        orphans, self._children = self._children, []
+        self._forking.clear()
+        for child in orphans:
+            child.disconnect()
+            if child.pid:
+                kill_all(child.pid)
+            self.owner.on_orphaned([*child.running.values()])
+            self.owner.on_returned([*child.waiting])
+        await self._fork_server.end()
+        await self._fork_server.start(self._settings)
+        self._scale()
+        self.owner.on_returned([])
+
+    # --- one child
+
+    def _on_readable(self, child: ChildProcess) -> None:
+        try:
+            self._read(child)
+        except Exception as error:  # noqa: BLE001 - `wait_lost` raises it; the loop would only log it
+            if not self._broken.done():
+                self._broken.set_exception(error)
+
+    def _read(self, child: ChildProcess) -> None:
+        try:
+            for message in child.read():
+                self._on_message(child, message, time.monotonic())
+        except NoFrame:
+            child.fault = "it wrote into the socket of the process that ran it"
+            child.is_retiring = True
+        if child.is_retiring and (child.fault or not child.held):
+            child.disconnect()
+
+    def _on_message(self, child: ChildProcess, message: FromChild, now: float) -> None:
+        if isinstance(message, Returned):
+            self.owner.on_returned(child.take_back(set(message.keys), now))
+        elif isinstance(message, Alive):
+            child.pinged_at, child.answered_at = None, now
+        elif attempt := child.finish(message.key, now):
+            child.done += 1
+            self._mean += (message.duration - self._mean) * 0.1
+            if not child.is_retiring and self._wear.is_worn(child, message):
+                child.is_retiring = True
+                if child.waiting:
+                    child.send(RETURN_WAITING)
+            self.owner.on_report(attempt, message, self._name(child))
+
+    def _reap(self, pid: int, status: int) -> None:
+        child = next((child for child in self._children if child.pid == pid), None)
+        if child is None:
+            return
+        # What it said before it died still counts.
+        for _ in range(_MOST_UNREAD_CHUNKS):
+            if not child.has_unread():
+                break
+            self._read(child)
+        self._children.remove(child)
+        child.disconnect()
+        if not self._is_stopping:
+            self._scale()
+        overdue = [attempt for attempt in child.overdue if attempt.key in child.running]
+        running = [attempt for attempt in child.running.values() if attempt not in overdue]
+        for attempt in overdue:
+            self.owner.on_timed_out(attempt, self._name(child))
+        if running and not child.overdue:  # otherwise it was killed, and for none of these
+            self.owner.on_crashed(running, child.fault or _how(status), self._name(child))
+            running = []
+        self.owner.on_returned([*running, *child.waiting])
+
+    def _name(self, child: ChildProcess) -> str:
+        return f"{self._host}:{child.pid}"
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            for child in self._children:
+                watch_time(child, now)
+                if child.is_condemned and child.pid:
+                    kill_all(child.pid)
+                oldest = next(iter(child.running.values()), None)
+                child.is_slow = oldest is not None and now - oldest.started > TICK
+                if child.is_slow and child.waiting:
+                    child.send(RETURN_WAITING)
+
+
+def _load(child: ChildProcess) -> tuple[bool, bool, int]:
+    return child.is_retiring, child.is_slow and child.held >= child.slots, child.held
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"its process ended with exit code {status}"
+    hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
+    return f"its process was killed by {name_of(-status)}{hint}"
