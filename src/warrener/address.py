@@ -27,7 +27,7 @@ _MEMORY: Final = "memory:"
 # The longest object name is QUEUE.delay.MILLISECONDS, and AMQP names end at 255 bytes.
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _MANAGEMENT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-?A-~]*)?")
-_OWN_OBJECTS = re.compile(r".*\.(results|failed|outcomes|delay\.\d+)")
+_OWN_OBJECTS = re.compile(r".*\.(results|failed|outcomes|journal|delay\.\d+)")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ class Address(msgspec.Struct, frozen=True):
         if self.queue.startswith("amq.") or _OWN_OBJECTS.fullmatch(self.queue):
             raise UsageError(
                 f"queue name {self.queue!r} is taken by the broker's own objects: names must not begin with 'amq.' "
-                "nor end with '.results', '.failed', '.outcomes' or '.delay.NUMBER'"
+                "nor end with '.results', '.failed', '.outcomes', '.journal' or '.delay.NUMBER'"
             )
         _check_ends("the broker's address", self.broker)
         if self.broker.startswith("file:"):

@@ -15,7 +15,7 @@ from tests.batch import DELAYS, drain, eventually, results, task
 from tests.chaos.nodes import Cluster
 from warrener.address import Address
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq import link
+from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.errors import BrokerError
 from warrener.exit_codes import Exit
 
@@ -157,7 +157,7 @@ async def test_no_result_is_lost_when_the_leader_is_cut_off(
     cluster: Cluster, queue: str, distance: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the leader, confirms are forgotten. Elsewhere some are false if nodes meet again before a new leader is there."""
-    monkeypatch.setattr(link, "PATIENCE", TICKTIME / 4)
+    monkeypatch.setattr(channels, "ANSWER_TIMEOUT", TICKTIME / 4)
     ids = {f"t{number}" for number in range(400)}
     await declare(cluster, queue)
     leader = cluster.leader(queue)

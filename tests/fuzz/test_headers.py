@@ -13,8 +13,8 @@ from pika.spec import BasicProperties
 
 from tests.fuzz.strategies import amqp_values, records
 from warrener.brokers.protocol import DELIVERY_LIMIT
-from warrener.brokers.rabbitmq.properties import _UNREADABLE, Properties
-from warrener.brokers.rabbitmq.reading import _failed_task
+from warrener.brokers.rabbitmq.amqp.properties import _UNREADABLE, Properties
+from warrener.brokers.rabbitmq.failures import _failed_task
 from warrener.codec import decode_failure, decode_record, encode, encode_record
 from warrener.models import KEPT_ATTEMPTS, MAX_MESSAGE, MAX_TRACEBACK, Attempt, Record
 from warrener.retry import RetryPolicy

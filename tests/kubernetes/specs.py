@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from warrener.brokers.rabbitmq.access import PARTS as USERS
+from warrener.brokers.rabbitmq.access import ROLES as USERS
 from warrener.kubernetes.manifests.code import Code
 from warrener.kubernetes.manifests.names import ADMIN
 from warrener.kubernetes.manifests.spec import Spec

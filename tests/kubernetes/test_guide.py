@@ -12,7 +12,7 @@ import yaml
 from tests.documents import ROOT, Document, parse
 from tests.kubernetes.specs import small_spec
 from tests.place import Place
-from warrener.brokers.rabbitmq.access import PARTS
+from warrener.brokers.rabbitmq.access import ROLES
 from warrener.kubernetes.client.kinds import KINDS
 from warrener.kubernetes.manifests.render import render
 
@@ -59,7 +59,7 @@ def test_parts_render_as_it_says(tmp_path: Path) -> None:
     spoken_of = set(re.findall(r"\b((?:job|statefulset)/[\w-]+)", GUIDE.text))
     assert len(spoken_of) == 2
     assert spoken_of <= names
-    assert {f"secret/primes-{part}" for part in PARTS} <= names
+    assert {f"secret/primes-{part}" for part in ROLES} <= names
 
 
 def test_the_role_is_for_every_kind_that_is_handled() -> None:

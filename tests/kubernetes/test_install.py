@@ -18,7 +18,7 @@ from tests.kubernetes.specs import small_spec
 from tests.rabbitmq_server import RabbitMQ
 from warrener.address import Address
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq.access import PARTS, permissions
+from warrener.brokers.rabbitmq.access import ROLES, permissions
 from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.manifests.names import BROKER
@@ -134,12 +134,12 @@ async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: R
         row["user"]: (row["configure"], row["write"], row["read"])
         for row in json.loads(server.ctl("list_permissions", "-p", "warrener", "--formatter=json"))
     }
-    for part in PARTS:
+    for part in ROLES:
         name = f"{wanted.queue}-{part}"
         assert granted[name] == (may[part].configure, may[part].write, may[part].read)
         assert tuple(users[name]["tags"]) == may[part].tags
     # The passwords in the Secrets are the users'.
-    for part in PARTS:
+    for part in ROLES:
         async with reached(cluster, await of_part(cluster, wanted, part), wanted.queue) as address:
             if part in ("setup", "watcher"):
                 await Management(address).queues()

@@ -56,7 +56,7 @@ def test_permissions_are_those_of_the_part() -> None:
     assert {part: tuple(may) for part, may in permissions("a.b").items()} == {
         "setup": (r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", ("management",)),
         "producer": ("^$", r"^a\.b$", "^$", ()),
-        "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+)?$", ()),
+        "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+|\.journal)?$", ()),
         "collector": ("^$", "^$", r"^a\.b\.(results|failed)$", ()),
         "watcher": ("^$", "^$", r"^a\.b(\..*)?$", ("management",)),
     }
@@ -172,6 +172,8 @@ ACTS: Final[dict[str, Callable[[BlockingChannel], Any]]] = {
     "consume results": consume(f"{Q}.results"),
     "consume failures": consume(f"{Q}.failed"),
     "consume a delay": consume(f"{Q}.delay.1000"),
+    "read the journal": consume(f"{Q}.journal"),
+    "write the journal past the exchange": publish("", f"{Q}.journal"),
     "look at tasks": look(Q),
     "look at a delay": look(f"{Q}.delay.1000"),
     "look at results": look(f"{Q}.results"),
@@ -188,6 +190,7 @@ ALLOWED: Final = {
         "publish a delay",
         "consume tasks",
         "consume a delay",
+        "read the journal",
         "look at tasks",
         "look at a delay",
         "purge tasks",
@@ -198,6 +201,7 @@ ALLOWED: Final = {
         "consume results",
         "consume failures",
         "consume a delay",
+        "read the journal",
         "look at tasks",
         "look at a delay",
         "look at results",

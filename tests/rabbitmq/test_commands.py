@@ -17,7 +17,7 @@ from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
 from warrener.address import Address
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq.access import PARTS, permissions
+from warrener.brokers.rabbitmq.access import ROLES, permissions
 from warrener.errors import AccessRefused, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def place(tmp_path: Path, server: RabbitMQ, queue: str) -> Place:
 @pytest.fixture
 def users(tmp_path: Path, queue: str) -> Path:
     """A directory as the set-up Job's pod mounts it."""
-    for part in PARTS:
+    for part in ROLES:
         (tmp_path / "users" / part).mkdir(parents=True)
         for file, text in {"username": f"{queue}-{part}", "password": f"p/{part}\n", "vhost": VHOST}.items():
             (tmp_path / "users" / part / file).write_text(text)
@@ -88,11 +88,11 @@ def test_setup_makes_users_with_exactly_their_rights(
     administrator = urlsplit(server.url).username or ""
     own = {user: may for user, may in granted.items() if user.startswith(f"{queue}-")}
     assert own == {f"{queue}-{part}": tuple(may)[:3] for part, may in permissions(queue).items()}
-    assert {part: tags[f"{queue}-{part}"] for part in PARTS} == {
+    assert {part: tags[f"{queue}-{part}"] for part in ROLES} == {
         part: may.tags for part, may in permissions(queue).items()
     }
     assert granted[administrator] == (".*", ".*", ".*")
-    for part in PARTS:
+    for part in ROLES:
         pika.BlockingConnection(pika.URLParameters(as_part(server, queue, part))).close()
         with pytest.raises(pika.exceptions.AMQPConnectionError):
             pika.BlockingConnection(pika.URLParameters(as_part(server, queue, part).replace(VHOST, "%2F")))

@@ -160,8 +160,8 @@ async def test_results_that_are_away_as_in_a_purge_are_waited_for(rabbit_address
         running = asyncio.create_task(supervisor.run())
         while supervisor.settled["completed"] < 500:
             await asyncio.sleep(0.01)
-        lane = await (await other._linked()).lane()
-        await lane.call("queue_delete", Names(rabbit_address.queue).results)
+        channel = await (await other._connections.connection()).channel()
+        await channel.call("queue_delete", Names(rabbit_address.queue).results)
 
         async def is_missed() -> bool:
             assert broker._consuming
@@ -365,18 +365,18 @@ async def _at_work(address: Address, directory: Path) -> AsyncIterator[_AtWork]:
 
 def _cut(broker: object) -> None:
     """Cut the TCP connection under the broker's feet."""
-    transport = broker._link._connection._transport  # type: ignore[attr-defined]
+    transport = broker._connections._connection._frames._transport  # type: ignore[attr-defined]
     transport._sock.shutdown(socket.SHUT_RDWR)
 
 
 async def _cut_and_mended(broker: RabbitBroker) -> None:
     """Cut, and wait until tasks are consumed over another connection."""
     assert broker._consuming
-    before = broker._consuming._lane
+    before = broker._consuming._channel
     _cut(broker)
 
     async def is_mended() -> bool:
         assert broker._consuming
-        return broker._consuming._lane not in (None, before)
+        return broker._consuming._channel not in (None, before)
 
     await eventually(is_mended)

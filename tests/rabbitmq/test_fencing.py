@@ -256,7 +256,7 @@ async def test_black_hole_is_found_on_both_sides(rabbit_address: Address, tmp_pa
 async def _kept_away(broker: Broker) -> AsyncIterator[None]:
     """Cut the broker's connection, and let it have no other meanwhile."""
     assert isinstance(broker, RabbitBroker)
-    async with broker._opening:
-        transport = broker._link._connection._transport  # type: ignore[union-attr]
+    async with broker._connections._opening:
+        transport = broker._connections._connection._frames._transport  # type: ignore[union-attr]
         transport._sock.shutdown(socket.SHUT_RDWR)
         yield

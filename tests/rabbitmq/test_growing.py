@@ -9,28 +9,28 @@ import pika
 
 from tests.batch import PATIENCE, publish, results
 from warrener.brokers.names import Names
-from warrener.brokers.rabbitmq import reading
+from warrener.brokers.rabbitmq import stream
 
 if TYPE_CHECKING:
     import pytest
 
     from warrener.address import Address
-    from warrener.brokers.rabbitmq.link import Link
+    from warrener.brokers.rabbitmq.amqp.connection import Connection
 
 
 async def test_reading_ends_although_there_is_more_at_every_look(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(rabbit_address, [])
-    look, looks = reading.stream_end, 0
+    look, looks = stream.stream_end, 0
 
-    async def look_after_one_more(link: Link, stream: str) -> int:
+    async def look_after_one_more(connection: Connection, name: str) -> int:
         nonlocal looks
         looks += 1
         await asyncio.to_thread(_complete, rabbit_address, f"t{looks}")
-        return await look(link, stream)
+        return await look(connection, name)
 
-    monkeypatch.setattr(reading, "stream_end", look_after_one_more)
+    monkeypatch.setattr(stream, "stream_end", look_after_one_more)
     async with asyncio.timeout(PATIENCE):
         rows = await results(rabbit_address)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.batch import PATIENCE, Hands, publish, task
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq import link
+from warrener.brokers.rabbitmq.amqp import channel as channels
 
 if TYPE_CHECKING:
     import pytest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def test_a_pause_that_nobody_waits_for_holds_up_nothing(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "PATIENCE", 10 * PATIENCE)
+    monkeypatch.setattr(channels, "ANSWER_TIMEOUT", 10 * PATIENCE)
     await publish(rabbit_address, [task("echo", f"t{n}") for n in range(20)])
     hands = Hands()
     async with connect(rabbit_address) as broker:
@@ -45,4 +45,4 @@ async def test_outcomes_wait_for_company_only_where_enough_is_fetched_ahead(rabb
         for prefetch, do_wait in ((1, False), (1000, True), (15, False), (16, True)):
             await broker.consume(Hands(), prefetch)
 
-            assert (broker._link._connection.linger > 0) is do_wait  # type: ignore[attr-defined]
+            assert (broker._connections._connection._frames.corked_for > 0) is do_wait  # type: ignore[attr-defined]

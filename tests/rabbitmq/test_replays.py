@@ -12,7 +12,7 @@ import pytest
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place
 from warrener.brokers import FailedTask, Message, connect
-from warrener.brokers.rabbitmq import reading
+from warrener.brokers.rabbitmq import failures as failing
 from warrener.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def test_replay_whose_connection_is_cut_before_the_confirms_says_so_and_lo
             nonlocal seen
             seen += 1
             if seen == at:
-                transport = broker._link._connection._transport  # type: ignore[attr-defined]
+                transport = broker._connections._connection._frames._transport  # type: ignore[attr-defined]
                 transport._sock.shutdown(socket.SHUT_RDWR)
             return Message(found.body, found.id, found.priority, found.record.replay())
 
@@ -97,8 +97,8 @@ async def test_collector_killed_in_the_middle_leaves_nothing_and_collects_all_ag
 async def test_reader_of_failures_that_are_purged_meanwhile_ends(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_PREFETCH", 2)
-    monkeypatch.setattr(reading, "_LATE", 0.1)
+    monkeypatch.setattr(failing, "_PAGE", 2)
+    monkeypatch.setattr(failing, "_LATE", 0.1)
     await publish(rabbit_address, [task("no such type", f"t{n}") for n in range(6)])
     await drain(rabbit_address)
     seen = 0

@@ -14,7 +14,7 @@ from tests.batch import APP, DELAYS, PATIENCE, eventually, publish, task
 from tests.chaos.proxy import Proxy
 from tests.place import Place
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq import link
+from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def proxy(rabbit_address: Address, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Proxy]:
-    monkeypatch.setattr(link, "PATIENCE", 0.5)
+    monkeypatch.setattr(channels, "ANSWER_TIMEOUT", 0.5)
     url = urlsplit(rabbit_address.broker)
     async with Proxy([(url.hostname or "", url.port or 5672)]) as proxy:
         yield proxy
@@ -78,13 +78,13 @@ async def test_looking_whether_it_is_drained_takes_nothing(rabbit_address: Addre
     async with connect(rabbit_address) as broker:
         await broker.delays(DELAYS)
         assert await broker.drained()
-        lane = await (await broker._linked()).lane()  # type: ignore[attr-defined]
-        assert await lane.is_empty(rabbit_address.queue)
+        channel = await (await broker._connections.connection()).channel()  # type: ignore[attr-defined]
+        assert await channel.is_empty(rabbit_address.queue)
         session = broker.publish_session()
         await session.publish([task("echo", "t")])
         await session.flush()
-        assert not await lane.is_empty(rabbit_address.queue)
-        await lane.close()
+        assert not await channel.is_empty(rabbit_address.queue)
+        await channel.close()
         assert not await broker.drained()
         assert (await broker.counts()).ready == 1
 

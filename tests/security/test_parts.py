@@ -16,7 +16,7 @@ from tests.batch import APP, drain, publish, task
 from tests.place import Place
 from warrener.address import Address
 from warrener.brokers import connect
-from warrener.brokers.rabbitmq.access import PARTS, admit, permissions
+from warrener.brokers.rabbitmq.access import ROLES, admit, permissions
 from warrener.brokers.rabbitmq.management import Management
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ EXIT_REFUSED: Final = {3, 78}
 
 
 def test_every_part_is_here() -> None:
-    assert set(MAY) == set(PARTS) == set(permissions("any"))
+    assert set(MAY) == set(ROLES) == set(permissions("any"))
 
 
 class Parts:
@@ -60,7 +60,7 @@ class Parts:
 
     def __init__(self, administrator: Address) -> None:
         self.administrator = administrator
-        self.users = {part: (f"{administrator.queue}-{part}", f"pw-{part}") for part in PARTS}
+        self.users = {part: (f"{administrator.queue}-{part}", f"pw-{part}") for part in ROLES}
 
     def as_part(self, part: str) -> Address:
         url = urlsplit(self.administrator.broker)
@@ -102,7 +102,7 @@ async def _counts(address: Address) -> dict[str, int]:
     return {"waiting": counts.ready, "completed": counts.completed, "failed": counts.failed}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ROLES)
 async def test_a_part_can_do_its_own(parts: Parts, part: str, tmp_path: Path) -> None:
     await _fill(parts.administrator)
     place = Place(tmp_path, parts.as_part(part))
@@ -115,7 +115,7 @@ async def test_a_part_can_do_its_own(parts: Parts, part: str, tmp_path: Path) ->
         assert "refuses" not in done.stderr, f"{part} {operation}: {done.stderr}"
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if MAY[part] != set(OPERATIONS)])
+@pytest.mark.parametrize("part", [part for part in ROLES if MAY[part] != set(OPERATIONS)])
 async def test_a_part_is_refused_all_else(parts: Parts, part: str, tmp_path: Path) -> None:
     before = await _fill(parts.administrator)
     place = Place(tmp_path, parts.as_part(part))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.batch import Hands
 from warrener.brokers.names import Names
 from warrener.brokers.protocol import Completed, Lost
+from warrener.brokers.rabbitmq.amqp.properties import Properties, pack
 from warrener.brokers.rabbitmq.consuming import Consuming
-from warrener.brokers.rabbitmq.properties import Properties, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ class Channel:
     is_open = True
 
     def __init__(self) -> None:
-        self.channel = self
         self.acknowledged: list[tuple[int, bool]] = []
         self.published = 0
         self._confirm: Callable[[int, bool], None] = lambda *_: None
@@ -34,11 +33,11 @@ class Channel:
     async def call(self, *_: object, **__: object) -> None:
         """Answered at once."""
 
-    def on_confirm(self, told: Callable[[int, bool], None]) -> None:
+    async def confirm(self, on_ack: Callable[[int, bool], None], *_: object) -> None:
         """Tell confirms there."""
-        self._confirm = told
+        self._confirm = on_ack
 
-    def confirm(self) -> None:
+    def confirm_all(self) -> None:
         """All that was published."""
         self._confirm(self.published, True)
 
@@ -50,8 +49,7 @@ class Channel:
         """Note it."""
         self.acknowledged.append((tag, multiple))
 
-    def gather(self, *, wanted: bool) -> None: ...
-    def add_on_return_callback(self, _: object) -> None: ...
+    def cork(self, *, wanted: bool) -> None: ...
 
 
 class Deliver:
@@ -71,7 +69,7 @@ async def test_task_that_runs_for_days_keeps_nothing_of_the_others() -> None:
     for tag in range(2, MANY):
         deliver(consuming, tag)
         consuming.settle(hands.held.pop(), ROW)
-        channel.confirm()
+        channel.confirm_all()
         consuming._send_acks()
 
     assert _size(consuming) - before < 1_000_000
@@ -84,7 +82,7 @@ async def test_what_was_acknowledged_of_late_is_small_however_large_its_records(
     for tag in range(1, 5000):
         deliver(consuming, tag, record=b"%d" % tag + b"x" * 100_000)
         consuming.settle(hands.held.pop(), ROW)
-        channel.confirm()
+        channel.confirm_all()
 
     assert _size(consuming) < 1_000_000
 
@@ -96,10 +94,10 @@ async def test_one_acknowledgement_is_for_all_before_the_oldest_that_is_held() -
 
     for tag in (1, 2, 3, 5, 6):
         consuming.settle(hands.held[tag - 1], ROW)
-    channel.confirm()
+    channel.confirm_all()
     consuming._send_acks()
     consuming.settle(hands.held[3], ROW)
-    channel.confirm()
+    channel.confirm_all()
     consuming._send_acks()
 
     assert channel.acknowledged == [(3, True), (5, False), (6, False), (4, True)]
@@ -110,7 +108,7 @@ async def test_what_had_been_settled_is_told_when_the_channel_is_gone() -> None:
     for tag in range(1, 5):
         deliver(consuming, tag)
     consuming.settle(hands.held[0], ROW)
-    channel.confirm()
+    channel.confirm_all()
     consuming.acknowledge(hands.held[1])
     consuming.settle(hands.held[2], ROW)
 

@@ -27,6 +27,11 @@ class Names(msgspec.Struct, frozen=True):
         """The queue of failed tasks."""
         return f"{self.queue}.failed"
 
+    @property
+    def journal(self) -> str:
+        """The stream in which is written what the queue was given."""
+        return f"{self.queue}.journal"
+
     def delay(self, milliseconds: int) -> str:
         """The queue in which tasks wait for so long."""
         return f"{self.queue}.delay.{milliseconds}"

@@ -58,7 +58,7 @@ def read_users(directory: str) -> tuple[dict[str, tuple[str, str]], str]:
     Raises:
         UsageError: A file cannot be read, or the virtual hosts differ.
     """
-    from warrener.brokers.rabbitmq.access import PARTS
+    from warrener.brokers.rabbitmq.access import ROLES
 
     def read(part: str, file: str) -> str:
         try:
@@ -67,9 +67,9 @@ def read_users(directory: str) -> tuple[dict[str, tuple[str, str]], str]:
             reason = getattr(error, "strerror", None) or error
             raise UsageError(f"--users {directory}: {part}/{file} cannot be read: {reason}") from error
 
-    hosts = {read(part, "vhost") for part in PARTS}
+    hosts = {read(part, "vhost") for part in ROLES}
     if len(hosts) > 1:
         raise UsageError(
             f"--users {directory}: the users are for different virtual hosts: {', '.join(sorted(hosts))}"
         )
-    return {part: (read(part, "username"), read(part, "password")) for part in PARTS}, hosts.pop()
+    return {part: (read(part, "username"), read(part, "password")) for part in ROLES}, hosts.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from warrener.address import Address
-
-KNOWN_FAULTS: Final = {
-    "rabbitmq": {
-        "test_asking_for_delays_changes_nothing": "whoever asks for delays makes it forget the others",
-        "test_closing_ends_whatever_is_under_way": "who still follows results connects again",
-        "test_first_word_counts": "a second outcome is published, too",
-        "test_follower_begins_anew_after_a_purge": "what came before it looks again is passed over",
-        "test_what_was_decided_before_an_error_stays_done": "it does not wait for what is published already",
-    },
-}
-HANGS: Final = {"test_first_word_counts"}
 
 
 @pytest.fixture(autouse=True)
@@ -69,13 +58,3 @@ async def broker(open_broker: Open) -> Broker:
     opened = await open_broker()
     await opened.declare(DELAYS)
     return opened
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a broker is known to do wrong; whoever mends it takes it out below."""
-    for item in items:
-        name = getattr(item, "originalname", "")
-        for broker, faults in KNOWN_FAULTS.items():
-            if item.get_closest_marker(broker) and name in faults:
-                hangs = name in HANGS
-                item.add_marker(pytest.mark.xfail(reason=faults[name], strict=True, run=not hangs))

@@ -1,4 +1,4 @@
-"""Who may do what on a broker: a user for each part of a queue, with exactly the permissions of its part."""
+"""Who may do what on a broker: a user for each role at a queue, with exactly the permissions of its role."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
 
-PARTS: Final = ("setup", "producer", "worker", "collector", "watcher")
+ROLES: Final = ("setup", "producer", "worker", "collector", "watcher")
 
 _NOTHING: Final = "^$"
 
@@ -30,14 +30,14 @@ ADMINISTRATOR: Final = Permission(".*", ".*", ".*", ("administrator",))
 
 
 def permissions(queue: str) -> dict[str, Permission]:
-    """What each part may do with one queue, by part."""
+    """What each role may do with one queue, by role."""
     name = queue.replace(".", r"\.")
     everything = rf"^{name}(\..*)?$"
     return {
         "setup": Permission(everything, everything, everything, ("management",)),
         "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
-        # A worker only looks whether the delays are empty.
-        "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+)?$"),
+        # A worker only looks whether the delays are empty, and in the journal which there are.
+        "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+|\.journal)?$"),
         "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed)$"),
         "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
     }
@@ -48,7 +48,7 @@ async def admit(address: Address, users: Mapping[str, tuple[str, str]]) -> None:
 
     Args:
         address: The queue, with the credentials of an administrator, who is let into the virtual host, too.
-        users: Name and password, by part.
+        users: Name and password, by role.
 
     Raises:
         BrokerError: The management API is not there, or refuses it.
@@ -57,10 +57,10 @@ async def admit(address: Address, users: Mapping[str, tuple[str, str]]) -> None:
     allowed = permissions(address.queue)
     await management.put(f"vhosts/{quote(address.vhost, safe='')}", {})
     await _permit(management, address.vhost, address.credentials[0], ADMINISTRATOR)
-    for part, (name, password) in users.items():
-        user = {"password": password, "tags": ",".join(allowed[part].tags)}
+    for role, (name, password) in users.items():
+        user = {"password": password, "tags": ",".join(allowed[role].tags)}
         await management.put(f"users/{quote(name, safe='')}", user)
-        await _permit(management, address.vhost, name, allowed[part])
+        await _permit(management, address.vhost, name, allowed[role])
 
 
 async def _permit(management: Management, vhost: str, user: str, permission: Permission) -> None:

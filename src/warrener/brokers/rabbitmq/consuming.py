@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from warrener.brokers.protocol import Completed, Delayed, Delivery, Lost
-from warrener.brokers.rabbitmq.bell import Bell
-from warrener.brokers.rabbitmq.outbox import Outbox, Refused
+from warrener.brokers.rabbitmq.acks import acknowledge, settle_for_certain
+from warrener.brokers.rabbitmq.condition import Condition
+from warrener.brokers.rabbitmq.confirms import ConfirmTracker, Refused
 from warrener.brokers.rabbitmq.topology import (
     FAILED_KEY,
     RESULTS_KEY,
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 
     from warrener.brokers.names import Names
     from warrener.brokers.protocol import Identity, Listener, Outcome
-    from warrener.brokers.rabbitmq.link import Lane
-    from warrener.brokers.rabbitmq.properties import Properties
-    from warrener.brokers.rabbitmq.wire import Delivered
+    from warrener.brokers.rabbitmq.amqp.channel import Channel
+    from warrener.brokers.rabbitmq.amqp.frames import Delivered
+    from warrener.brokers.rabbitmq.amqp.properties import Properties
     from warrener.errors import MessageTooLarge
 
 _log = logging.getLogger("warrener.worker")
 
+# Seconds: until a refused outcome is published again, and that a queue which is missing may take to be made anew.
 _PAUSE: Final = 0.5
 _MADE_WITHIN: Final = 5.0
 _PLENTY: Final = 16  # who holds so many does not wait for the next one
@@ -72,32 +74,33 @@ class Consuming:
         self._is_return_counted = counts_returns(version)
         self._way_back = shortest if self._is_return_counted else None
         self._give_up = give_up
-        self._lane: Lane | None = None
-        self._outbox: Outbox | None = None
+        self._channel: Channel | None = None
+        self._tracker: ConfirmTracker | None = None
         self._prefetch = 0
         self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
         self._held: dict[int, Delivery] = {}  # the oldest first
         self._settling: dict[int, Outcome] = {}
         self._confirmed: list[int] = []
         self._recent: deque[Identity] = deque(maxlen=_RECENT)
+        self._beginning = asyncio.Lock()  # a consumer begins with the prefetch that its channel was last told
         self._is_certain = True  # that the queue has all that was acknowledged and requeued
         self._is_refused = False
         self._missing_since: float | None = None
         self._error: BrokerError | None = None
-        self._bell = Bell()
+        self._condition = Condition()
 
-    async def attach(self, lane: Lane) -> None:
+    async def attach(self, channel: Channel) -> None:
         """Go on over a new channel."""
-        self._outbox = await Outbox(lane).open()
-        self._lane = lane
+        self._tracker = await ConfirmTracker(channel).open()
+        self._channel = channel
         if self._prefetch:
-            await self._begin(lane)
+            await self._begin(channel, self._prefetch)
 
     def detach(self) -> None:
         """The channel is gone, and every delivery with it; tell what the broker may not know yet."""
-        if self._lane is None:
+        if self._channel is None:
             return
-        self._lane = self._outbox = None
+        self._channel = self._tracker = None
         settled = [Lost(identity, None) for identity in self._recent]
         settled += [Lost(self._held[tag].identity, outcome) for tag, outcome in self._settling.items()]
         self._recent.clear()
@@ -106,7 +109,7 @@ class Consuming:
         self._confirmed.clear()
         self._consumers.clear()
         self._listener.on_lost(settled)
-        self._bell.ring()
+        self._condition.notify()
 
     def limit(self, error: MessageTooLarge) -> None:
         """Nothing is kept here that may be too large; the listener minds it."""
@@ -114,25 +117,29 @@ class Consuming:
     def fail(self, error: BrokerError) -> None:
         """Nothing more can be settled."""
         self._error = error
-        self._bell.ring()
+        self._condition.notify()
 
     async def consume(self, prefetch: int) -> None:
         """Receive tasks with this prefetch."""
         former = self._consumers.copy()
         self._prefetch = prefetch
-        if lane := self._lane:  # it may be gone before this ends
-            await self._begin(lane)
-            await self._end(lane, former)
+        if channel := self._channel:  # it may be gone before this ends
+            await self._begin(channel, prefetch)
+            await self._end(channel, former)
 
     async def pause(self) -> None:
         """Receive nothing more."""
         self._prefetch = 0
-        if self._lane:
-            await self._end(self._lane, self._consumers.copy())
+        if self._channel:
+            await self._end(self._channel, self._consumers.copy())
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish, wait for the confirm, acknowledge."""
-        if self._held.get(delivery.tag) is not delivery or self._outbox is None:
+        if (
+            self._held.get(delivery.tag) is not delivery
+            or self._tracker is None
+            or delivery.tag in self._settling
+        ):
             return
         self._settling[delivery.tag] = outcome
         self._publish(delivery, outcome)
@@ -152,18 +159,23 @@ class Consuming:
             if self._way_back:
                 record = decode_record(delivery.record).add_lost(delivery.lost - delivery.explained)
                 self.settle(delivery, Delayed(self._way_back, record))
-            elif self._lane and self._held.get(delivery.tag) is delivery:
+            elif (
+                self._channel
+                and self._held.get(delivery.tag) is delivery
+                and delivery.tag not in self._settling
+            ):
                 del self._held[delivery.tag]
                 self._is_certain = False
-                self._lane.channel.basic_nack(delivery.tag, requeue=True)
+                self._channel.requeue(delivery.tag)
 
     async def settled(self) -> None:
         """Wait until every outcome is confirmed and acknowledged, and the queue knows it."""
-        await self._bell.wait_for(self._is_done)
-        lane, is_certain = self._lane, self._is_certain
+        await self._condition.wait_for(self._is_done)
+        channel, is_certain = self._channel, self._is_certain
         self._is_certain = True
-        if lane and not is_certain and not self._is_return_counted:
-            await self._make_certain(lane)
+        if channel and not is_certain and not self._is_return_counted:
+            # Whoever waits for it may be cancelled; a consumer that was ended for it begins again all the same.
+            await asyncio.shield(asyncio.create_task(self._make_certain(channel)))
 
     @property
     def unsettled(self) -> int:
@@ -175,43 +187,43 @@ class Consuming:
             raise self._error
         return not self._settling and not self._confirmed
 
-    async def _begin(self, lane: Lane) -> None:
-        lane.gather(wanted=self._prefetch >= _PLENTY)
-        await lane.call("basic_qos", prefetch_count=self._prefetch)
-        await self._add_consumer(lane, self._on_message)
+    async def _make_certain(self, channel: Channel) -> None:
+        async with self._beginning:
+            prefetch = self._prefetch  # which a pause may change meanwhile
+            if not (prefetch and self._consumers):
+                await settle_for_certain(channel, self._names.queue)
+                return
+            tag = self._consumers[-1]
+            with suppress(BrokerError):  # then the channel is gone, and what it had
+                # As `settle_for_certain` does it, but that a consumer which begins again keeps what it holds.
+                await channel.call("basic_cancel", tag)
+                await self._subscribe(channel, tag, prefetch)
 
-    async def _add_consumer(self, lane: Lane, on_message: Callable[..., None]) -> str:
-        tag = uuid4().hex
-        self._consumers.append(tag)  # before the answer, since whoever waits for that may be cancelled
-        await lane.call(
-            "basic_consume", self._names.queue, on_message, consumer_tag=tag, arguments=self._arguments
+    async def _begin(self, channel: Channel, prefetch: int) -> None:
+        channel.cork(wanted=prefetch >= _PLENTY)
+        async with self._beginning:
+            tag = uuid4().hex
+            self._consumers.append(tag)  # before the answer, since whoever waits for that may be cancelled
+            await self._subscribe(channel, tag, prefetch)
+
+    async def _subscribe(self, channel: Channel, tag: str, prefetch: int) -> None:
+        await channel.call("basic_qos", prefetch_count=prefetch)
+        await channel.call(
+            "basic_consume",
+            self._names.queue,
+            self._on_message,
+            consumer_tag=tag,
+            arguments=self._arguments,
         )
-        return tag
 
-    async def _end(self, lane: Lane, consumers: Sequence[str]) -> None:
+    async def _end(self, channel: Channel, consumers: Sequence[str]) -> None:
         for tag in consumers:
             # Once: to end one again has no answer, and whoever waits for the first one may be cancelled.
-            if tag in self._consumers:
+            async with self._beginning:
+                if tag not in self._consumers:
+                    continue
                 self._consumers.remove(tag)
-                await lane.call("basic_cancel", tag)
-
-    async def _make_certain(self, lane: Lane) -> None:
-        """Wait until the queue has seen all that was acknowledged and requeued.
-
-        RabbitMQ's channel keeps back what it has for a quorum queue while 32 commands are under way (SOFT_LIMIT in
-        its rabbit_fifo_client.erl). A channel that ends with some kept back loses them, and their tasks count as lost
-        with their worker. To begin and end a consumer is two commands that are waited for: the first comes back when
-        there is room for what was kept back, the second one when that is done.
-        """
-
-        def return_at_once(_: object, method: Delivered, *__: object) -> None:
-            lane.channel.basic_nack(method.delivery_tag, requeue=True)
-
-        with suppress(BrokerError):  # then the channel is gone, and what it had
-            await lane.call("basic_qos", prefetch_count=1)
-            await self._end(lane, [await self._add_consumer(lane, return_at_once)])
-            if self._prefetch:  # what is consumed goes on with its own
-                await lane.call("basic_qos", prefetch_count=self._prefetch)
+                await channel.call("basic_cancel", tag)
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         # Of a first delivery the headers are whatever its producer wrote.
@@ -228,7 +240,7 @@ class Consuming:
         self._listener.on_delivery(delivery)
 
     def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
-        if self._outbox is None or self._held.get(delivery.tag) is not delivery:
+        if self._tracker is None or self._held.get(delivery.tag) is not delivery:
             return
         if isinstance(outcome, Completed):
             key, body, record = RESULTS_KEY, outcome.body, None
@@ -236,7 +248,7 @@ class Consuming:
             key, body, record = delay_key(outcome.delay), delivery.body, outcome.record
         else:
             key, body, record = FAILED_KEY, delivery.body, outcome.record
-        self._outbox.publish(
+        self._tracker.publish(
             self._names.outcomes,
             key,
             body,
@@ -278,18 +290,10 @@ class Consuming:
         self._confirmed.append(delivery.tag)
 
     def _send_acks(self) -> None:
-        """One acknowledgement for all from the oldest on, and one for each that has older ones before it."""
         tags, self._confirmed = self._confirmed, []
-        lane = self._lane
-        if lane is None:
+        channel = self._channel
+        if channel is None:
             return
         self._is_certain = False
-        oldest = next(iter(self._held), None)
-        first = tags if oldest is None else [tag for tag in tags if tag < oldest]
-        if first:
-            lane.ack(max(first), multiple=True)
-        if oldest is not None:
-            for tag in tags:
-                if tag > oldest:
-                    lane.ack(tag)
-        self._bell.ring()
+        acknowledge(channel, tags, next(iter(self._held), None))
+        self._condition.notify()

@@ -7,19 +7,70 @@ import base64
 import http.client
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from warrener.brokers.rabbitmq.link import tls_context
+from warrener.brokers.rabbitmq.tls import tls_context
 from warrener.codec import NOT_JSON
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
 
 if TYPE_CHECKING:
     from warrener.address import Address
 
-TIMEOUT = 5.0
+TIMEOUT = 5.0  # seconds
+
+_T = TypeVar("_T")
+
+
+class QueueInfo(msgspec.Struct, frozen=True):
+    """What is told of a queue. A count that is left out is unknown: of new queues, and of some after an upgrade."""
+
+    name: str
+    type: str = ""
+    arguments: dict[str, Any] = {}
+    effective_policy_definition: Any = None
+    messages: int | None = None
+    messages_ready: int | None = None
+    messages_unacknowledged: int | None = None
+    consumer_details: list[dict[str, Any]] = []
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """What policies set, an operator's and others together; where there are none, RabbitMQ writes one of many things."""
+        found = self.effective_policy_definition
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def held(self) -> tuple[int | None, int | None]:
+        """How many messages consumers hold, and how many nobody can have at the moment."""
+        if self.messages is None or self.messages_ready is None or self.messages_unacknowledged is None:
+            return self.messages_unacknowledged, None
+        hidden = self.messages - self.messages_ready - self.messages_unacknowledged
+        return self.messages_unacknowledged, max(0, hidden)
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """An alarm in effect."""
+
+    node: str = "?"
+    resource: str = "?"
+
+
+class Member(msgspec.Struct, frozen=True):
+    """What one member of a quorum queue says of itself; it says less while it cannot be reached."""
+
+    node: str = msgspec.field(default="?", name="Node Name")
+    machine_version: int | str | None = msgspec.field(default=None, name="Machine Version")
+
+
+class _Page(msgspec.Struct):
+    items: list[QueueInfo]
+
+
+class _Alarms(msgspec.Struct):
+    alarms: list[Alarm] = []
 
 
 class Management:
@@ -28,7 +79,12 @@ class Management:
     def __init__(self, address: Address) -> None:
         self._address = address
 
-    async def queues(self) -> dict[str, dict[str, Any]]:
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._address.management_url
+
+    async def queues(self, *, timeout: float = TIMEOUT) -> dict[str, QueueInfo]:  # noqa: ASYNC109 - of a socket
         """The queues that belong to this address's queue, by name, with their counts and arguments.
 
         Raises:
@@ -38,29 +94,25 @@ class Management:
         path = f"queues/{quote(self._address.vhost, safe='')}?use_regex=true&pagination=true&page_size=500&page=1"
         # Totals alone come from the queues themselves; everything else makes a detour that takes seconds more.
         totals = "disable_stats=true&enable_queue_totals=true"
-        found = await asyncio.to_thread(self._get, f"{path}&{totals}&name={name}")
-        return {queue["name"]: queue for queue in found["items"]}
+        found = await self._get(f"{path}&{totals}&name={name}", _Page, timeout=timeout)
+        return {queue.name: queue for queue in found.items}
 
-    async def alarms(self) -> list[dict[str, Any]]:
-        """The alarms in effect, each with its `node` and `resource`; right at once, unlike what `nodes` tells.
+    async def alarms(self) -> list[Alarm]:
+        """The alarms in effect; right at once, unlike what `nodes` tells.
 
         The check answers 503 when there are some (source: RabbitMQ's rabbit_mgmt_wm_health_check_alarms).
         """
-        found = await asyncio.to_thread(self._get, "health/checks/alarms", failing=503)
-        alarms: list[dict[str, Any]] = found.get("alarms", [])
-        return alarms
+        return (await self._get("health/checks/alarms", _Alarms, failing=503)).alarms
 
-    async def queue(self, name: str) -> dict[str, Any]:
-        """All about one queue; of a stream `queues` tells no policy."""
+    async def queue(self, name: str) -> QueueInfo:
+        """All about one queue, with its consumers; of a stream `queues` tells no policy."""
         path = f"queues/{quote(self._address.vhost, safe='')}/{quote(name, safe='')}"
-        found: dict[str, Any] = await asyncio.to_thread(self._get, path)
-        return found
+        return await self._get(path, QueueInfo)
 
-    async def consumers(self, queue: str) -> list[dict[str, Any]]:
-        """Who consumes from a queue."""
-        found = await self.queue(queue)
-        details: list[dict[str, Any]] = found.get("consumer_details", [])
-        return details
+    async def members(self, name: str) -> list[Member]:
+        """The members of a quorum queue."""
+        path = f"queues/quorum/{quote(self._address.vhost, safe='')}/{quote(name, safe='')}/status"
+        return await self._get(path, list[Member])
 
     async def put(self, path: str, content: object) -> None:
         """Create something, or replace it.
@@ -70,26 +122,39 @@ class Management:
         """
         await asyncio.to_thread(self._ask, path, "PUT", msgspec.json.encode(content))
 
-    def _get(self, path: str, failing: int | None = None) -> Any:
-        answer = self._ask(path, failing=failing)
+    async def _get(
+        self,
+        path: str,
+        kind: type[_T],
+        *,
+        failing: int | None = None,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109
+    ) -> _T:
+        answer = await asyncio.to_thread(self._ask, path, failing=failing, timeout=timeout)
         try:
-            return msgspec.json.decode(answer)
+            return msgspec.json.decode(answer, type=kind)
         except NOT_JSON as error:
-            where = self._address.management_url
-            raise BrokerError(f"what answers at {where} is no management API of RabbitMQ: {error}") from error
+            raise BrokerError(
+                f"what answers at {self.url} is no management API of RabbitMQ: {error}"
+            ) from error
 
     def _ask(
-        self, path: str, method: str = "GET", body: bytes | None = None, failing: int | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        failing: int | None = None,
+        timeout: float = TIMEOUT,
     ) -> bytes:
         """The answer's body; status `failing` is an answer, too."""
-        where = self._address.management_url
+        where = self.url
         user, password = self._address.credentials
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{where}/api/{path}", body, headers, method=method)  # noqa: S310
         context = tls_context(self._address) if where.startswith("https:") else None
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT, context=context) as answer:  # noqa: S310 - the address is checked
+            with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:  # noqa: S310 - the address is checked
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -1,27 +1,20 @@
-"""The publisher's side: sessions with a window of unconfirmed messages each, which survive lost connections."""
+"""The channel that all sessions of a broker publish over, which survives lost connections."""
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from warrener.brokers.rabbitmq.bell import Bell
-from warrener.brokers.rabbitmq.outbox import Outbox, Refused
+from warrener.brokers.rabbitmq.confirms import ConfirmTracker
 from warrener.brokers.rabbitmq.topology import WORK_KEY
-from warrener.errors import BrokerError, MessageTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable
 
     from warrener.brokers.names import Names
     from warrener.brokers.protocol import Message
-    from warrener.brokers.rabbitmq.link import Lane
-
-WINDOW: Final = 4000
-WINDOW_BYTES: Final = 32 * 1024 * 1024
-_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 5.0
+    from warrener.brokers.rabbitmq.amqp.channel import Channel
+    from warrener.brokers.rabbitmq.session import Session
+    from warrener.errors import BrokerError, MessageTooLarge
 
 
 class Publishing:
@@ -36,18 +29,18 @@ class Publishing:
         self.error: BrokerError | None = None
         self.give_up = give_up
         self._names = names
-        self._outbox: Outbox | None = None
+        self._tracker: ConfirmTracker | None = None
         self._sessions: set[Session] = set()  # with something unconfirmed
 
-    async def attach(self, lane: Lane) -> None:
+    async def attach(self, channel: Channel) -> None:
         """Go on over a new channel: everything unconfirmed is published again."""
-        self._outbox = await Outbox(lane).open()
+        self._tracker = await ConfirmTracker(channel).open()
         for session in self._sessions.copy():
             session.send_all()
 
     def detach(self) -> None:
         """The channel is gone."""
-        self._outbox = None
+        self._tracker = None
 
     def limit(self, error: MessageTooLarge) -> None:
         """Have each session drop what is too large; the rest is published again."""
@@ -58,7 +51,7 @@ class Publishing:
         """No channel will come."""
         self.error = error
         for session in self._sessions.copy():
-            session.bell.ring()
+            session.condition.notify()
 
     @property
     def is_refused(self) -> bool:
@@ -67,8 +60,8 @@ class Publishing:
 
     def send(self, message: Message, then: Callable[[BrokerError | None], None]) -> None:
         """Publish a message, unless there is no channel: `attach` has it published then."""
-        if self._outbox:
-            self._outbox.publish(
+        if self._tracker:
+            self._tracker.publish(
                 self._names.queue,
                 WORK_KEY,
                 message.body,
@@ -84,132 +77,3 @@ class Publishing:
             self._sessions.add(session)
         else:
             self._sessions.discard(session)
-
-
-class Session:
-    """What one caller has published and is not yet confirmed. See `warrener.brokers.protocol.PublishSession`.
-
-    Args:
-        open_publishing: Gives the channel, and opens it where that has not been done.
-        max_body: How many bytes the broker takes, as far as is known.
-        shown: The broker, for an error's text.
-    """
-
-    def __init__(
-        self, open_publishing: Callable[[], Awaitable[Publishing]], max_body: Callable[[], int], shown: str
-    ) -> None:
-        self.bell = Bell()
-        self._open_publishing = open_publishing
-        self._publishing: Publishing | None = None
-        self._max_body = max_body
-        self._shown = shown
-        self._refused: MessageTooLarge | None = None
-        self._count = 0
-        self._unconfirmed: dict[int, Message] = {}
-        self._bytes = 0
-        self._nacked: list[int] = []
-        self._pause = _PAUSE
-
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Publish in order; wait while the window is full."""
-        publishing = self._publishing = await self._open_publishing()
-        for message in messages:
-            if len(self._unconfirmed) >= WINDOW or self._bytes >= WINDOW_BYTES:
-                await self.bell.wait_for(self._has_room)
-            self._raise_errors()
-            if len(message.body) > self._max_body():
-                raise MessageTooLarge(
-                    f"task {message.id!r} has {len(message.body):,} bytes; {self._shown} takes "
-                    f"{self._max_body():,}; pass a reference to large data instead of the data",
-                    self._max_body(),
-                )
-            self._unconfirmed[self._count] = message
-            self._bytes += len(message.body)
-            publishing.keep(self, wanted=True)
-            self._send(self._count)
-            self._count += 1
-        await asyncio.sleep(0)  # let what was written go out, and confirms come in
-
-    async def flush(self) -> None:
-        """Wait until nothing is unconfirmed."""
-        await self.bell.wait_for(self._is_done)
-
-    @property
-    def confirmed(self) -> int:
-        """How many, counted from the first without a gap."""
-        return next(iter(self._unconfirmed), self._count)
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the broker has refused messages, and has taken none since."""
-        return self._pause > _PAUSE
-
-    def send_all(self) -> None:
-        """Publish everything unconfirmed again."""
-        self._nacked.clear()
-        for number in self._unconfirmed:
-            self._send(number)
-
-    def limit(self, error: MessageTooLarge) -> None:
-        """Drop the first message that is too large and all after it."""
-        first = next((n for n, found in self._unconfirmed.items() if len(found.body) > error.limit), None)
-        if first is None:
-            return
-        self._refused = MessageTooLarge(
-            f"task {self._unconfirmed[first].id!r}: {error}; pass a reference to large data instead of the data",
-            error.limit,
-        )
-        for number in range(first, self._count):
-            if message := self._unconfirmed.pop(number, None):
-                self._bytes -= len(message.body)
-        self._count = first
-        self._has_changed()
-
-    def _has_changed(self) -> None:
-        if self._publishing and not self._unconfirmed:
-            self._publishing.keep(self, wanted=False)
-        self.bell.ring()
-
-    def _raise_errors(self) -> None:
-        if self._publishing and self._publishing.error:
-            raise self._publishing.error
-        if self._refused:
-            refused, self._refused = self._refused, None
-            raise refused
-
-    def _has_room(self) -> bool:
-        self._raise_errors()
-        return len(self._unconfirmed) < WINDOW // 2 and self._bytes < WINDOW_BYTES
-
-    def _is_done(self) -> bool:
-        if self._unconfirmed and not (self._publishing and self._publishing.error):
-            return False
-        self._raise_errors()
-        return True
-
-    def _send(self, number: int) -> None:
-        message = self._unconfirmed.get(number)
-        if message and self._publishing:
-            self._publishing.send(message, partial(self._confirm, number, message))
-
-    def _confirm(self, number: int, message: Message, error: BrokerError | None) -> None:
-        if self._unconfirmed.get(number) is not message:
-            return  # it was dropped meanwhile
-        if isinstance(error, Refused):
-            self._nacked.append(number)
-            if len(self._nacked) == 1:
-                asyncio.get_running_loop().call_later(self._pause, self._send_nacked)
-                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        elif error:
-            if self._publishing:
-                self._publishing.give_up(error)
-        else:
-            del self._unconfirmed[number]
-            self._bytes -= len(message.body)
-            self._pause = _PAUSE
-            self._has_changed()
-
-    def _send_nacked(self) -> None:
-        nacked, self._nacked = self._nacked, []
-        for number in nacked:
-            self._send(number)

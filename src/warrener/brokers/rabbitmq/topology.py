@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from warrener.brokers.names import Names
-    from warrener.brokers.rabbitmq.link import Lane
+    from warrener.brokers.rabbitmq.amqp.channel import Channel
 
 Version = tuple[int, ...]
 
 WORK_KEY: Final = "work"
 RESULTS_KEY: Final = "results"
 FAILED_KEY: Final = "failed"
+JOURNAL_KEY: Final = "journal"
 # A crashed delivery waits this long before it comes back, in milliseconds; less than half of the pause between
 # the two looks that prove a queue drained, so that it cannot hide between them.
 CRASH_DELAY: Final = (1000, 1500)
@@ -50,6 +51,7 @@ def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
     """What leads from these exchanges to these queues."""
     return [
         Binding(names.queue, WORK_KEY, names.queue),
+        Binding(names.queue, JOURNAL_KEY, names.journal),
         Binding(names.outcomes, RESULTS_KEY, names.results),
         Binding(names.outcomes, FAILED_KEY, names.failed),
         *(Binding(names.outcomes, delay_key(delay), names.delay(delay)) for delay in delays),
@@ -61,6 +63,7 @@ def queue_arguments(names: Names, version: Version, delays: Sequence[int]) -> di
     return {
         names.queue: _work(names, version),
         names.results: {"x-queue-type": "stream"},
+        names.journal: {"x-queue-type": "stream"},
         names.failed: {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if version >= _V4 else {}),
         **{names.delay(delay): _delay(names, delay) for delay in delays},
     }
@@ -82,15 +85,15 @@ def lacks(version: Version) -> list[str]:
     return missing
 
 
-async def declare(lane: Lane, names: Names, version: Version, delays: Sequence[int]) -> None:
+async def declare(channel: Channel, names: Names, version: Version, delays: Sequence[int]) -> None:
     """Create what is missing; raises `QueueMismatch` where something exists otherwise."""
     # Queues first: what exists otherwise is most likely one of them, and then nothing else is made.
     for queue, arguments in queue_arguments(names, version, delays).items():
-        await lane.call("queue_declare", queue, durable=True, arguments=arguments)
+        await channel.call("queue_declare", queue, durable=True, arguments=arguments)
     for exchange in exchanges(names):
-        await lane.call("exchange_declare", exchange, "direct", durable=True)
+        await channel.call("exchange_declare", exchange, "direct", durable=True)
     for binding in bindings(names, delays):
-        await lane.call("queue_bind", binding.queue, binding.exchange, binding.key)
+        await channel.call("queue_bind", binding.queue, binding.exchange, binding.key)
 
 
 def counts_returns(version: Version) -> bool:

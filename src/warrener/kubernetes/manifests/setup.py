@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.brokers.rabbitmq.access import PARTS
+from warrener.brokers.rabbitmq.access import ROLES
 from warrener.exit_codes import Exit
 from warrener.kubernetes.manifests.names import BROKER
 from warrener.kubernetes.manifests.pods import CONTAINER, FILE_MODE, metadata, pod_template
@@ -70,6 +70,6 @@ def _users(spec: Spec) -> dict[str, Any]:
                 "items": [{"key": key, "path": f"{role}/{key}"} for key in ("username", "password", "vhost")],
             }
         }
-        for role in PARTS
+        for role in ROLES
     ]
     return {"name": "users", "projected": {"defaultMode": FILE_MODE, "sources": sources}}

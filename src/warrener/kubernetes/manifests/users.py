@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from warrener.address import AUTHORITY
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq import topology
-from warrener.brokers.rabbitmq.access import ADMINISTRATOR, PARTS, permissions
+from warrener.brokers.rabbitmq.access import ADMINISTRATOR, ROLES, permissions
 from warrener.kubernetes.manifests.names import ADMIN, BROKER, VHOST, broker_metadata
 from warrener.kubernetes.manifests.pods import AUTHORITY_FILE, metadata
 from warrener.retry import RetryPolicy, delay_schedule
@@ -34,7 +34,7 @@ def user_name(queue: str, role: str) -> str:
 
 def new_passwords() -> dict[str, str]:
     """A new password for each role, and for the administrator."""
-    return {role: secrets.token_urlsafe(24) for role in (*PARTS, ADMIN)}
+    return {role: secrets.token_urlsafe(24) for role in (*ROLES, ADMIN)}
 
 
 def password_hash(password: str) -> str:
@@ -53,7 +53,7 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
     durable = {"durable": True, "auto_delete": False}
     names = Names(spec.queue)
     delays = delay_schedule([RetryPolicy()])
-    users = {user_name(spec.queue, role): role for role in PARTS}
+    users = {user_name(spec.queue, role): role for role in ROLES}
     allowed = {**permissions(spec.queue), ADMIN: ADMINISTRATOR}
     return {
         "vhosts": [{"name": VHOST}],
@@ -107,7 +107,7 @@ def access_secrets(spec: Spec, passwords: Mapping[str, str]) -> list[dict[str, A
     """
     found = [
         _secret(metadata(spec, spec.names.secret(role), role), _credentials(spec, role, passwords[role]))
-        for role in PARTS
+        for role in ROLES
     ]
     if spec.rabbitmq == "statefulset":
         address = _address(spec, ADMIN, passwords[ADMIN])

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
-from warrener.brokers.rabbitmq.access import PARTS
+from warrener.brokers.rabbitmq.access import ROLES
 from warrener.errors import ClusterError, ObjectMissing
 from warrener.kubernetes.manifests.names import QUEUE_ANNOTATION, VHOST
 from warrener.kubernetes.manifests.users import access_secrets, new_passwords
@@ -82,7 +82,7 @@ async def give_passwords(cluster: Cluster, spec: Spec) -> dict[str, tuple[str, s
                 f"queue {spec.queue!r} would share its objects' names with queue {owner!r} of this namespace: "
                 "take another name, or another namespace"
             )
-    return {role: await _user(cluster, spec.names.secret(role)) for role in PARTS}
+    return {role: await _user(cluster, spec.names.secret(role)) for role in ROLES}
 
 
 async def _user(cluster: Cluster, name: str) -> tuple[str, str]:

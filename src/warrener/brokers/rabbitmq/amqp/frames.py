@@ -2,22 +2,38 @@
 
 These three are nearly all that a worker and a publisher send and get. pika makes half a dozen objects of each, which
 is most of the time that a task costs.
+
+Here is all use of pika's private parts. `PRIVATE_PARTS` names them, and a test says which one an update has taken away.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
-from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD, Basic
+from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServicesAdapter
+from pika.exceptions import InvalidFrameError
+from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_MAX_SIZE, FRAME_METHOD, Basic
 
-from warrener.brokers.rabbitmq.properties import Properties
+from warrener.brokers.rabbitmq.amqp.properties import Properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+PRIVATE_PARTS: Final = {
+    "connection": (
+        *("_adapter_emit_data", "_on_data_available", "_process_frame", "_proto_connection_made"),
+        *("_terminate_stream", "_body_max_length", "_channels", "_frame_buffer", "_transport"),
+    ),
+    "channel": ("_cancelled", "_consumers"),
+    "services": ("_loop", "create_streaming_connection"),
+    "transport": ("_MAX_RECV_BYTES",),
+}
+"""What of pika is used here although it is private, by whose it is."""
 
 _READ: Final = 1 << 16  # bytes at a time, where pika reads 4 KiB
 
@@ -35,6 +51,44 @@ _GREETING: Final = b"AMQP"  # of a broker that wants another protocol: no frame
 _GREETING_SIZE: Final = 8
 
 
+_is_ours: ContextVar[bool] = ContextVar("_is_ours", default=False)
+"""Set wherever pika works for one of our connections."""
+
+
+def connect(
+    parameters: pika.ConnectionParameters,
+    on_open: Callable[[Any], None],
+    on_open_error: Callable[[Any, BaseException | str], None],
+    on_close: Callable[[Any, BaseException], None],
+) -> Frames:
+    """Begin to connect; one of the first two is called, and the third one when a connection that was open ends."""
+    context = copy_context()
+    context.run(_is_ours.set, True)
+    return context.run(
+        Frames,
+        parameters,
+        on_open,
+        on_open_error,
+        on_close,
+        custom_ioloop=_Services(asyncio.get_running_loop()),
+        internal_connection_workflow=True,
+    )
+
+
+def forget_cancelled(channel: Any) -> None:
+    """Have pika take what still comes for a consumer that is being ended for any other delivery.
+
+    It would reject it, and on RabbitMQ 4.3 a reject counts as a failed delivery.
+    """
+    channel._cancelled.clear()
+
+
+def resolve(future: asyncio.Future[Any], answer: Any = None, *_: object) -> None:
+    """Give a future its result, unless it has one or is cancelled; fits what pika calls back."""
+    if not future.done():
+        future.set_result(answer)
+
+
 class Delivered(NamedTuple):
     """What a consumer is told of a message beside its properties and body, named as in pika's `Basic.Deliver`."""
 
@@ -42,19 +96,35 @@ class Delivered(NamedTuple):
     redelivered: bool
 
 
-class Wire(AsyncioConnection):
+class Frames(AsyncioConnection):
     """pika's connection, which writes once per turn of the loop and tells consumers `Properties` instead of pika's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.on_confirm: dict[
             int, Callable[[int, bool], None]
         ] = {}  # by channel: told a tag, and whether of all up to it
-        self.linger = 0.0  # seconds that published messages and acknowledgements wait for company
+        self.corked_for = 0.0  # seconds that published messages and acknowledgements wait for company
         self._corked: list[bytes] = []
         self._uncorking: asyncio.Handle | None = None
         self._uncorked_at = 0.0
         self._methods: dict[tuple[int, str, str], bytes] = {}
+        self._context = copy_context()
         super().__init__(*args, **kwargs)
+
+    def quietly(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of pika's, with nothing of it in pika's log: what goes wrong is raised."""
+        if _is_ours.get():  # called back by pika
+            return method(*args, **kwargs)
+        return self._context.run(method, *args, **kwargs)
+
+    def abort(self, error: Exception) -> None:
+        """End the connection without asking the other end, for this reason."""
+        self.quietly(self._terminate_stream, error)
+
+    def abandon(self) -> None:
+        """Close what may not be open yet, without waiting for it."""
+        if not (self.is_closed or self.is_closing):
+            self.quietly(self.close)
 
     # --- what goes out
 
@@ -84,7 +154,7 @@ class Wire(AsyncioConnection):
     def _uncork_later(self) -> None:
         if self._uncorking is None:
             loop = asyncio.get_running_loop()
-            self._uncorking = loop.call_at(self._uncorked_at + self.linger, self._uncork)
+            self._uncorking = loop.call_at(self._uncorked_at + self.corked_for, self._uncork)
 
     def _adapter_emit_data(self, data: bytes) -> None:
         self._corked.append(data)
@@ -103,7 +173,7 @@ class Wire(AsyncioConnection):
     # --- what comes in
 
     def _proto_connection_made(self, transport: Any) -> None:
-        transport._MAX_RECV_BYTES = _READ  # noqa: SLF001 - there is no public way
+        transport._MAX_RECV_BYTES = _READ
         super()._proto_connection_made(transport)
 
     def _on_data_available(self, data_in: bytes) -> None:
@@ -120,9 +190,15 @@ class Wire(AsyncioConnection):
         if len(buffer) - at < _AROUND:
             return 0
         kind, channel, size = _FRAME.unpack_from(buffer, at)
-        end = at + (_GREETING_SIZE if buffer.startswith(_GREETING, at) else _AROUND + size)
+        end: int = at + _AROUND + size
         if end > len(buffer):
-            return 0
+            if size <= FRAME_MAX_SIZE:
+                return 0
+            if not buffer.startswith(_GREETING, at):
+                raise InvalidFrameError(
+                    f"a frame of {size:,} bytes"
+                )  # or it would be waited for until memory ends
+            end = at + _GREETING_SIZE
         method = buffer[at + _FRAME.size : at + _FRAME.size + _METHOD.size] if kind == FRAME_METHOD else b""
         if method == _DELIVER and (whole := self._deliver(buffer, at, end, channel)):
             return whole
@@ -152,7 +228,7 @@ class Wire(AsyncioConnection):
         name = at + _FRAME.size + _METHOD.size + 1
         name_end = name + buffer[name - 1]
         owner = self._channels.get(channel)
-        on_message = owner._consumers.get(buffer[name:name_end].decode()) if owner else None  # noqa: SLF001
+        on_message = owner._consumers.get(buffer[name:name_end].decode()) if owner else None
         if not on_message:
             return 0
         tag, is_again = _TAG.unpack_from(buffer, name_end)
@@ -170,3 +246,27 @@ def _frame(data: bytes) -> Any:
         return pika.frame.decode_frame(data)[1]
     _, _, length = _CONTENT.unpack_from(data, _FRAME.size)
     return pika.frame.Header(channel, length, Properties(data[_FRAME.size + _CONTENT.size : -1]))
+
+
+class _Services(_AsyncioIOServicesAdapter):
+    """What pika does its input and output with."""
+
+    def create_streaming_connection(
+        self, protocol_factory: Any, sock: Any, on_done: Callable[[Any], None], **more: Any
+    ) -> Any:
+        """As pika has it, but that a connection that was accepted and reset at once is an error like others."""
+        try:
+            return super().create_streaming_connection(protocol_factory, sock, on_done, **more)
+        except ValueError as error:  # raised in a callback, it would go to the log, and nobody would go on
+            return self._loop.call_soon(on_done, ConnectionResetError(str(error)))
+
+
+class _OthersOnly(logging.Filter):
+    """Keeps out of pika's log what it says of our connections, and nothing that the host's program does with pika."""
+
+    def filter(self, _: logging.LogRecord) -> bool:
+        return not _is_ours.get()
+
+
+for _name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "pika"]:
+    logging.getLogger(_name).addFilter(_OthersOnly())

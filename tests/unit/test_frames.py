@@ -13,19 +13,19 @@ from pika.exceptions import InvalidFrameError
 from pika.frame import Body, Header, Heartbeat, Method
 from pika.spec import Basic
 
-from warrener.brokers.rabbitmq.properties import Properties, pack
-from warrener.brokers.rabbitmq.wire import Wire
+from warrener.brokers.rabbitmq.amqp.frames import Frames
+from warrener.brokers.rabbitmq.amqp.properties import Properties, pack
 
 FRAME_MAX = 100
 
 
-class Bare(Wire):
+class Bare(Frames):
     """A connection without a socket: it keeps what is written, and what it tells pika."""
 
     def __init__(self) -> None:
         self.sent = b""
         self.bytes_sent = self.frames_sent = 0
-        self.linger = 0.0
+        self.corked_for = 0.0
         self._corked = []
         self._uncorking = None
         self._uncorked_at = 0.0
@@ -94,33 +94,33 @@ async def test_messages_are_written_as_pika_writes_them(
 
 @pytest.mark.parametrize("multiple", [True, False])
 async def test_acknowledgements_are_written_as_pika_writes_them(multiple: bool) -> None:
-    wire = Bare()
-    wire.ack(7, 2**40, multiple=multiple)
-    assert wire.written == Method(7, Basic.Ack(2**40, multiple)).marshal()
+    connection = Bare()
+    connection.ack(7, 2**40, multiple=multiple)
+    assert connection.written == Method(7, Basic.Ack(2**40, multiple)).marshal()
 
 
 async def test_what_waits_for_company_goes_out_with_it_and_before_any_question() -> None:
-    wire = Bare()
-    wire.linger = 3600.0
-    wire._uncork()
-    wire.ack(7, 1, multiple=False)
-    wire.publish(7, "q", "work", pack("t", None, None), b"{}")
+    connection = Bare()
+    connection.corked_for = 3600.0
+    connection._uncork()
+    connection.ack(7, 1, multiple=False)
+    connection.publish(7, "q", "work", pack("t", None, None), b"{}")
     await asyncio.sleep(0)
-    assert wire.sent == b""
+    assert connection.sent == b""
 
-    wire._adapter_emit_data(b"question")
+    connection._adapter_emit_data(b"question")
     await asyncio.sleep(0)
 
-    assert wire.sent == wire.written
-    assert wire.sent.startswith(Method(7, Basic.Ack(1)).marshal())
-    assert wire.sent.endswith(b"question")
+    assert connection.sent == connection.written
+    assert connection.sent.startswith(Method(7, Basic.Ack(1)).marshal())
+    assert connection.sent.endswith(b"question")
 
 
 @pytest.mark.parametrize("step", [1, 7, 64, 10_000])
 def test_messages_and_confirms_come_however_the_bytes_are_cut(step: int) -> None:
-    wire = Bare()
+    connection = Bare()
     confirms: list[tuple[int, bool]] = []
-    wire.on_confirm[7] = lambda tag, is_multiple: confirms.append((tag, is_multiple))
+    connection.on_confirm[7] = lambda tag, is_multiple: confirms.append((tag, is_multiple))
     frames = [
         *(Method(7, Basic.Ack(5)).marshal(), *delivery(b"one", tag=1), *delivery(b"two", tag=2)),
         *(
@@ -132,19 +132,19 @@ def test_messages_and_confirms_come_however_the_bytes_are_cut(step: int) -> None
     data = b"".join(frames)
 
     for at in range(0, len(data), step):
-        wire._on_data_available(data[at : at + step])
+        connection._on_data_available(data[at : at + step])
 
     assert confirms == [(5, False), (6, True)]
-    assert wire.bytes_received == len(data)
-    assert wire._frame_buffer == b""
+    assert connection.bytes_received == len(data)
+    assert connection._frame_buffer == b""
     # What does not come at once is for pika to put together.
-    methods = [frame.method for frame in wire.told if isinstance(frame, Method)]
-    headers = [frame.properties for frame in wire.told if isinstance(frame, Header)]
-    bodies = [frame.fragment for frame in wire.told if isinstance(frame, Body)]
+    methods = [frame.method for frame in connection.told if isinstance(frame, Method)]
+    headers = [frame.properties for frame in connection.told if isinstance(frame, Header)]
+    bodies = [frame.fragment for frame in connection.told if isinstance(frame, Body)]
     pieces = zip(methods, headers, bodies, strict=True)
-    wire.messages += [(m.delivery_tag, m.redelivered, p.id, body) for m, p, body in pieces]
+    connection.messages += [(m.delivery_tag, m.redelivered, p.id, body) for m, p, body in pieces]
     assert bool(methods) == (step < len(data))
-    assert sorted(wire.messages) == [
+    assert sorted(connection.messages) == [
         (1, False, "t1", b"one"),
         (2, True, "t2", b"two"),
         (3, False, "t3", b"three"),
@@ -173,12 +173,14 @@ def test_messages_and_confirms_come_however_the_bytes_are_cut(step: int) -> None
     ],
 )
 def test_all_that_is_out_of_the_ordinary_is_told_pika_frame_by_frame(frames: list[bytes]) -> None:
-    wire = Bare()
+    connection = Bare()
 
-    wire._on_data_available(b"".join(frames))
+    connection._on_data_available(b"".join(frames))
 
-    assert wire.messages == []
-    assert [type(frame) for frame in wire.told] == [type(pika.frame.decode_frame(data)[1]) for data in frames]
+    assert connection.messages == []
+    assert [type(frame) for frame in connection.told] == [
+        type(pika.frame.decode_frame(data)[1]) for data in frames
+    ]
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
@@ -191,9 +193,9 @@ def test_frames_without_their_end_are_refused(which: int) -> None:
 
 
 def test_broker_that_wants_another_protocol_is_no_frame() -> None:
-    wire = Bare()
-    wire._on_data_available(b"AMQP\0\1\0\0")
-    assert [frame.frame_type for frame in wire.told] == [-1]
+    connection = Bare()
+    connection._on_data_available(b"AMQP\0\1\0\0")
+    assert [frame.frame_type for frame in connection.told] == [-1]
 
 
 def test_properties_are_read_wherever_they_are() -> None:

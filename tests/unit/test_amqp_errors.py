@@ -17,7 +17,8 @@ from pika.exceptions import (
 )
 
 from warrener.address import Address
-from warrener.brokers.rabbitmq.link import Link, translate
+from warrener.brokers.rabbitmq.amqp.connection import Connection
+from warrener.brokers.rabbitmq.amqp.errors import translate
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
 
 
@@ -33,7 +34,7 @@ async def test_connection_that_is_reset_at_once_is_an_error_at_once() -> None:
         port = balancer.sockets[0].getsockname()[1]
         for _ in range(30):
             with pytest.raises(BrokerUnreachable, match=r"reset|was lost"):
-                await Link(Address(f"amqp://u:p@127.0.0.1:{port}"), lambda _: None, lambda: None).open()
+                await Connection(Address(f"amqp://u:p@127.0.0.1:{port}"), lambda _: None, lambda: None).open()
     assert unhandled == []
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.brokers.rabbitmq import link
-from warrener.brokers.rabbitmq.properties import pack
+from warrener.brokers.rabbitmq.amqp import channel as channels
+from warrener.brokers.rabbitmq.amqp.properties import pack
 from warrener.codec import encode_record
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from warrener.brokers.rabbitmq.link import Lane
+    from warrener.brokers.rabbitmq.amqp.channel import Channel
     from warrener.models import Record
 
 _REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
@@ -23,21 +23,20 @@ class Refused(BrokerError):  # noqa: N818 - reads as what it is
     """The broker could not take a message just now."""
 
 
-class Outbox:
+class ConfirmTracker:
     """The publishing side of one channel."""
 
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
         self._pending: dict[int, tuple[tuple[str, str], Callable[[BrokerError | None], None]]] = {}
-        self._returned: dict[tuple[str, str], BrokerError] = {}  # by routing key and message id
+        # By routing key and message id: up to which number such a message may be meant, and the error.
+        self._returned: dict[tuple[str, str], tuple[int, BrokerError]] = {}
 
-    async def open(self) -> Outbox:
+    async def open(self) -> ConfirmTracker:
         """Ask the broker for confirms."""
-        self._lane.on_confirm(self._on_ack)
-        await self._lane.call("confirm_delivery", ack_nack_callback=self._on_nack)
-        self._lane.channel.add_on_return_callback(self._on_return)
+        await self._channel.confirm(self._on_ack, self._on_nack, self._on_return)
         return self
 
     def publish(
@@ -58,28 +57,28 @@ class Outbox:
         self._number += 1
         self._pending[self._number] = ((key, message_id), then)
         header = encode_record(record) if record else None
-        self._lane.publish(exchange, key, pack(message_id, priority, header), body)
+        self._channel.publish(exchange, key, pack(message_id, priority, header), body)
         if self._timer is None:
-            self._wait()
+            self._start_timer()
 
-    def _wait(self) -> None:
+    def _start_timer(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(
-            link.PATIENCE, self._look, next(iter(self._pending))
+            channels.ANSWER_TIMEOUT, self._on_timer, next(iter(self._pending))
         )
 
-    def _look(self, oldest: int) -> None:
+    def _on_timer(self, oldest: int) -> None:
         """Let go of a connection over which the oldest confirm does not come."""
         self._timer = None
-        if self._pending and self._lane.is_open:
+        if self._pending and self._channel.is_open:
             if next(iter(self._pending)) == oldest:
-                self._lane.drop()
-            self._wait()
+                self._channel.drop()
+            self._start_timer()
 
     def _on_ack(self, tag: int, is_multiple: bool) -> None:
         self._confirm(tag, None, is_multiple=is_multiple)
 
-    def _on_nack(self, frame: Any) -> None:
-        self._confirm(frame.method.delivery_tag, Refused(_REFUSED), is_multiple=frame.method.multiple)
+    def _on_nack(self, tag: int, is_multiple: bool) -> None:
+        self._confirm(tag, Refused(_REFUSED), is_multiple=is_multiple)
 
     def _confirm(self, tag: int, error: BrokerError | None, *, is_multiple: bool) -> None:
         if not is_multiple:
@@ -96,12 +95,22 @@ class Outbox:
     def _end(self, number: int, error: BrokerError | None) -> None:
         name, then = self._pending.pop(number)
         if self._returned:
-            error = self._returned.pop(name, error)
+            error = self._look_up_return(number, name) or error
         then(error)
 
-    def _on_return(self, _: object, method: Any, properties: Any, __: bytes) -> None:
-        # It comes before the message's own confirm.
-        self._returned[method.routing_key, properties.id] = QueueMissing(
-            f"exchange {method.exchange!r} leads nowhere for key {method.routing_key!r}: the queue was deleted, or "
-            "never wholly set up; create it with `warrener setup`"
+    def _look_up_return(self, number: int, name: tuple[str, str]) -> BrokerError | None:
+        up_to, error = self._returned.get(name, (0, None))
+        if not self._pending:
+            self._returned.clear()
+        return error if number <= up_to else None
+
+    def _on_return(self, method: Any, properties: Any) -> None:
+        # It comes before the message's own confirm, and does not say which one of several with the same id is meant. All
+        # that are on their way are taken for it: one that is published twice does less harm than one that is lost.
+        self._returned[method.routing_key, properties.id] = (
+            self._number,
+            QueueMissing(
+                f"exchange {method.exchange!r} leads nowhere for key {method.routing_key!r}: the queue was deleted, or "
+                "never wholly set up; create it with `warrener setup`"
+            ),
         )

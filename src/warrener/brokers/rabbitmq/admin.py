@@ -1,0 +1,104 @@
+"""The queue itself: made, emptied and removed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from warrener.brokers.rabbitmq import topology
+from warrener.brokers.rabbitmq.amqp import channel as channels
+from warrener.brokers.rabbitmq.amqp.errors import QueueAway
+from warrener.brokers.rabbitmq.policies import warn_of_limits
+from warrener.brokers.rabbitmq.stream import stream_end
+from warrener.errors import BrokerError, QueueMissing
+from warrener.retry import RetryPolicy, delay_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from warrener.brokers.rabbitmq.queue import Queue
+
+DEFAULT_DELAYS: Final = tuple(delay_schedule([RetryPolicy()]))
+_AGAIN_AFTER: Final = 0.1  # seconds
+
+
+async def declare(queue: Queue, delays: Sequence[int], *, settling: float) -> None:
+    """Create what is missing; wait so many seconds if that was anything."""
+    was_missing = await _make(queue, delays)
+    await warn_of_limits(queue)
+    if was_missing:
+        await asyncio.sleep(settling)
+
+
+async def delays(queue: Queue, wanted: Sequence[int]) -> list[int]:
+    """Those of the wanted retry delays that exist."""
+    connection = await queue.connections.connection()
+    async with await connection.channel() as channel:
+        await channel.call("queue_declare", queue.names.queue, passive=True)
+    return await queue.existing_delays(wanted)
+
+
+async def purge(queue: Queue) -> int:
+    """Drop every task, result and failure; how many."""
+    names = queue.names
+    connection = await queue.connections.connection()
+    dropped = await stream_end(connection, names.results)
+    async with await connection.channel() as channel:
+        # A stream cannot be purged. It is the first, since RabbitMQ lets whoever may read a queue purge it, but only
+        # who may set it up delete it: others are refused before anything is lost.
+        await channel.call("queue_delete", names.results)
+        await _make(queue, [])
+        for name in (names.queue, *map(names.delay, await _all_delays(queue)), names.failed):
+            dropped += (await channel.call("queue_purge", name)).message_count
+    return dropped
+
+
+async def delete(queue: Queue) -> None:
+    """Remove the queue with all it owns."""
+    names = queue.names
+    found = await _all_delays(queue)
+    connection = await queue.connections.connection()
+    async with await connection.channel() as channel:
+        for name in (names.queue, names.results, names.failed, *map(names.delay, found), names.journal):
+            await channel.call("queue_delete", name)
+        for exchange in topology.exchanges(names):
+            await channel.call("exchange_delete", exchange)
+
+
+async def _all_delays(queue: Queue) -> list[int]:
+    """All delays that there are, as the journal and, where we may ask it, the management API know."""
+    try:
+        known = set(await queue.journal.delays())
+    except QueueMissing:
+        known = set()
+    try:
+        shown = await queue.management.queues()
+    except BrokerError:
+        return await queue.existing_delays({*DEFAULT_DELAYS, *known})
+    known.update(length for name in shown if (length := queue.names.delay_of(name)) is not None)
+    return await queue.existing_delays(known)
+
+
+async def _make(queue: Queue, delays: Sequence[int]) -> bool:
+    """Create what is missing, and say whether anything was."""
+    connection = await queue.connections.connection()
+    wanted = topology.queue_arguments(queue.names, connection.version, delays)
+    loop = asyncio.get_running_loop()
+    was_missing, give_up_at = False, loop.time() + channels.ANSWER_TIMEOUT
+    while True:
+        try:
+            is_missing = len(await queue.ready(wanted)) < len(wanted)
+            was_missing |= is_missing
+            async with await connection.channel() as channel:
+                if is_missing:
+                    # Written down before they are there, so that none is there that is not written down.
+                    await topology.declare(channel, queue.names, connection.version, [])
+                    if delays:
+                        await queue.journal.write(delays)
+                await topology.declare(channel, queue.names, connection.version, delays)
+        except QueueAway:
+            if loop.time() > give_up_at:
+                raise
+            await asyncio.sleep(_AGAIN_AFTER)
+        else:
+            return was_missing

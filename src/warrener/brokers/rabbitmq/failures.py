@@ -1,0 +1,301 @@
+"""Reading failures without using them up, and taking out those that are wanted.
+
+Whoever looks at a failure holds it, and has to hold all that he has seen until the end: what a quorum queue has back is the
+first that it gives again, whatever its delivery limit (seen on RabbitMQ 4.3), and there is no way to ask for what comes
+after. What is held costs the broker a few bytes each, and us nothing but its number: bodies come a page at a time.
+
+Everything goes back before a reader leaves, by a `nack` that no limit counts. What is lost with its connection is counted,
+which matters only where an operator's policy limits deliveries; `policies` tells of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import UTC
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from warrener.brokers.protocol import FailedTask, Message, Verdict
+from warrener.brokers.rabbitmq.condition import Condition
+from warrener.brokers.rabbitmq.confirms import ConfirmTracker
+from warrener.brokers.rabbitmq.topology import WORK_KEY, consumer_arguments
+from warrener.codec import decode_record
+from warrener.errors import BrokerError
+from warrener.models import DEFAULT_PRIORITY, Record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from warrener.brokers.rabbitmq.amqp.channel import Channel
+    from warrener.brokers.rabbitmq.amqp.connection import Connection
+    from warrener.brokers.rabbitmq.amqp.frames import Delivered
+    from warrener.brokers.rabbitmq.amqp.properties import Properties
+    from warrener.brokers.rabbitmq.queue import Queue
+
+_PAGE: Final = 2000
+_MOST: Final = 0xFFFF  # that one consumer can hold
+_BUSY_FOR: Final = 60.0  # seconds that a reader waits for his turn
+# What is wanted and does not come for so long, in seconds, may be gone.
+_LATE: Final = 2.0
+_LOOKS_BACK: Final = 200
+_BETWEEN_LOOKS: Final = 0.01  # seconds
+
+
+async def read(queue: Queue) -> AsyncIterator[FailedTask]:
+    """The failures, the oldest first."""
+    async with _reading(queue) as reader, aclosing(reader.tasks()) as tasks:
+        async for _, task in tasks:
+            yield task
+
+
+async def sweep(queue: Queue, decide: Callable[[FailedTask], Verdict | Message]) -> int:
+    """Look at each failure once, and keep it, discard it, or publish it as a message; how many were taken out."""
+    connection = await queue.connections.connection()
+    async with await connection.channel() as channel, _reading(queue) as reader:
+        return await _Sweep(queue, channel, reader).run(decide)
+
+
+class _Sweep:
+    """What is being taken out: each is acknowledged once its message is confirmed."""
+
+    def __init__(self, queue: Queue, channel: Channel, reader: _Reader) -> None:
+        self._queue = queue
+        self._channel = channel
+        self._reader = reader
+        self._taken = 0
+        self._waiting: set[int] = set()
+        self._refused: BrokerError | None = None
+        self._condition = Condition()
+
+    async def run(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
+        tracker = await ConfirmTracker(self._channel).open()
+        # A user who may not publish has the channel closed.
+        self._channel.watch(lambda _: self._condition.notify())
+        try:
+            await self._decide(tracker, decide)
+        except Exception:
+            await self._confirmed()  # what was decided before stays done
+            raise
+        await self._confirmed()
+        if error := self._refused or self._channel.error:
+            raise BrokerError(f"{self._taken} failed tasks were taken out, then: {error}")
+        return self._taken
+
+    async def _decide(
+        self, tracker: ConfirmTracker, decide: Callable[[FailedTask], Verdict | Message]
+    ) -> None:
+        async with aclosing(self._reader.tasks()) as tasks:
+            async for tag, task in tasks:
+                if self._channel.error:
+                    return
+                verdict = decide(task)
+                if self._channel.error:
+                    return
+                if isinstance(verdict, Message):
+                    self._publish(tracker, tag, verdict)
+                    await asyncio.sleep(0)
+                elif verdict is Verdict.DISCARD:
+                    self._on_confirm(tag, None)
+
+    async def _confirmed(self) -> None:
+        await self._condition.wait_for(lambda: not self._waiting or self._channel.error is not None)
+
+    def _publish(self, tracker: ConfirmTracker, tag: int, message: Message) -> None:
+        self._waiting.add(tag)
+        tracker.publish(
+            self._queue.names.queue,
+            WORK_KEY,
+            message.body,
+            message_id=message.id,
+            priority=message.priority,
+            record=message.record,
+            then=partial(self._on_confirm, tag),
+        )
+
+    def _on_confirm(self, tag: int, error: BrokerError | None) -> None:
+        self._waiting.discard(tag)
+        if error:
+            self._refused = self._refused or error
+        elif self._reader.take_out(tag):
+            self._taken += 1
+        self._condition.notify()
+
+
+class _Reader:
+    """The failed tasks, delivered but not acknowledged: whatever is not taken out goes back at the end.
+
+    Args:
+        channel: Of its own.
+        queue: Of the failures.
+        count: How many there are.
+        arguments: To consume with.
+    """
+
+    def __init__(self, channel: Channel, queue: str, count: int, arguments: dict[str, object]) -> None:
+        self.channel = channel
+        self._queue = queue
+        self._count = count
+        self._arguments = arguments
+        self._consumers: list[str] = []
+        # Of the last consumer: how many it may hold, how many it holds, and the delivery before its first one.
+        self._prefetch = _MOST
+        self._held = _MOST
+        self._after = 0
+        self._last = 0
+        self._has_taken_out = False
+        self._arrived: asyncio.Queue[tuple[int, FailedTask] | BrokerError] = asyncio.Queue()
+
+    async def open_page(self) -> None:
+        """Have the next failures sent: a consumer that acknowledges nothing gets no more than its prefetch.
+
+        One that begins again under its name, with more, keeps what it holds (seen on RabbitMQ 4.3), and is counted all the
+        time, so that nobody else begins in between. No prefetch has more than 16 bits.
+        """
+        if self._held + _PAGE > _MOST:
+            self._consumers.append(uuid4().hex)
+            self._held, self._after = 0, self._last
+            await self._begin(self._held + _PAGE)
+        else:
+            await self._begin_again(self._held + _PAGE)
+
+    async def _begin(self, prefetch: int) -> None:
+        self._prefetch = prefetch
+        await self.channel.call("basic_qos", prefetch_count=prefetch)
+        await self.channel.call(
+            "basic_consume",
+            self._queue,
+            self._on_message,
+            consumer_tag=self._consumers[-1],
+            arguments=self._arguments,
+        )
+
+    async def _begin_again(self, prefetch: int) -> None:
+        await self.channel.call("basic_cancel", self._consumers[-1])
+        await self._begin(prefetch)
+
+    def on_close(self, error: BrokerError) -> None:
+        """Nothing more will come."""
+        self._arrived.put_nowait(error)
+
+    async def tasks(self) -> AsyncGenerator[tuple[int, FailedTask]]:
+        """Each failed task with its delivery tag; the first page is open already."""
+        for _ in range(self._count):
+            if self._held >= self._prefetch and self._arrived.empty():
+                await self.open_page()
+            arrived = await self._next()
+            if isinstance(arrived, BrokerError):
+                raise arrived
+            if arrived is None:
+                return
+            yield arrived
+
+    def take_out(self, tag: int) -> bool:
+        """Acknowledge one; whether that could be done."""
+        if not self.channel.is_open:
+            return False
+        self.channel.ack(tag)
+        self._held -= tag > self._after
+        self._has_taken_out = True
+        return True
+
+    async def leave(self) -> None:
+        """Return everything that was not taken out, in its order, and wait until the queue has it."""
+        if not self.channel.is_open:
+            return
+        try:
+            if self._has_taken_out:
+                # What a channel has for a quorum queue it keeps back while 32 commands are under way, and loses when it
+                # ends. Two that are waited for come after all of that, and with this prefetch nothing more is sent.
+                await self._begin_again(max(self._held, 1))
+        finally:
+            # Before anything is waited for: who is cancelled again has returned everything, too.
+            if self.channel.is_open:
+                for tag in self._consumers:
+                    self.channel.begin("basic_cancel", tag)
+                self.channel.requeue(0, multiple=True)
+        for _ in range(_LOOKS_BACK):  # no more: somebody else may have begun meanwhile
+            if not await self._is_read():
+                return
+            await asyncio.sleep(_BETWEEN_LOOKS)
+
+    async def _is_read(self) -> bool:
+        """Whether somebody reads the failures; one who has ended does as long as he holds some."""
+        return bool((await self.channel.call("queue_declare", self._queue, passive=True)).consumer_count)
+
+    async def _next(self) -> tuple[int, FailedTask] | BrokerError | None:
+        """What arrives; None when what was to come is gone, as after a purge."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LATE):
+                    return await self._arrived.get()
+            if await self.channel.is_empty(self._queue) and self._arrived.empty():
+                return None
+
+    def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
+        self._last = method.delivery_tag
+        self._held += 1
+        self._arrived.put_nowait((self._last, _failed_task(properties, body)))
+
+
+@asynccontextmanager
+async def _reading(queue: Queue) -> AsyncIterator[_Reader]:
+    """Hold all failed tasks for a while. Readers take turns, since what one holds another cannot see."""
+    connection = await queue.connections.connection()
+    deadline = asyncio.get_running_loop().time() + _BUSY_FOR
+    async with await connection.channel() as looks:
+        while True:
+            async with _turn(connection, looks, queue.names.failed) as reader:
+                if reader:
+                    queue.connections.leaving.add(reader.leave)
+                    try:
+                        yield reader
+                    finally:
+                        queue.connections.leaving.discard(reader.leave)
+                    return
+            if asyncio.get_running_loop().time() > deadline:
+                raise BrokerError(
+                    f"somebody else has been reading {queue.names.failed!r} for {_BUSY_FOR:.0f} s; end that reader and "
+                    "try again"
+                )
+            await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311 - a jitter, no secret
+
+
+@asynccontextmanager
+async def _turn(connection: Connection, looks: Channel, queue: str) -> AsyncIterator[_Reader | None]:
+    """A reader; None if somebody else is one."""
+    found = await looks.call("queue_declare", queue, passive=True)
+    if found.consumer_count:
+        yield None
+        return
+    arguments = consumer_arguments(connection.version)
+    async with await connection.channel() as channel:
+        reader = _Reader(channel, queue, found.message_count, arguments)
+        try:
+            await reader.open_page()
+            found = await looks.call("queue_declare", queue, passive=True)
+            # Two may have come at once: both step back, and one will be earlier next time.
+            is_alone = found.consumer_count == 1
+            if is_alone:
+                channel.watch(reader.on_close)
+            yield reader if is_alone else None
+        finally:
+            await reader.leave()
+
+
+def _failed_task(properties: Properties, body: bytes) -> FailedTask:
+    record = decode_record(properties.record)
+    if record.reason is None:
+        record = _given_up(record, properties)
+    priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority
+    return FailedTask(body, properties.id, priority, record)
+
+
+def _given_up(record: Record, properties: Properties) -> Record:
+    """The record of a task that the broker itself dead-lettered, because it came back too often."""
+    died_at = None
+    with suppress(LookupError, TypeError, AttributeError):  # somebody else may have put it here
+        died_at = properties.header("x-death")[0]["time"].replace(tzinfo=UTC).timestamp()
+    return record.add_lost(properties.lost or 1).fail("crashed", died_at)

@@ -1,0 +1,172 @@
+"""Reading a stream without using it up: where it ends, what is in it, and results, which outlive a lost connection."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Final
+
+from warrener.brokers.rabbitmq.condition import Condition
+from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from warrener.brokers.rabbitmq.amqp.channel import Channel
+    from warrener.brokers.rabbitmq.amqp.connection import Connection
+    from warrener.brokers.rabbitmq.amqp.frames import Delivered
+    from warrener.brokers.rabbitmq.amqp.properties import Properties
+    from warrener.brokers.rabbitmq.queue import Queue
+
+_PREFETCH: Final = 2000
+# More than a chunk of a stream ever holds, so that a whole one is delivered at once.
+_CHUNK: Final = 60_000
+# Seconds that the last chunk may take: of a stream that seems to be empty, and of one that is known not to be.
+_LAST_CHUNK_EMPTY: Final = 0.5
+_LAST_CHUNK: Final = 30.0
+_LOOKS: Final = 2
+# A chunk comes whole within a round trip or two. What comes later is new, and may never end.
+_ROUNDS: Final = 3
+_BETWEEN_ROUNDS: Final = 0.03  # seconds
+_IDLE: Final = 0.5  # seconds between two signs that a follower waits
+_READ_AGAIN_FOR: Final = 30.0  # seconds
+_READ_AGAIN_PAUSE: Final = 0.5  # seconds
+
+
+async def stream_end(connection: Connection, stream: str) -> int:
+    """How many messages a stream holds, now: the count that the broker tells is up to five seconds old (seen).
+
+    A consumer that begins at the last chunk is sent that chunk at once. When nothing comes although the broker has
+    had its time, the stream is empty.
+    """
+    async with await connection.channel() as channel:
+        return await _end_over(channel, stream)
+
+
+async def _end_over(channel: Channel, stream: str) -> int:
+    condition = Condition()
+    end = 0
+
+    def on_message(_: object, __: object, properties: Properties, ___: bytes) -> None:
+        nonlocal end
+        end = properties.header("x-stream-offset") + 1
+        condition.notify()
+
+    await channel.call("basic_qos", prefetch_count=_CHUNK)
+    await channel.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "last"})
+    told: int = (await channel.call("queue_declare", stream, passive=True)).message_count
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_CHUNK if told else _LAST_CHUNK_EMPTY):
+            await condition.wait_for(lambda: end > 0)
+    for _ in range(_ROUNDS if end else 0):
+        found = end
+        await asyncio.sleep(_BETWEEN_ROUNDS)
+        await channel.call("queue_declare", stream, passive=True)
+        if found == end:
+            break
+    return max(end, told)
+
+
+async def read_stream(
+    connection: Connection, stream: str, first: int, *, follow: bool
+) -> AsyncGenerator[tuple[int, Sequence[bytes]]]:
+    """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`.
+
+    Unless it follows, it reads to the end that the stream had a moment after it began: workers may add to it for days.
+    """
+    condition = Condition()
+    rows: list[bytes] = []
+    tag, seen = 0, first
+    lost: BrokerError | None = None
+
+    def on_message(_: object, method: Delivered, properties: Properties, body: bytes) -> None:
+        nonlocal tag, seen
+        rows.append(body)
+        tag, seen = method.delivery_tag, properties.header("x-stream-offset") + 1
+        condition.notify()
+
+    def on_close(error: BrokerError) -> None:
+        nonlocal lost
+        lost = error
+        condition.notify()
+
+    def has_news() -> bool:
+        if lost:
+            raise lost
+        return bool(rows)
+
+    looks, end = 1, await stream_end(connection, stream)
+    if end < first:  # it was purged meanwhile, and begins anew
+        first = seen = 0
+    given = first
+    async with await connection.channel(on_close) as channel:
+        await channel.call("basic_qos", prefetch_count=_PREFETCH)
+        await channel.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
+        while follow or given < end or looks < _LOOKS:
+            if not follow and given >= end:
+                looks, end = looks + 1, await stream_end(connection, stream)
+                continue
+            try:
+                async with asyncio.timeout(_IDLE if follow else None):
+                    await condition.wait_for(has_news)
+            except TimeoutError:
+                yield seen, []
+                continue
+            batch, given = rows.copy(), seen
+            rows.clear()
+            yield given, batch
+            # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
+            channel.ack(tag, multiple=True)
+
+
+async def results(queue: Queue, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
+    """The rows; a lost connection is followed by reading on where it was lost."""
+    loop = asyncio.get_running_loop()
+    place, give_up_at = _Place(), loop.time() + _READ_AGAIN_FOR
+    while True:
+        try:
+            connection = await queue.connections.connection()
+            batches = read_stream(connection, queue.names.results, place.first, follow=follow)
+            async with aclosing(batches):
+                async for after, rows in batches:
+                    new = place.go_on(after, rows)
+                    if new is None:
+                        break
+                    if new or follow:
+                        yield new
+                    give_up_at = loop.time() + _READ_AGAIN_FOR
+                else:
+                    return
+        except (BrokerUnreachable, QueueMissing) as error:
+            # Streams need a moment longer than connections when a broker has been restarted; and a purge makes them anew.
+            is_over = queue.connections.is_closing or loop.time() > give_up_at
+            if is_over or (isinstance(error, QueueMissing) and place.last is None):
+                raise
+            place.look_back()
+            await asyncio.sleep(_READ_AGAIN_PAUSE)
+
+
+class _Place:
+    """Where a reader is, by its last row: after a purge another one is there."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.last: bytes | None = None
+        self._expected: bytes | None = None
+
+    def look_back(self) -> None:
+        """Read the last row again."""
+        if self.last is not None and self._expected is None:
+            self.first -= 1
+            self._expected = self.last
+
+    def go_on(self, after: int, rows: Sequence[bytes]) -> Sequence[bytes] | None:
+        """Those of these rows, which end before an offset, that are new; None if the stream is another one, to be read anew."""
+        if not rows:
+            return rows
+        expected, self._expected = self._expected, None
+        if expected is not None and rows[0] != expected:
+            self.first, self.last = 0, None
+            return None
+        self.first, self.last = after, rows[-1]
+        return rows if expected is None else rows[1:]
