@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,7 +20,6 @@ from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.manifests.names import BROKER
 from warrener.kubernetes.operations import broker_start, install
-from warrener.kubernetes.operations.credentials import Login, login
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of, reached
 from warrener.kubernetes.operations.submit import Submission
@@ -36,13 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from warrener.kubernetes.manifests.spec import Spec
-
-POD = f"{BROKER}-0"
-
-
-def quiet(_: str) -> None:
-    """Nobody is told."""
+from tests.kubernetes.brokers import POD, a_spec, admin, broker_pod, keep_secret, of_part, port_of, quiet
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +53,9 @@ async def cluster(server: RabbitMQ) -> AsyncIterator[Double]:
     """A cluster whose broker's pod is the real RabbitMQ; its administrator is known already."""
     async with ApiServer() as api:
         api.pods = {POD: 1}
-        api.ports = {5672: _port(server.url), 15672: _port(server.management_url)}
+        api.ports = {5672: port_of(server.url), 15672: port_of(server.management_url)}
         double = Double(f"ws{api.url.removeprefix('http')}")
-        keep_secret(double, f"{BROKER}-admin", **_admin(server))
+        keep_secret(double, f"{BROKER}-admin", **admin(server))
 
         def start(made: dict[str, Any]) -> None:
             if made["kind"] == "StatefulSet":
@@ -73,50 +63,6 @@ async def cluster(server: RabbitMQ) -> AsyncIterator[Double]:
 
         double.on_create = start
         yield double
-
-
-def _admin(server: RabbitMQ) -> dict[str, str]:
-    who = urlsplit(server.url)
-    host = f"{BROKER}.batch.svc"
-    return {
-        "username": who.username or "",
-        "password": who.password or "",
-        "host": host,
-        "url": f"amqp://{who.username}:{who.password}@{host}:5672/warrener",
-        "vhost": "warrener",
-    }
-
-
-def keep_secret(cluster: Double, name: str, **entries: str) -> None:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in entries.items()}
-    cluster.objects["Secret", name] = {"kind": "Secret", "metadata": {"name": name}, "data": data}
-
-
-def broker_pod(cluster: Double, *, ready: bool = True) -> dict[str, Any]:
-    owner = cluster.objects["StatefulSet", BROKER]
-    status = {"type": "Ready", "status": str(ready)}
-    pod = {
-        "kind": "Pod",
-        "metadata": {"name": POD, **owner["spec"]["template"]["metadata"]},
-        "spec": owner["spec"]["template"]["spec"],
-        "status": {"phase": "Running", "conditions": [status]},
-    }
-    cluster.objects["Pod", POD] = pod
-    return pod
-
-
-def _port(url: str) -> int:
-    return urlsplit(url).port or 0
-
-
-def a_spec(**changes: Any) -> Spec:
-    return small_spec(queue=f"it_{uuid.uuid4().hex[:8]}", **changes)
-
-
-async def of_part(cluster: Double, wanted: Spec, part: str) -> Login:
-    found = await login(cluster, wanted.names.secret(part))
-    assert found
-    return found
 
 
 async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: RabbitMQ) -> None:
@@ -196,34 +142,6 @@ async def test_queues_whose_objects_would_share_names(cluster: Double) -> None:
     assert cluster.objects == before
 
 
-async def test_no_broker_in_the_namespace() -> None:
-    with pytest.raises(
-        ObjectMissing,
-        match=r"no broker in namespace batch \(no Secret warrener-rabbitmq-admin\).*warrener k8s up",
-    ):
-        await prepare(Double(), small_spec(), [], quiet)
-
-
-async def test_no_such_queue() -> None:
-    with pytest.raises(
-        ObjectMissing,
-        match="there is no queue 'images' in namespace batch: make it with `warrener k8s up --queue images",
-    ):
-        async with queue_of(Double(), "images"):
-            pass
-
-
-@pytest.mark.parametrize(
-    "entries", [{"url": "amqp://host/jobs"}, {"username": "me", "password": "it"}, {"other": "key"}]
-)
-async def test_a_secret_without_a_user(entries: dict[str, str]) -> None:
-    cluster = Double()
-    keep_secret(cluster, "mq", **entries)
-
-    with pytest.raises(ObjectMissing, match="Secret mq has no user, password and host: it needs the key url"):
-        await login(cluster, "mq")
-
-
 @pytest.mark.parametrize("entries", [{}, {"username": "me"}, {"username": "", "password": ""}])
 async def test_a_users_secret_that_holds_no_user_is_named(cluster: Double, entries: dict[str, str]) -> None:
     wanted = a_spec()
@@ -235,26 +153,6 @@ async def test_a_users_secret_that_holds_no_user_is_named(cluster: Double, entri
         match=rf"Secret {secret} has no username and password.*`kubectl delete secret {secret} --namespace batch`",
     ):
         await prepare(cluster, wanted, [], quiet)
-
-
-async def test_what_is_no_text_in_a_secret_is_left_alone() -> None:
-    cluster = Double()
-    keep_secret(cluster, "mq", url="amqp://me:pw@mq.example.com/jobs")
-    cluster.objects["Secret", "mq"]["data"]["keystore.p12"] = base64.b64encode(b"\xff\xfe").decode()
-
-    assert (await login(cluster, "mq")) == Login(
-        "me", "pw", "mq.example.com", "amqp://me:pw@mq.example.com/jobs", "jobs"
-    )
-
-
-async def test_a_secret_with_an_address_that_is_none() -> None:
-    cluster = Double()
-    keep_secret(cluster, "mq", url="amqp://me:pw@[::1/jobs")
-
-    with pytest.raises(
-        ObjectMissing, match=r"^Secret mq has an address that cannot be read: mend its key url$"
-    ):
-        await login(cluster, "mq")
 
 
 async def test_nodes_that_have_not_started_cost_one_request_for_events_a_look(cluster: Double) -> None:
@@ -280,32 +178,6 @@ async def test_nodes_that_have_not_started_cost_one_request_for_events_a_look(cl
     await install.install(cluster, a_spec(), on_progress)
 
     assert asked == [1, 2, 3]
-
-
-async def test_secrets_of_all_shapes() -> None:
-    cluster = Double()
-    keep_secret(cluster, "url", url="amqp://m%40e:p%2Fw@mq.example.com/j%2Fobs")
-    operators = {"username": "u", "password": "p", "host": "mq.batch.svc", "port": "5672"}
-    keep_secret(cluster, "operator", **operators, connection_string="amqp://u:p@mq.batch.svc:5672/")
-
-    assert await login(cluster, "nothing") is None
-    one, other = await login(cluster, "url"), await login(cluster, "operator")
-    assert one
-    assert (one.username, one.password, one.host, one.vhost) == ("m@e", "p/w", "mq.example.com", "j/obs")
-    assert other
-    assert (other.username, other.host, other.vhost) == ("u", "mq.batch.svc", "warrener")
-
-
-async def test_a_host_that_is_no_service_here_is_reached_directly() -> None:
-    cluster = Double()
-    who = Login(
-        "me", "pw", "mq.other.svc", "amqps://me:pw@mq.other.svc/jobs?cacertfile=/etc/warrener/ca/ca.crt"
-    )
-    async with reached(cluster, who, "images") as address:
-        assert address.broker == "amqps://me:pw@mq.other.svc/jobs"  # where the pods' authority is not
-    who = Login("me", "pw", "mq", "amqps://me:pw@mq/jobs?cacertfile=mine.crt")
-    async with reached(cluster, who, "images") as address:
-        assert address.broker == "amqps://me:pw@mq/jobs?cacertfile=mine.crt"
 
 
 async def test_a_lost_way_to_the_broker_is_the_clusters_fault(cluster: Double) -> None:
