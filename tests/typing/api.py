@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, assert_type
+from typing import TYPE_CHECKING, Any, Literal, assert_type
 
 import warrener
+import warrener.testing
 from warrener import App, PermanentError, Publisher, Task, TransientError, WarrenerError, errors
 
 if TYPE_CHECKING:
@@ -95,3 +96,16 @@ def caught() -> str:
     except WarrenerError as error:
         return str(error)
     return ""
+
+
+def tested() -> None:
+    with warrener.testing.run(app, [*tasks(), b'{"id": "four", "type": "fetch"}']) as batch:
+        assert_type(batch, warrener.testing.Batch)
+        result: warrener.testing.Result = batch.results["one"]
+        assert_type((result.task_id, result.type, result.value), tuple[str, str, Any])
+        failure: warrener.testing.Failure = batch.failures["two"]
+        assert_type((failure.reason, failure.error, failure.message), tuple[str, str, str])
+        assert_type((failure.traceback, failure.attempts), tuple[str, int])
+        attempt: warrener.testing.Attempt = batch.attempts[0]
+        assert_type(attempt.outcome, Literal["completed", "delayed", "failed"])
+        assert_type((attempt.number, attempt.delay, attempt.error), tuple[int, float | None, str])

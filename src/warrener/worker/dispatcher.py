@@ -13,10 +13,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Completed, Delayed, Failed
-from warrener.codec import decode_record, open_envelope
-from warrener.errors import InvalidTask
+from warrener.codec import decode_record
 from warrener.models import Attempt, Record
-from warrener.worker.outcomes import Outcomes, refused
+from warrener.worker.outcomes import Outcomes, opened
 from warrener.worker.pool import Owner, RunningAttempt
 from warrener.worker.quarantine import Quarantine
 from warrener.worker.redelivery import Redelivery
@@ -114,17 +113,11 @@ class Dispatcher(Owner):
         """A task has come: find its handler, and put it in line."""
         if delivery.lost and self._is_known(delivery):
             return
-        try:
-            task = open_envelope(delivery.body, delivery.id, delivery.priority)
-        except InvalidTask as error:
-            self._reject(delivery, "invalid", str(error))
+        found = opened(delivery, self._pool.manifest)
+        if isinstance(found, Failed):
+            self._settle(delivery, found)
             return
-        manifest = self._pool.manifest
-        rules = manifest.rules(task.type)
-        if rules is None:
-            known = ", ".join(sorted(manifest.handlers))
-            self._reject(delivery, "unknown-type", f"no handler for type {task.type!r}; this app has {known}")
-            return
+        task, rules = found
         if self.takes_nothing:
             self._broker.requeue([delivery])
             return
@@ -252,9 +245,6 @@ class Dispatcher(Owner):
             self.redelivery.end(attempt, outcome)  # for when its delivery comes back
         else:
             self._settle(attempt.delivery, outcome)
-
-    def _reject(self, delivery: Delivery, reason: Reason, message: str) -> None:
-        self._settle(delivery, refused(decode_record(delivery.record), reason, message))
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         self.settled[_KINDS[type(outcome)]] += 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from warrener.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from warrener.handler import Handler
 
 ANY_TYPE: Final = "*"
 """The handler of every type that has none of its own."""
@@ -37,6 +42,15 @@ class AppManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     handlers: dict[str, HandlerRules] = {}
     slots: int = 1
     error: str = ""
+
+    @classmethod
+    def of(cls, handlers: Iterable[Handler], slots: int = 1) -> AppManifest:
+        """The manifest of an app with these handlers."""
+        rules = {
+            handler.name: HandlerRules(handler.policy.retries, handler.policy.base, handler.timeout)
+            for handler in handlers
+        }
+        return cls(rules, slots)
 
     @property
     def policies(self) -> list[RetryPolicy]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warrener.brokers.protocol import Completed, Delayed, Failed
-from warrener.codec import encode
+from warrener.codec import decode_record, encode, open_envelope
+from warrener.errors import InvalidTask
 from warrener.models import MAX_MESSAGE, Attempt, Result
 from warrener.retry import nearest
 from warrener.text import cut
@@ -16,10 +17,10 @@ from warrener.worker.manifest import ANY_TYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from warrener.brokers import Broker, Outcome
+    from warrener.brokers import Broker, Delivery, Outcome
     from warrener.models import Envelope, Reason, Record
     from warrener.worker.frames import Report
-    from warrener.worker.manifest import HandlerRules
+    from warrener.worker.manifest import AppManifest, HandlerRules
 
 
 class Outcomes:
@@ -110,6 +111,19 @@ class Outcomes:
     def delay(self, seconds: float) -> int | None:
         """The queue's retry delay that is nearest to so many seconds, in milliseconds; None where it has none."""
         return nearest(seconds * 1000, self._delays) if self._delays else None
+
+
+def opened(delivery: Delivery, manifest: AppManifest) -> tuple[Envelope, HandlerRules] | Failed:
+    """A delivery as a task and the rules of its handler, or what becomes of one that no handler can have."""
+    try:
+        task = open_envelope(delivery.body, delivery.id, delivery.priority)
+    except InvalidTask as error:
+        return refused(decode_record(delivery.record), "invalid", str(error))
+    if rules := manifest.rules(task.type):
+        return task, rules
+    known = ", ".join(sorted(manifest.handlers))
+    said = f"no handler for type {task.type!r}; this app has {known}"
+    return refused(decode_record(delivery.record), "unknown-type", said)
 
 
 def refused(record: Record, reason: Reason, message: str) -> Failed:

@@ -26,7 +26,7 @@ from warrener.loader import load
 from warrener.worker.child.threads import Child
 from warrener.worker.fork_messages import NUMBER_BYTES, Exited, Forked, ForkFailed
 from warrener.worker.killing import kill_all, kill_group
-from warrener.worker.manifest import ANY_TYPE, AppManifest, ChildSettings, HandlerRules
+from warrener.worker.manifest import ANY_TYPE, AppManifest, ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +54,7 @@ def main() -> None:
         )
 
         kind, slots = LoopChild, settings.concurrency
-    rules = {h.name: HandlerRules(h.policy.retries, h.policy.base, h.timeout) for h in handlers.values()}
-    _tell(control, AppManifest(rules, slots))
+    _tell(control, AppManifest.of(handlers.values(), slots))
     gc.freeze()  # what is imported stays shared between the children
     _ForkServer(control, lambda connection: kind(connection, handlers, slots, settings.max_result)).run()
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter, time
 from typing import TYPE_CHECKING, NoReturn
 
-from warrener.errors import InvalidTask
-from warrener.worker.child.reports import completed, encoded, failed, invalid
+from warrener.worker.child.perform import perform_async
 from warrener.worker.child.threads import Child, or_die
 from warrener.worker.frames import Alive
 
@@ -61,15 +59,4 @@ class LoopChild(Child):
         if not handler.is_async:
             self._send(await self._loop.run_in_executor(None, self._perform, item))
             return
-        started_at, start = time(), perf_counter()
-        try:
-            arguments = handler.bind(item.id, item.type, item.priority, item.data)
-        except InvalidTask as error:
-            self._send(invalid(item, started_at, perf_counter() - start, error))
-            return
-        try:
-            value = await handler.function(**arguments)
-            report = completed(item, started_at, perf_counter() - start, encoded(value, self._max_result))
-        except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
-            report = failed(item, handler, started_at, perf_counter() - start, error)
-        self._send(report)
+        self._send(await perform_async(handler, item, self._max_result))

@@ -8,14 +8,12 @@ import threading
 import traceback
 from collections import deque
 from contextlib import suppress
-from os import getpid  # as it is now, like those two: handlers may replace it
-from time import perf_counter, time
+from os import getpid  # as it is now: handlers may replace it
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from warrener.errors import InvalidTask
-from warrener.worker.child.reports import completed, encoded, failed, invalid
+from warrener.worker.child.perform import perform
 from warrener.worker.frames import READ, Alive, NoFrame, Report, Returned, Unpacker, WorkBatch, pack
 from warrener.worker.manifest import ANY_TYPE
 
@@ -113,17 +111,7 @@ class Child:
         return self._handlers.get(item.type) or self._handlers[ANY_TYPE]
 
     def _perform(self, item: WorkItem) -> Report:
-        handler = self._handler(item)
-        started_at, start = time(), perf_counter()
-        try:
-            arguments = handler.bind(item.id, item.type, item.priority, item.data)
-        except InvalidTask as error:  # not of the handler, whose own is a failed attempt like any other
-            return invalid(item, started_at, perf_counter() - start, error)
-        try:
-            value = handler.function(**arguments)
-            return completed(item, started_at, perf_counter() - start, encoded(value, self._max_result))
-        except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its attempt's end
-            return failed(item, handler, started_at, perf_counter() - start, error)
+        return perform(self._handler(item), item, self._max_result)
 
 
 def or_die(work: Callable[[], object]) -> NoReturn:
