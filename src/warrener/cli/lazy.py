@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-import msgspec
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
-class Lazy(msgspec.Struct, frozen=True):
+class Lazy(NamedTuple):
     """A command that is not loaded yet.
 
     Args:
@@ -58,6 +59,8 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, without loading them, and the group's own options."""
+        from click.shell_completion import CompletionItem
+
         return [
             CompletionItem(name, help=lazy.told)
             for name, lazy in self._lazy_commands.items()
