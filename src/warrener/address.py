@@ -18,6 +18,7 @@ EMBEDDED: Final = "embedded"
 BROKER_VARIABLE: Final = "WARRENER_BROKER"
 QUEUE_VARIABLE: Final = "WARRENER_QUEUE"
 MANAGEMENT_VARIABLE: Final = "WARRENER_MANAGEMENT"
+WITHHELD: Final = "withheld"  # what handlers find instead of their worker's broker
 AUTHORITY: Final = "cacertfile"  # as RabbitMQ's own clients call it in URLs
 HEARTBEAT: Final = "heartbeat"
 _DEFAULT_HEARTBEAT: Final = "30"
@@ -78,6 +79,11 @@ class Address(msgspec.Struct, frozen=True):
             raise UsageError(
                 f"queue name {self.queue!r} is taken by the broker's own objects: names must not begin with 'amq.' "
                 "nor end with '.results', '.failed', '.outcomes', '.journal' or '.delay.NUMBER'"
+            )
+        if self.broker == WITHHELD:
+            raise UsageError(
+                "a worker withholds the address of its broker from handlers, since a password may be in it: give this one "
+                "an address of its own, as an argument"
             )
         _check_ends("the broker's address", self.broker)
         if self.broker.startswith("file:"):

@@ -374,3 +374,18 @@ def test_help_loads_no_verb_and_nothing_that_takes_long(place: Place) -> None:
     assert "Commands:" in done.stdout
     loaded = set(done.stderr.split())
     assert not loaded & {"asyncio", "rich", "typer", "pydantic", "pika", "sqlite3", "warrener.cli.run"}
+
+
+def test_handler_that_publishes_takes_no_other_broker_for_its_workers(place: Place) -> None:
+    (place.path / "app.py").write_text(
+        "import warrener\napp = warrener.App(retries=0)\n"
+        "@app.task\ndef more() -> None:\n    warrener.publish([warrener.Task('next', 'more')])\n"
+    )
+    (place.path / "url").write_text("sqlite:own.db")
+    place.environment |= {"WARRENER_BROKER": "file:url"}
+
+    assert place.warrener("run", "app.py", place.tasks([{"type": "more", "id": "a"}])).returncode == 1
+
+    shown = place.warrener("failures", "show", "a").stdout
+    assert "UsageError: a worker withholds the address of its broker from handlers" in shown
+    assert not place.address.path.exists()

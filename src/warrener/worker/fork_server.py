@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from warrener.address import BROKER_VARIABLE, EMBEDDED, WITHHELD
 from warrener.codec import encode
 from warrener.errors import AppError, WarrenerError
 from warrener.worker.fork_messages import NUMBER_BYTES, News, decode_news
@@ -174,5 +175,8 @@ class ForkServer:
 
 
 def _environment() -> dict[str, str]:
-    # Handlers need not know the broker's password.
-    return {name: value for name, value in os.environ.items() if name != "WARRENER_BROKER"}
+    # Handlers need not know the broker's password; and one that publishes must not take another broker for it.
+    broker = os.environ.get(BROKER_VARIABLE, "")
+    if broker in ("", EMBEDDED) or broker.startswith("sqlite:"):
+        return dict(os.environ)
+    return {**os.environ, BROKER_VARIABLE: WITHHELD}
