@@ -38,14 +38,26 @@ async def embedded() -> AsyncIterator[Arena]:
 @asynccontextmanager
 async def single() -> AsyncIterator[Arena]:
     """A node of our own."""
-    server = RabbitMQ(extra_config=_CONFIG)
+    server = node()
     await asyncio.to_thread(server.__enter__)
     try:
-        async with theirs(Address(server.url, management=server.management_url)) as arena:
-            arena.server = server
+        async with ours(server) as arena:
             yield arena
     finally:
         await asyncio.to_thread(server.__exit__)
+
+
+def node() -> RabbitMQ:
+    """One that is not started yet."""
+    return RabbitMQ(extra_config=_CONFIG)
+
+
+@asynccontextmanager
+async def ours(server: RabbitMQ) -> AsyncIterator[Arena]:
+    """A node that runs already."""
+    async with theirs(Address(server.url, management=server.management_url)) as arena:
+        arena.server = server
+        yield arena
 
 
 @asynccontextmanager

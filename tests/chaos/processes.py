@@ -98,12 +98,10 @@ def _many() -> list[dict[str, Any]]:
 
 
 FAULTS: Final = [
-    Fault("child killed", under_load(_kill_child, 10), costs={"Crashed": 10}, is_quick=True),
+    Fault("child killed", under_load(_kill_child, 10), costs={"Crashed": 10}),
     Fault("importing process killed, its children with it", under_load(_kill_fork_server), is_free=True),
     Fault("worker killed", under_load(_kill_worker, 4), costs={"WorkerLost": 4 * HELD}, is_quick=True),
-    Fault(
-        "worker told to end at once", under_load(_stop_worker, 4), is_free=True, tasks=_many, is_quick=True
-    ),
+    Fault("worker told to end at once", under_load(_stop_worker, 4), is_free=True, tasks=_many),
     Fault(f"worker frozen for {_FROZEN:.0f} s", under_load(_freeze_worker, 1), costs={"WorkerLost": HELD}),
     Fault("publisher killed, and resumed", _kill_publishers, is_free=True, tasks=_many),
     Fault("collector killed, and run again", under_load(_kill_collector)),

@@ -12,15 +12,22 @@ from tests.chaos.fault import EMBEDDED, RABBITMQ, Fault
 from tests.chaos.suite import FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.chaos.trial import Arena
+    from tests.rabbitmq_server import RabbitMQ
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    with arenas.node() as node:
+        yield node
 
 
 @pytest.fixture
-async def rabbitmq_arena() -> AsyncIterator[Arena]:
-    async with arenas.single() as arena:
+async def rabbitmq_arena(server: RabbitMQ) -> AsyncIterator[Arena]:
+    async with arenas.ours(server) as arena:
         yield arena
 
 
