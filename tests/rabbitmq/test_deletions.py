@@ -10,7 +10,9 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from tests.place import Place
+from warrener.brokers import connect
 from warrener.brokers.names import Names
+from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +143,16 @@ async def test_watcher_says_what_is_missing(place: Place, delete: Callable[[str]
     _says_that_is_missing(watcher, part, place.address)
 
 
-@pytest.mark.parametrize("part", ["work", "results", "failed", "everything"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "work",
+        "failed",
+        # Results are waited for, since they may be made anew.
+        pytest.param("results", marks=pytest.mark.long),
+        pytest.param("everything", marks=pytest.mark.long),
+    ],
+)
 async def test_follower_says_what_is_missing(place: Place, delete: Callable[[str], None], part: str) -> None:
     await publish(place.address, [task("echo", "done")])
     await drain(place.address)
@@ -157,6 +168,26 @@ async def test_follower_says_what_is_missing(place: Place, delete: Callable[[str
     assert follower.end() == 3
     _says_that_is_missing(follower, part, place.address)
     assert not (place.path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("part", ["results", "everything"])
+async def test_results_that_stay_away_are_waited_for_only_so_long(
+    rabbit_address: Address, delete: Callable[[str], None], part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warrener.brokers.rabbitmq.broker.READ_AGAIN_FOR", 1)
+    await publish(rabbit_address, [task("echo", "done")])
+    await drain(rabbit_address)
+    batches = []
+
+    async def follow() -> None:
+        async with connect(rabbit_address) as broker:
+            async for rows in broker.results(follow=True):
+                batches.append(rows)
+                delete(part)
+
+    with pytest.raises(QueueMissing, match="`warrener setup`"):
+        await follow()
+    assert len(batches) == 1
 
 
 def _says_that_is_missing(reader: Running, part: str, address: Address) -> None:
