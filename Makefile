@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .warrener/codestats
 
-.PHONY: help demo test test-long test-cluster chaos lint bench profile clean
+.PHONY: help demo check test test-long test-cluster chaos lint bench profile clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -23,16 +23,21 @@ lint: $(READY) ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Hostile tasks are left out since most of them run into time limits.
+check: lint ## The quick part, without a broker: style, types, layers, units, and whole workers in memory
+	$(BIN)/pytest --numprocesses 4 --dist worksteal -m 'not long and not sqlite and not rabbitmq' \
+		tests/unit tests/conformance --ignore tests/conformance/worker/test_hostile.py
+
 # Tests wait more than they work, so there is room for several at a time.
 test: lint ## Everything, on a RabbitMQ of its own
 ifdef WARRENER_TEST_BROKER
-	$(BIN)/pytest --numprocesses 3 --dist worksteal
+	$(BIN)/pytest --numprocesses 4 --dist worksteal
 else
-	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 3 --dist worksteal
+	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 4 --dist worksteal
 endif
 
-test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes
-	$(BIN)/pytest -m long tests/chaos
+test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes, and long waits
+	$(BIN)/pytest -m long
 
 chaos: $(READY) ## Break everything at random and count; SEED=, ONLY=, MINUTES=; on your own RabbitMQ with WARRENER_TEST_BROKER
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') \
