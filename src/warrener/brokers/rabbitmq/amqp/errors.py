@@ -24,6 +24,8 @@ _LOST: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)  #
 _PROBABLE: Final = (pika_errors.ProbableAuthenticationError, pika_errors.ProbableAccessDeniedError)
 # What RabbitMQ says itself; anything else is a connection that was lost.
 _WAS_REFUSED: Final = re.compile(r"ConnectionClosedByBroker: \((403|530)\)")
+# What Python says of an answer that is no TLS, as a plain port gives it.
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 # A limit on connections or channels, as an operator sets it: there is room again when others have left.
 _LIMIT: Final = re.compile(
     r"(user )?connection limit \(\d+\) is reached|maximum allowed (user )?limit of \(\d+\)"
@@ -49,6 +51,8 @@ def translate(error: BaseException | str, address: Address) -> BrokerError:
             return _by_code(cause.reply_code, cause.reply_text, address)
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _LOST):
             why = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or cause
+            if why in _NO_TLS:
+                why = f"it does not speak TLS ({why}): use amqp://, or the port for TLS, by default 5671"
             return AccessRefused(f"no trust in {address.shown}: {why}")
         if isinstance(cause, OSError):
             return BrokerUnreachable(f"{address.shown} cannot be reached: {cause.strerror or cause}")
