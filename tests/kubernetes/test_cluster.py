@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kmock import RawHandler
 
 from tests.kubernetes.answers import JOBS, PODS, pod, pod_list, status
+from tests.kubernetes.conftest import write_kubeconfig
 from warrener.errors import (
     ClusterError,
     ClusterUnreachable,
     UsageError,
 )
 from warrener.kubernetes.client.cluster import MAX_EVENTS, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Not its emulator of a cluster: what the API server answers is for each test to say.
 pytestmark = pytest.mark.kmock(cls=RawHandler)
@@ -38,7 +42,7 @@ async def test_version(kmock: RawHandler, cluster: Cluster) -> None:
 async def test_a_version_that_is_none(kmock: RawHandler, cluster: Cluster) -> None:
     kmock["get /version"] << {"hello": "world"}
 
-    with pytest.raises(ClusterUnreachable, match="gives answers that are not Kubernetes'"):
+    with pytest.raises(ClusterUnreachable, match="does not answer as the Kubernetes API does"):
         await cluster.version()
 
 
@@ -98,7 +102,7 @@ async def test_every_kind_has_its_place(
 
 
 async def test_an_unknown_kind_is_left_to_kubectl(cluster: Cluster) -> None:
-    with pytest.raises(UsageError, match=r"Deployment is no kind that Warrener handles .*: use kubectl"):
+    with pytest.raises(UsageError, match=r"Deployment is not a kind that Warrener handles .*: use kubectl"):
         await cluster.get("Deployment", "it")
 
 
@@ -200,3 +204,11 @@ async def test_the_address_of_a_websocket(kmock: RawHandler, cluster: Cluster) -
     assert endpoint.url == re.sub("^http", "ws", str(kmock.url)).rstrip("/") + "/api/v1/x?ports=5"
     assert endpoint.headers == {"Authorization": "Bearer secret-token"}
     assert endpoint.tls is None
+
+
+@pytest.mark.parametrize("namespace", ["../kube-system", "a/b", "a b", "A", "a?b", "-"])
+def test_what_is_not_the_name_of_a_namespace(tmp_path: Path, namespace: str) -> None:
+    kubeconfig = write_kubeconfig(tmp_path / "config", "http://127.0.0.1:1")
+
+    with pytest.raises(UsageError, match=r"is not the name of a namespace: use a-z, 0-9 and '-'$"):
+        Cluster.open(kubeconfig=kubeconfig, namespace=namespace)

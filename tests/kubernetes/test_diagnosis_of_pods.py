@@ -50,7 +50,7 @@ CRASH_LOOP = a_pod(
         pytest.param(
             waiting("InvalidImageName", "couldn't parse image name", image="Render:1"),
             "InvalidImageName",
-            "'Render:1' is no name of an image: correct --image",
+            "'Render:1' is not the name of an image: correct --image",
             True,
             id="image name",
         ),

@@ -201,7 +201,7 @@ async def test_a_broker_that_does_not_come_up_says_why(
             pod["status"] |= {"phase": "Pending", "containerStatuses": [state]}
 
     cluster.on_create = unscheduled
-    with pytest.raises(ClusterError, match="the broker does not come up: 'R' is no name of an image"):
+    with pytest.raises(ClusterError, match="the broker does not come up: 'R' is not the name of an image"):
         await install.install(cluster, a_spec(), quiet)
 
     cluster.on_create = quiet_object

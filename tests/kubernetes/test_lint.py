@@ -66,7 +66,7 @@ def broken(name: str, kind: str, path: str, value: Any) -> dict[str, Any]:
             "containers[worker].volumeMounts: /tmp is there more than once",
         ),
         (f"{JOB}.volumes", [], "containers[worker].volumeMounts: there is no volume 'tmp'"),
-        (f"{WORKER}.resources.limits.memory", "12Gib", "resources.limits.memory: '12Gib' is no quantity"),
+        (f"{WORKER}.resources.limits.memory", "12Gib", "resources.limits.memory: '12Gib' is not a quantity"),
         (
             f"{WORKER}.resources.limits.memory",
             "1Mi",

@@ -114,10 +114,10 @@ def test_values_of_another_kind_are_refused(spec: dict[str, Any], sentence: str)
     ("text", "sentence"),
     [
         (None, "cannot be read: No such file or directory"),
-        ("a: [", "is no YAML"),
-        ("", "is no pod template"),
-        ("- a", "is no pod template"),
-        ("containers: []", "is no pod template: write it with the keys 'metadata' and 'spec'"),
+        ("a: [", "is not YAML"),
+        ("", "is not a pod template"),
+        ("- a", "is not a pod template"),
+        ("containers: []", "is not a pod template: write it with the keys 'metadata' and 'spec'"),
     ],
 )
 def test_files_that_are_no_patch(tmp_path: Path, text: str | None, sentence: str) -> None:

@@ -126,7 +126,7 @@ async def test_a_wrong_object_names_field_and_reason(kmock: RawHandler, cluster:
             ClusterError,
             r"^cannot list jobs: no such selector$",
         ),
-        (200, b"<html>log in here</html>", ClusterUnreachable, r"answers that are not Kubernetes'"),
+        (200, b"<html>log in here</html>", ClusterUnreachable, r"does not answer as the Kubernetes API does"),
     ],
 )
 async def test_refusals_are_sentences(

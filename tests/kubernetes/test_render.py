@@ -110,7 +110,7 @@ def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
     [
         (["nowhere.py"], "app 'nowhere.py' does not exist"),
         (["--section", "all"], "there is no section 'all'"),
-        (["--memory", "lots"], "--memory 'lots' is no quantity"),
+        (["--memory", "lots"], "--memory 'lots' is not a quantity"),
         (["--requirements", "nowhere.txt"], "--requirements nowhere.txt cannot be read: No such file"),
         (["--patch", "nowhere.yaml"], "--patch nowhere.yaml cannot be read"),
         (["--patch", "bad.yaml"], "Job work-queue-workers: spec.template.spec.hostNetwork: must not be set"),

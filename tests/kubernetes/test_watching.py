@@ -118,7 +118,7 @@ async def test_watch_of_something_else_is_no_watch(
     kmock["list", PODS] << pod_list("7")
     kmock["watch", PODS] << (b"[1]\n", ...)
 
-    with pytest.raises(ClusterUnreachable, match="gives answers that are not Kubernetes'"):
+    with pytest.raises(ClusterUnreachable, match="does not answer as the Kubernetes API does"):
         await anext(cluster.watch("Pod"))
 
 

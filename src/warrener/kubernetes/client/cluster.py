@@ -14,6 +14,7 @@ from warrener.kubernetes.client.endpoint import Endpoints
 from warrener.kubernetes.client.requests import TIMEOUT_SECONDS, Requests
 from warrener.kubernetes.client.watching import watch
 from warrener.kubernetes.commands import Commands
+from warrener.kubernetes.lint.problem import DNS_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -62,7 +63,8 @@ class Cluster:
             namespace: By default the context's, else `default`.
 
         Raises:
-            UsageError: There is no usable kubeconfig, or the extra packages are not installed.
+            UsageError: There is no usable kubeconfig, the namespace's name is none, or the extra packages are not
+                installed.
         """
         config = kubeconfigs.load(context, kubeconfig)
         from httpx2 import InvalidURL, Timeout
@@ -75,6 +77,8 @@ class Cluster:
             raise UsageError(
                 f"context {config.context_name!r} of the kubeconfig cannot be used: {error}"
             ) from error
+        if not DNS_LABEL.fullmatch(client.namespace):  # it becomes part of every path
+            raise UsageError(f"{client.namespace!r} is not the name of a namespace: use a-z, 0-9 and '-'")
         return cls(client, Commands(client.namespace, context, kubeconfig))
 
     async def __aenter__(self) -> Self:

@@ -39,7 +39,7 @@ def resource(kind: str) -> Any:
         UsageError: Warrener has nothing to do with this kind.
     """
     if kind not in KINDS:
-        raise UsageError(f"{kind} is no kind that Warrener handles ({', '.join(KINDS)}): use kubectl")
+        raise UsageError(f"{kind} is not a kind that Warrener handles ({', '.join(KINDS)}): use kubectl")
     group, version, plural_ = KINDS[kind]
     return internals.resource(group, version, kind, plural_, is_namespaced=kind != "Namespace")
 

@@ -43,7 +43,7 @@ def translated(deed: str, server: str) -> Iterator[None]:
     except (ConfigError, OSError, KeyError) as error:  # of a login plugin, or of a token's file
         raise ClusterRefused(f"cannot log in to {server}: {error}") from error
     except (msgspec.MsgspecError, ValueError) as error:
-        raise ClusterUnreachable(f"{server} gives answers that are not Kubernetes': {error}") from error
+        raise ClusterUnreachable(f"{server} does not answer as the Kubernetes API does: {error}") from error
 
 
 def _status(error: Any) -> Object:

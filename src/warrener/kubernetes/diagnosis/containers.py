@@ -60,7 +60,7 @@ def _waiting(container: Object, waiting: Object, limit: str | None, up: str) -> 
 
 def _no_image(image: str, reason: str, message: str) -> Diagnosis:
     if reason == "InvalidImageName":
-        return Diagnosis(reason, f"{image!r} is no name of an image: correct --image", fatal=True)
+        return Diagnosis(reason, f"{image!r} is not the name of an image: correct --image", fatal=True)
     if reason == "ErrImageNeverPull":
         return Diagnosis(
             reason, f"image {image} is not on the node, and may not be pulled: load it there", fatal=True

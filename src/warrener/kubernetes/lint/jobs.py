@@ -27,7 +27,9 @@ def indexed(found: dict[str, Any], spec: dict[str, Any]) -> Iterator[Problem]:
         return
     pod = f"{found['metadata'].get('name')}-{max(completions - 1, 0)}"
     if not DNS_LABEL.fullmatch(pod):
-        yield Problem("completions", f"the pod's name {pod!r} would be no DNS label of up to 63 characters")
+        yield Problem(
+            "completions", f"the pod's name {pod!r} would not be a DNS label of up to 63 characters"
+        )
     if spec.get("maxFailedIndexes", 0) > completions:
         yield Problem("maxFailedIndexes", f"must be at most completions, which is {completions}")
     if "maxFailedIndexes" in spec and "backoffLimitPerIndex" not in spec:

@@ -44,7 +44,7 @@ def resources(spec: dict[str, Any]) -> Iterator[Problem]:
         for kind in ("requests", "limits"):
             for name, amount in mapping(amounts.get(kind)).items():
                 if quantity(amount) is None:
-                    yield Problem(f"{path}.resources.{kind}.{name}", f"{amount!r} is no quantity")
+                    yield Problem(f"{path}.resources.{kind}.{name}", f"{amount!r} is not a quantity")
         requests, limits = mapping(amounts.get("requests")), mapping(amounts.get("limits"))
         for name in requests.keys() & limits.keys():
             wanted, most = quantity(requests[name]), quantity(limits[name])

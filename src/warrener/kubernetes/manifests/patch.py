@@ -27,7 +27,7 @@ def read_patch(path: str) -> dict[str, Any]:
     """A patch from a YAML file: a pod template, with `metadata`, `spec` or both.
 
     Raises:
-        UsageError: The file cannot be read, is no YAML, or is no pod template; or PyYAML is missing.
+        UsageError: The file cannot be read, is not YAML, or is not a pod template; or PyYAML is missing.
     """
     try:
         import yaml
@@ -40,9 +40,11 @@ def read_patch(path: str) -> dict[str, Any]:
             f"--patch {path} cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from error
     except yaml.YAMLError as error:
-        raise UsageError(f"--patch {path} is no YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"--patch {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict) or not found or not set(found) <= {"metadata", "spec"}:
-        raise UsageError(f"--patch {path} is no pod template: write it with the keys 'metadata' and 'spec'")
+        raise UsageError(
+            f"--patch {path} is not a pod template: write it with the keys 'metadata' and 'spec'"
+        )
     return found
 
 

@@ -144,10 +144,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     def _check_words(self) -> None:
         if not DNS_LABEL.fullmatch(self.namespace):
             raise UsageError(
-                f"--namespace {self.namespace!r} is no name of a namespace: use a-z, 0-9 and '-'"
+                f"--namespace {self.namespace!r} is not the name of a namespace: use a-z, 0-9 and '-'"
             )
         if not self.image or re.search(r"\s", self.image):
-            raise UsageError(f"--image {self.image!r} is no image: use REGISTRY/NAME:TAG")
+            raise UsageError(f"--image {self.image!r} is not an image: use REGISTRY/NAME:TAG")
         for option, name in (
             ("--tls-secret", self.tls_secret),
             ("--storage-class", self.storage_class),
@@ -155,7 +155,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         ):
             if name is not None and not DNS_NAME.fullmatch(name):
                 raise UsageError(
-                    f"{option} {name!r} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'"
+                    f"{option} {name!r} is not the name of a Kubernetes object: use a-z, 0-9, '-' and '.'"
                 )
         if self.autoscale not in (None, *get_args(Autoscale)):
             raise UsageError(f"--autoscale {self.autoscale!r} is not known: use keda")
@@ -178,7 +178,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
             ("--broker-memory", self.broker_memory, "4Gi"),
         ):
             if not quantity(text):
-                raise UsageError(f"{option} {text!r} is no quantity above 0: write it as {example}")
+                raise UsageError(f"{option} {text!r} is not a quantity above 0: write it as {example}")
 
     def _check_broker(self) -> None:
         if self.rabbitmq not in get_args(RabbitMQ):
@@ -212,4 +212,4 @@ def _check_cidr(cidr: str) -> None:
     try:
         ipaddress.ip_network(cidr)
     except ValueError as error:
-        raise UsageError(f"--egress {cidr!r} is no network ({error}): write it as 10.0.0.0/8") from error
+        raise UsageError(f"--egress {cidr!r} is not a network ({error}): write it as 10.0.0.0/8") from error
