@@ -13,8 +13,11 @@ from warrener.brokers import Broker, Completed
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.conformance.broker.steps import Open
     from warrener.brokers import Delivery
+    from warrener.brokers.protocol import Lost
 
 
 async def test_missing_queue_is_said(open_broker: Open) -> None:
@@ -113,16 +116,27 @@ async def test_what_is_held_over_a_pause_can_be_settled_and_more_be_had_then(bro
 
 
 async def test_cancelled_consume_leaves_one_number_or_the_other(broker: Broker) -> None:
+    class Uncut(Hands):
+        """Hears of no cut."""
+
+        def on_lost(self, settled: Sequence[Lost]) -> None:
+            raise AssertionError(settled)
+
     await publish(broker, *(f"t{n}" for n in range(10)))
-    hands = await take(broker, 1)
+    hands = Uncut()
+    await consume(broker, hands, 1)
+    await hands.have(1)
+    # Given a call that is cancelled
     consuming = asyncio.create_task(consume(broker, hands, 2))
     await asyncio.sleep(0)
     consuming.cancel()
     await asyncio.gather(consuming, return_exceptions=True)
     assert 1 <= len(hands.held) <= 3
-    # The broker stays usable
-    await consume(broker, hands, 4)
+    # Then the broker stays usable, at once
+    async with asyncio.timeout(10):
+        await consume(broker, hands, 4)
     await hands.have(4)
+    assert {delivery.lost for delivery in hands.held} == {0}
 
 
 async def test_listener_may_settle_and_requeue_from_within(broker: Broker) -> None:

@@ -197,23 +197,21 @@ class Consuming:
             with suppress(BrokerError):  # then the channel is gone, and what it had
                 # As `settle_for_certain` does it, but that a consumer which begins again keeps what it holds.
                 await channel.call("basic_cancel", tag)
-                await self._subscribe(channel, tag, prefetch)
+                await channel.call("basic_qos", prefetch_count=prefetch)
+                await self._subscribe(channel, tag)
 
     async def _begin(self, channel: Channel, prefetch: int) -> None:
         channel.cork(wanted=prefetch >= _PLENTY)
         async with self._beginning:
+            await channel.call("basic_qos", prefetch_count=prefetch)
             tag = uuid4().hex
-            self._consumers.append(tag)  # before the answer, since whoever waits for that may be cancelled
-            await self._subscribe(channel, tag, prefetch)
+            # After all that may be cancelled before the broker knows the tag, and before the answer, which may be, too.
+            self._consumers.append(tag)
+            await self._subscribe(channel, tag)
 
-    async def _subscribe(self, channel: Channel, tag: str, prefetch: int) -> None:
-        await channel.call("basic_qos", prefetch_count=prefetch)
+    async def _subscribe(self, channel: Channel, tag: str) -> None:
         await channel.call(
-            "basic_consume",
-            self._names.queue,
-            self._on_message,
-            consumer_tag=tag,
-            arguments=self._arguments,
+            "basic_consume", self._names.queue, self._on_message, consumer_tag=tag, arguments=self._arguments
         )
 
     async def _end(self, channel: Channel, consumers: Sequence[str]) -> None:
