@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from warrener.brokers.names import Names
-from warrener.brokers.rabbitmq import admin, counting, failures, stream, topology
+from warrener.brokers.rabbitmq import admin, counting, failures, stream, sweeping, topology
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.journal import Journal
 from warrener.brokers.rabbitmq.management import Management
@@ -187,7 +187,7 @@ class RabbitBroker:
         return failures.read(self._queue)
 
     async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
-        return await failures.sweep(self._queue, decide)
+        return await sweeping.sweep(self._queue, decide)
 
     # --- what the connection tells
 

@@ -1,4 +1,4 @@
-"""Reading failures without using them up, and taking out those that are wanted.
+"""Reading failures without using them up.
 
 Whoever looks at a failure holds it, and has to hold all that he has seen until the end: what a quorum queue has back is the
 first that it gives again, whatever its delivery limit (seen on RabbitMQ 4.3), and there is no way to ask for what comes
@@ -14,20 +14,17 @@ import asyncio
 import random
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from warrener.brokers.protocol import FailedTask, Message, Verdict
-from warrener.brokers.rabbitmq.condition import Condition
-from warrener.brokers.rabbitmq.confirms import ConfirmTracker
-from warrener.brokers.rabbitmq.topology import WORK_KEY, consumer_arguments
+from warrener.brokers.protocol import FailedTask
+from warrener.brokers.rabbitmq.topology import consumer_arguments
 from warrener.codec import decode_record
 from warrener.errors import BrokerError
 from warrener.models import DEFAULT_PRIORITY, Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from warrener.brokers.rabbitmq.amqp.channel import Channel
     from warrener.brokers.rabbitmq.amqp.connection import Connection
@@ -46,85 +43,12 @@ _BETWEEN_LOOKS: Final = 0.01  # seconds
 
 async def read(queue: Queue) -> AsyncIterator[FailedTask]:
     """The failures, the oldest first."""
-    async with _reading(queue) as reader, aclosing(reader.tasks()) as tasks:
+    async with reading(queue) as reader, aclosing(reader.tasks()) as tasks:
         async for _, task in tasks:
             yield task
 
 
-async def sweep(queue: Queue, decide: Callable[[FailedTask], Verdict | Message]) -> int:
-    """Look at each failure once, and keep it, discard it, or publish it as a message; how many were taken out."""
-    connection = await queue.connections.connection()
-    async with await connection.channel() as channel, _reading(queue) as reader:
-        return await _Sweep(queue, channel, reader).run(decide)
-
-
-class _Sweep:
-    """What is being taken out: each is acknowledged once its message is confirmed."""
-
-    def __init__(self, queue: Queue, channel: Channel, reader: _Reader) -> None:
-        self._queue = queue
-        self._channel = channel
-        self._reader = reader
-        self._taken = 0
-        self._waiting: set[int] = set()
-        self._refused: BrokerError | None = None
-        self._condition = Condition()
-
-    async def run(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
-        tracker = await ConfirmTracker(self._channel).open()
-        # A user who may not publish has the channel closed.
-        self._channel.watch(lambda _: self._condition.notify())
-        try:
-            await self._decide(tracker, decide)
-        except Exception:
-            await self._confirmed()  # what was decided before stays done
-            raise
-        await self._confirmed()
-        if error := self._refused or self._channel.error:
-            raise BrokerError(f"{self._taken} failed tasks were taken out, then: {error}")
-        return self._taken
-
-    async def _decide(
-        self, tracker: ConfirmTracker, decide: Callable[[FailedTask], Verdict | Message]
-    ) -> None:
-        async with aclosing(self._reader.tasks()) as tasks:
-            async for tag, task in tasks:
-                if self._channel.error:
-                    return
-                verdict = decide(task)
-                if self._channel.error:
-                    return
-                if isinstance(verdict, Message):
-                    self._publish(tracker, tag, verdict)
-                    await asyncio.sleep(0)
-                elif verdict is Verdict.DISCARD:
-                    self._on_confirm(tag, None)
-
-    async def _confirmed(self) -> None:
-        await self._condition.wait_for(lambda: not self._waiting or self._channel.error is not None)
-
-    def _publish(self, tracker: ConfirmTracker, tag: int, message: Message) -> None:
-        self._waiting.add(tag)
-        tracker.publish(
-            self._queue.names.queue,
-            WORK_KEY,
-            message.body,
-            message_id=message.id,
-            priority=message.priority,
-            record=message.record,
-            then=partial(self._on_confirm, tag),
-        )
-
-    def _on_confirm(self, tag: int, error: BrokerError | None) -> None:
-        self._waiting.discard(tag)
-        if error:
-            self._refused = self._refused or error
-        elif self._reader.take_out(tag):
-            self._taken += 1
-        self._condition.notify()
-
-
-class _Reader:
+class Reader:
     """The failed tasks, delivered but not acknowledged: whatever is not taken out goes back at the end.
 
     Args:
@@ -231,7 +155,9 @@ class _Reader:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LATE):
                     return await self._arrived.get()
-            if await self.channel.is_empty(self._queue) and self._arrived.empty():
+            told = await self.channel.call("queue_declare", self._queue, passive=True)
+            # The count comes first: what is got to see whether there is any goes back behind the others.
+            if not told.message_count and await self.channel.is_empty(self._queue) and self._arrived.empty():
                 return None
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
@@ -241,7 +167,7 @@ class _Reader:
 
 
 @asynccontextmanager
-async def _reading(queue: Queue) -> AsyncIterator[_Reader]:
+async def reading(queue: Queue) -> AsyncIterator[Reader]:
     """Hold all failed tasks for a while. Readers take turns, since what one holds another cannot see."""
     connection = await queue.connections.connection()
     deadline = asyncio.get_running_loop().time() + _BUSY_FOR
@@ -264,7 +190,7 @@ async def _reading(queue: Queue) -> AsyncIterator[_Reader]:
 
 
 @asynccontextmanager
-async def _turn(connection: Connection, looks: Channel, queue: str) -> AsyncIterator[_Reader | None]:
+async def _turn(connection: Connection, looks: Channel, queue: str) -> AsyncIterator[Reader | None]:
     """A reader; None if somebody else is one."""
     found = await looks.call("queue_declare", queue, passive=True)
     if found.consumer_count:
@@ -272,7 +198,7 @@ async def _turn(connection: Connection, looks: Channel, queue: str) -> AsyncIter
         return
     arguments = consumer_arguments(connection.version)
     async with await connection.channel() as channel:
-        reader = _Reader(channel, queue, found.message_count, arguments)
+        reader = Reader(channel, queue, found.message_count, arguments)
         try:
             await reader.open_page()
             found = await looks.call("queue_declare", queue, passive=True)
