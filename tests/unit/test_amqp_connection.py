@@ -53,7 +53,8 @@ async def test_broker_that_does_not_answer_is_hung_up_on(monkeypatch: pytest.Mon
         await server.left.wait()
 
 
-async def test_one_that_is_cancelled_while_it_connects_hangs_up() -> None:
+async def test_one_that_is_cancelled_while_it_connects_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 100 * PATIENCE)  # after which pika hangs up by itself
     async with silent() as (server, connection), asyncio.timeout(PATIENCE):
         opening = asyncio.create_task(connection.open())
         await server.greeted.wait()
@@ -73,7 +74,8 @@ async def test_one_that_is_cancelled_while_it_connects_hangs_up() -> None:
     ],
     ids=["four gigabytes", "a byte too many", "HTTP", "SSH"],
 )
-async def test_what_is_no_frame_is_not_waited_for(says: bytes) -> None:
+async def test_what_is_no_frame_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, says: bytes) -> None:
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 100 * PATIENCE)
     async with silent(says) as (server, connection), asyncio.timeout(PATIENCE):
         with pytest.raises(BrokerUnreachable):
             await connection.open()
