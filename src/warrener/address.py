@@ -254,7 +254,8 @@ def _check_url(broker: str) -> None:
             "with %XX for each of '/', '?', '#', '[', ']', '@', ':' and '%' in the user and the password"
         )
     if url.scheme not in ("amqp", "amqps"):
-        raise UsageError(f"the broker's address has the scheme {url.scheme!r}; {way_out}")
+        found = f"the scheme {url.scheme!r}" if url.scheme else "no scheme"
+        raise UsageError(f"the broker's address has {found}; {way_out}")
     if not url.hostname or not port_is_right:
         raise UsageError(f"the broker's address names no host or no port; {way_out}")
     options = dict(parse_qsl(url.query, keep_blank_values=True))

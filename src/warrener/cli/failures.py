@@ -10,6 +10,7 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import failed, finish
 from warrener.cli.failure_text import described
+from warrener.cli.lazy import OrderedGroup
 from warrener.cli.options import json_option, output_option, takes_address, yes_option
 from warrener.cli.printing import counted, plain, print_json, say
 from warrener.codec import NOT_JSON, encode
@@ -43,7 +44,7 @@ def _takes_choice(verb: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def failures() -> None:
     """Failed tasks with their whole history: list, show, retry, discard, export. Looking uses nothing up."""
 

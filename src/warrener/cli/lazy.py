@@ -1,4 +1,4 @@
-"""A group whose commands are loaded when they are asked for, so that none pays for what the others need."""
+"""Groups of commands: one whose commands are loaded when they are asked for, so that none pays for what the others need."""
 
 from __future__ import annotations
 
@@ -66,3 +66,11 @@ class LazyGroup(click.Group):
             for name, lazy in self._lazy_commands.items()
             if name.startswith(incomplete)
         ] + click.Command.shell_complete(self, ctx, incomplete)
+
+
+class OrderedGroup(click.Group):
+    """A group that lists its commands in the order in which they were added, as they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names in that order."""
+        return list(self.commands)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from warrener.cli.k8s import down, logs, render, status, submit, up, worker_job
+from warrener.cli.lazy import OrderedGroup
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def k8s() -> None:
     """Batches on Kubernetes: a broker there, workers, their progress.
 
