@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
+from tests.batch import PATIENCE
 from warrener.brokers import Delivery
 from warrener.models import Envelope, Record
 from warrener.worker.manifest import ChildSettings
@@ -15,6 +19,9 @@ from warrener.worker.pool.child import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from warrener.worker.frames import Report
 
 
 def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back() -> None:
@@ -51,6 +58,45 @@ async def test_neighbours_of_a_task_that_was_killed_at_its_time_limit_are_not_to
     pool._reap(child.pid, -9)
 
     assert (owner.crashed, owner.returned) == ([], [neighbour])
+
+
+async def test_pool_that_can_watch_no_limits_any_more_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    app = tmp_path / "plain.py"
+    app.write_text("from warrener import App\napp = App()\n@app.task\ndef echo() -> None: ...\n")
+    pool = Pool(ChildSettings(str(app)), processes=1)
+    monkeypatch.setattr("warrener.worker.pool.pool.watch_time", broken)
+    await pool.start()
+
+    try:
+        with pytest.raises(ZeroDivisionError):
+            async with asyncio.timeout(PATIENCE):
+                await pool.wait_lost()
+    finally:
+        await pool.stop()
+
+
+async def test_pool_whose_owner_breaks_over_a_report_says_so(tmp_path: Path) -> None:
+    class Broken(Owner):
+        def on_report(self, attempt: RunningAttempt, report: Report, worker: str) -> None:
+            raise ZeroDivisionError
+
+    app = tmp_path / "plain.py"
+    app.write_text("from warrener import App\napp = App()\n@app.task\ndef echo() -> None: ...\n")
+    pool = Pool(ChildSettings(str(app)), Broken(), processes=1)
+    await pool.start()
+    pool.submit(deque([a_run(1)]))
+
+    try:
+        with pytest.raises(ZeroDivisionError):
+            async with asyncio.timeout(PATIENCE):
+                await pool.wait_lost()
+    finally:
+        await pool.stop()
 
 
 class _Blame(Owner):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from warrener import App, PermanentError, Task, TransientError
+from warrener.errors import InvalidTask
 
 app = App(base=0.05)
 
@@ -43,6 +44,16 @@ def thread_name() -> str:
 @app.task
 def fail(message: str = "no luck") -> None:
     raise ValueError(message)
+
+
+@app.task(retries=1)
+def publish_badly(kind: str) -> None:
+    raise InvalidTask(f"{kind} has no type")
+
+
+@app.task(retries=1)
+async def publish_badly_async(kind: str) -> None:
+    raise InvalidTask(f"{kind} has no type")
 
 
 @app.task

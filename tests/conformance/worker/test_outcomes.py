@@ -146,6 +146,19 @@ async def test_invalid_message_is_a_failure_kept_whole(address: Address, body: b
     assert [row["task_id"] for row in await results(address)] == ["good"]
 
 
+@pytest.mark.parametrize("handler", ["publish_badly", "publish_badly_async"])
+async def test_handler_that_meets_an_invalid_task_has_failed_like_any_other(
+    address: Address, handler: str
+) -> None:
+    await publish(address, [task(handler, "t", kind="its child")])
+
+    await drain(address)
+
+    found = (await failures(address))["t"]
+    assert (found.reason, found.attempts, found.error) == ("exhausted", 2, "InvalidTask")
+    assert "raise InvalidTask" in found.history[-1].traceback
+
+
 async def test_unknown_type_is_a_failure_that_names_it(address: Address) -> None:
     await publish(address, [task("nobody", "t")])
 

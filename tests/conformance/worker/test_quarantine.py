@@ -1,0 +1,101 @@
+"""What may have killed a worker runs alone, and holds up the others only for so long."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import pytest
+
+from tests.batch import APP, eventually, publish, results, task, until_written
+from warrener.brokers import connect
+from warrener.models import Record
+from warrener.worker import quarantine
+from warrener.worker.manifest import ChildSettings
+from warrener.worker.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from warrener.address import Address
+    from warrener.brokers import Message
+
+OTHERS: Final = {f"t{n}" for n in range(20)}
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "WAIT", 0.1)
+
+
+async def test_others_go_on_beside_a_long_task_that_it_waits_for(address: Address, tmp_path: Path) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(address, [task("wait_for", "long", file=str(gate), log=str(log))])
+    async with _working(address):
+        await until_written(log, 1)
+        await publish(address, [lost(task("echo", "lost"), times=1), *map(an_echo, OTHERS)])
+
+        await _have_ended(address, OTHERS)
+        gate.touch()
+        await _have_ended(address, {*OTHERS, "long", "lost"})
+
+    rows = {row["task_id"]: row["attempts"] for row in await results(address)}
+    assert rows == dict.fromkeys({*OTHERS, "long"}, 1) | {"lost": 2}
+
+
+async def test_worker_with_nothing_to_do_has_it_meanwhile(shared_address: Address, tmp_path: Path) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(shared_address, [task("wait_for", "long", file=str(gate), log=str(log))])
+    async with _working(shared_address):
+        await until_written(log, 1)
+        await publish(shared_address, [lost(task("echo", "lost"), times=1)])
+        async with _working(shared_address):
+            await _have_ended(shared_address, {"lost"})
+        gate.touch()
+        await _have_ended(shared_address, {"lost", "long"})
+
+
+async def test_first_time_others_join_it_once_it_has_run_alone_for_a_while(
+    address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "ALONE", 0.1)
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(address, [lost(task("wait_for", "lost", file=str(gate), log=str(log)), times=1)])
+    async with _working(address):
+        await until_written(log, 1)
+        await publish(address, [*map(an_echo, OTHERS)])
+
+        await _have_ended(address, OTHERS)
+        gate.touch()
+        await _have_ended(address, {*OTHERS, "lost"})
+
+
+def lost(message: Message, *, times: int) -> Message:
+    """A task that was lost with its worker so often."""
+    return msgspec.structs.replace(message, record=Record().add_lost(times))
+
+
+def an_echo(name: str) -> Message:
+    """A task that takes no time."""
+    return task("echo", name)
+
+
+@asynccontextmanager
+async def _working(address: Address) -> AsyncIterator[None]:
+    async with connect(address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=2)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        yield
+        supervisor.stop()
+        await running
+
+
+async def _have_ended(address: Address, names: set[str]) -> None:
+    async def have() -> bool:
+        return {row["task_id"] for row in await results(address)} >= names
+
+    await eventually(have)
