@@ -12,7 +12,7 @@ from pika.data import decode_value, encode_table
 from pika.spec import BasicProperties
 
 from tests.fuzz.strategies import amqp_values, records
-from warrener.brokers.protocol import DELIVERY_LIMIT
+from warrener.brokers.protocol import DELIVERY_BACKSTOP
 from warrener.brokers.rabbitmq.amqp.properties import _UNREADABLE, Properties
 from warrener.brokers.rabbitmq.failures import _failed_task
 from warrener.codec import decode_failure, decode_record, encode, encode_record
@@ -72,7 +72,7 @@ def packed(found: dict[str, Any]) -> bytes:
 @example({"x-delivery-count": -1})
 def test_headers_tell_a_record_and_a_count(found: dict[str, Any]) -> None:
     some = properties(packed(found))
-    assert some.lost in range(DELIVERY_LIMIT + 2)
+    assert some.lost in range(DELIVERY_BACKSTOP + 2)
     assert isinstance(decode_record(some.record), Record)
 
 
@@ -88,7 +88,7 @@ def test_any_failed_message_is_a_failure(
     assert len(task.id.encode()) <= 255
 
 
-@given(records, st.integers(0, DELIVERY_LIMIT + 1), st.integers(0, 20))
+@given(records, st.integers(0, DELIVERY_BACKSTOP + 1), st.integers(0, 20))
 @example(b'{"attempts": 1' + b"0" * 30 + b"}", 0, 3)
 @example(b'{"attempts": -5}', 0, 3)
 @example(b'{"attempts": 1, "lost": 7}', 0, 3)
@@ -138,7 +138,7 @@ def test_headers_that_cannot_be_read_keep_no_other_from_being_read(
 def test_table_that_is_none_has_no_headers(table: bytes) -> None:
     found = properties(table)
     assert isinstance(decode_record(found.record), Record)
-    assert found.lost in range(DELIVERY_LIMIT + 2)
+    assert found.lost in range(DELIVERY_BACKSTOP + 2)
 
 
 def _read(value: bytes) -> Any:

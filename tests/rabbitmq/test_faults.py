@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pika
@@ -80,6 +81,40 @@ async def test_copies_of_a_task_survive_a_cut_connection_each_for_itself(
 
     assert [row["attempts"] for row in await results(rabbit_address)] == [1, 1]
     assert len(log.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_task_outlives_twenty_cuts_at_no_cost(
+    rabbit_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr("warrener.brokers.rabbitmq.topology.CRASH_DELAY", (100, 200))
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(rabbit_address, [task("wait_for", "t", file=str(gate), log=str(log))])
+    async with AsyncExitStack() as stack:
+        at_work = [await stack.enter_async_context(_working(rabbit_address)) for _ in range(workers)]
+        await until_written(log, 1)
+
+        async def is_held(lost: int) -> bool:
+            all_consume = all(broker._consuming for _, broker in at_work)
+            return all_consume and any(_lost(supervisor) == lost for supervisor, _ in at_work)
+
+        await eventually(partial(is_held, 0))
+        for cuts in range(1, 21):
+            # As in a restart of the broker, all are cut before the task is delivered again.
+            for _, broker in sorted(at_work, key=lambda each: _lost(each[0]) is not None):
+                await _cut_and_mended(broker)
+            await eventually(partial(is_held, cuts))
+        gate.touch()
+
+        async def has_ended() -> bool:
+            return bool(await results(rabbit_address)) or bool(await failures(rabbit_address))
+
+        await eventually(has_ended)
+
+    assert await failures(rabbit_address) == {}
+    (row,) = await results(rabbit_address)
+    assert (row["task_id"], row["attempts"], row.get("history", [])) == ("t", 1, [])
+    assert len(log.read_text().splitlines()) <= workers
 
 
 async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) -> None:
@@ -304,7 +339,7 @@ async def test_other_arguments_are_named_with_the_way_out(rabbit_address: Addres
         arguments = queue_arguments(names, (4, 3), [])[names.queue] | {"x-delivery-limit": 7}
         connection.channel().queue_declare(names.queue, durable=True, arguments=arguments)
     async with connect(rabbit_address) as broker:
-        with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 5.*warrener delete"):
+        with pytest.raises(QueueMismatch, match=r"x-delivery-limit = 7, wanted is 100.*warrener delete"):
             await broker.declare(DELAYS)
 
 
@@ -361,6 +396,26 @@ async def _at_work(address: Address, directory: Path) -> AsyncIterator[_AtWork]:
         yield _AtWork(supervisor, broker, [*(message.id for message in fast), "w"])
         gate.touch()
         assert await running is Exit.DRAINED
+
+
+@asynccontextmanager
+async def _working(address: Address) -> AsyncIterator[tuple[Supervisor, RabbitBroker]]:
+    async with connect(address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=1)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        yield supervisor, broker
+        supervisor.stop()
+        assert await running is Exit.STOPPED
+
+
+def _lost(supervisor: Supervisor) -> int | None:
+    """How often the task that runs there was lost; None where it runs none whose delivery it has."""
+    for attempt in supervisor._pool.unfinished:
+        if not supervisor._dispatcher.redelivery.is_orphaned(attempt):
+            return attempt.delivery.lost
+    return None
 
 
 def _cut(broker: object) -> None:

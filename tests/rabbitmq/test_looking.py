@@ -149,7 +149,7 @@ async def test_limits_of_a_policy_are_told(limited: Address, tmp_path: Path, wor
         ),
         (
             f"queue '{limited.queue}': a policy sets delivery-limit = 3, which has a task fail as `crashed` once more than 3 of "
-            "its workers are lost"
+            "its deliveries are lost"
         ),
     ]
     with Place(tmp_path, limited) as place:

@@ -102,6 +102,23 @@ def test_cut_while_an_attempt_is_orphaned_is_none_of_its_losses() -> None:
     assert known.recall(a_delivery(lost=1), PLENTY) is None
 
 
+def test_as_many_losses_with_others_are_explained_as_there_were_cuts_here_of_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = Redelivery()
+    for seconds in (0.0, 60.0, 60.0):
+        monkeypatch.setattr(redelivery, "REMEMBERED_FOR", seconds)
+        known.add_cut([], [], [])
+
+    explained = []
+    for lost in (1, 2, 5):
+        delivery = a_delivery(lost)
+        assert known.recall(delivery, PLENTY) is None
+        explained.append(delivery.explained)
+
+    assert explained == [1, 2, 2]
+
+
 async def test_what_is_known_of_a_later_loss_outlives_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
     known = Redelivery()
     monkeypatch.setattr(redelivery, "REMEMBERED_FOR", 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Completed
@@ -64,6 +65,7 @@ class Redelivery:
         self._known: dict[Identity, list[Known]] = {}
         self._orphaned: dict[int, Known] = {}  # by the attempt's key
         self._earliest = math.inf
+        self._cuts: deque[float] = deque()  # until when each counts
 
     def add_cut(
         self, settled: Iterable[Lost], waiting: Iterable[Delivery], begun: Iterable[RunningAttempt]
@@ -75,6 +77,7 @@ class Redelivery:
             waiting: Those that had not begun.
             begun: Attempts that go on; those that are orphaned already are passed over.
         """
+        self._cuts.append(_deadline())
         for lost in settled:
             self._add(lost.identity, Known(outcome=lost.outcome, is_confirmed=lost.outcome is None))
         for delivery in waiting:
@@ -88,7 +91,9 @@ class Redelivery:
     def recall(self, delivery: Delivery, max_body: int) -> Known | None:
         """What to settle or continue with this delivery, which is taken out; None where the task must run.
 
-        It notes with the delivery how many of its losses are explained.
+        It notes with the delivery how many of its losses are explained: those in this worker's hands. Of a task that was in
+        others' hands, as many as there were cuts here of late: what cuts one connection, such as a restart of the broker,
+        cuts them all, and a task that kills its worker does that without a cut for anybody else.
 
         Args:
             delivery: One that was lost before.
@@ -97,6 +102,8 @@ class Redelivery:
         self.forget_expired()
         copies = self._known.get(delivery.identity)
         if not copies:
+            self._forget_cuts()
+            delivery.explained = min(len(self._cuts), delivery.lost)
             return None
         known = min(copies, key=Known.trust)
         copies.remove(known)
@@ -137,6 +144,11 @@ class Redelivery:
         self._earliest = min(
             (known.until for copies in self._known.values() for known in copies), default=math.inf
         )
+
+    def _forget_cuts(self) -> None:
+        now = time.monotonic()
+        while self._cuts and self._cuts[0] <= now:
+            self._cuts.popleft()
 
     def _add(self, identity: Identity, known: Known) -> None:
         self._known.setdefault(identity, []).append(known)

@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.batch import Hands, eventually
-from tests.conformance.broker.steps import RECORD, SHORT, consume, failed, ids, publish, row, rows, take
+from tests.conformance.broker.steps import (
+    DELAYS,
+    RECORD,
+    SHORT,
+    Open,
+    consume,
+    failed,
+    ids,
+    publish,
+    row,
+    rows,
+    take,
+)
 from warrener.brokers import Broker, Completed, Delayed, Message, connect
-from warrener.brokers.protocol import DELIVERY_LIMIT
 from warrener.codec import decode_record
 from warrener.errors import BrokerError
 
 if TYPE_CHECKING:
     from warrener.address import Address
+
+FEW = 3  # instead of as many as a broker puts up with
 
 
 async def test_what_was_held_comes_back_and_says_so(broker: Broker, address: Address) -> None:
@@ -61,9 +74,15 @@ async def test_requeued_task_keeps_what_it_has_lost(broker: Broker, address: Add
     assert [delivery.lost for delivery in hands.held] == [1, 1]
 
 
-async def test_task_that_was_lost_too_often_is_a_failure(broker: Broker, address: Address) -> None:
+async def test_task_that_was_lost_too_often_is_a_failure(
+    open_broker: Open, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("memory.queue", "rabbitmq.topology", "rabbitmq.amqp.properties", "sqlite.claims"):
+        monkeypatch.setattr(f"warrener.brokers.{module}.DELIVERY_BACKSTOP", FEW)
+    broker = await open_broker()
+    await broker.declare(DELAYS)
     await publish(broker, "t")
-    for _ in range(DELIVERY_LIMIT + 1):
+    for _ in range(FEW + 1):
         async with connect(address) as other:
             await take(other, 1)
 
@@ -74,7 +93,7 @@ async def test_task_that_was_lost_too_often_is_a_failure(broker: Broker, address
 
     await eventually(has_failed)
     (found,) = [task async for task in broker.failures()]
-    assert (found.record.reason, found.record.lost) == ("crashed", DELIVERY_LIMIT + 1)
+    assert (found.record.reason, found.record.lost) == ("crashed", FEW + 1)
     assert {attempt.error for attempt in found.record.history} == {"WorkerLost"}
 
 

@@ -129,7 +129,7 @@ async def test_child_that_cannot_end_by_itself_is_replaced_all_the_same(address:
     await _stand_by(address, cases, ChildSettings(APP), bystander="quick", max_tasks=1)
 
 
-async def test_task_that_kills_its_worker_ends_at_the_delivery_limit(
+async def test_task_that_kills_its_worker_ends_after_five_more_tries(
     shared_address: Address, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from warrener.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, FailedTask
+from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, FailedTask
 from warrener.codec import decode_record, encode_record
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Queue:
     def lose(self, entry: Entry) -> None:
         """Put back a task whose worker vanished; once too often, and it fails."""
         entry.lost += 1
-        if entry.lost <= DELIVERY_LIMIT:
+        if entry.lost <= DELIVERY_BACKSTOP:
             self.requeue(entry)
             return
         self.drop(entry)

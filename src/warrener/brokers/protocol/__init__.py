@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from warrener.brokers.protocol.admin import Admin, Finding
 from warrener.brokers.protocol.consumer import (
-    DELIVERY_LIMIT,
+    DELIVERY_BACKSTOP,
     Completed,
     Consumer,
     Delayed,
@@ -25,7 +25,7 @@ from warrener.brokers.protocol.publisher import Message, Publisher, PublishSessi
 from warrener.brokers.protocol.reader import Counts, FailedTask, Reader, Verdict
 
 __all__ = [
-    "DELIVERY_LIMIT",
+    "DELIVERY_BACKSTOP",
     "Admin",
     "Broker",
     "Completed",

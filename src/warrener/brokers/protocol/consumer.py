@@ -11,8 +11,9 @@ from warrener.models import Record  # noqa: TC001 - msgspec reads the annotation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DELIVERY_LIMIT = 5
-"""A task that came back from a lost worker so many times ends as `crashed`."""
+DELIVERY_BACKSTOP = 100
+"""A task that came back from lost workers and cut connections more often than that ends as `crashed`. The broker cannot tell
+one from the other, so this is far off; whoever consumes decides long before, by losses that nothing explains."""
 
 Identity = int
 """What deliveries of one message have in common within a process; those of its copies have it in common, too."""

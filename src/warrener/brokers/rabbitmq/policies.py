@@ -54,7 +54,7 @@ def delivery_limits(queue: Queue, told: dict[str, QueueInfo], version: topology.
             effect = (
                 f"drops a failure whose readers lost their connection more than {limit} times"
                 if name == queue.names.failed
-                else f"has a task fail as `crashed` once more than {limit} of its workers are lost, not {own}"
+                else f"has a task fail as `crashed` once more than {limit} of its deliveries are lost, by restarts of the broker as well, not {own}"
             )
             sentences.append(f"queue {name!r}: a policy sets {_LIMIT} = {limit}, which {effect}; {_WAY_OUT}")
     return sentences

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from warrener.brokers.protocol import DELIVERY_LIMIT
+from warrener.brokers.protocol import DELIVERY_BACKSTOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def consumer_arguments(version: Version) -> dict[str, Any]:
 def _work(names: Names, version: Version) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "x-queue-type": "quorum",
-        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-delivery-limit": DELIVERY_BACKSTOP,
         "x-dead-letter-exchange": names.outcomes,
         "x-dead-letter-routing-key": FAILED_KEY,
         "x-dead-letter-strategy": "at-least-once",

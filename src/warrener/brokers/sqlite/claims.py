@@ -6,7 +6,7 @@ import zlib
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from warrener.brokers.protocol import DELIVERY_LIMIT, Completed, Delayed, Delivery
+from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, Delivery
 from warrener.brokers.sqlite import clock
 from warrener.codec import decode_record, encode_record
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEASE: Final = 10.0
 # Another program may have written what it likes into a column, and SQLite lets it.
 MESSAGE: Final = "seq, CAST(body AS BLOB), CAST(id AS TEXT), CAST(priority AS INTEGER), CAST(record AS BLOB)"
-_LOST: Final = f"min(max(CAST(lost AS INTEGER), 0), {DELIVERY_LIMIT + 1})"
+_LOST: Final = f"min(max(CAST(lost AS INTEGER), 0), {DELIVERY_BACKSTOP + 1})"
 
 
 class Claims:
@@ -117,7 +117,7 @@ class Claims:
             (value,),
         ).fetchall()
         for seq, record, lost in returned:
-            if lost > DELIVERY_LIMIT:
+            if lost > DELIVERY_BACKSTOP:
                 failed = decode_record(record).add_lost(lost).fail("crashed")
                 self._move_to_failures(db, seq, encode_record(failed))
 

@@ -14,7 +14,7 @@ from pika.data import decode_value
 from pika.exceptions import InvalidFieldTypeException
 from pika.spec import BasicProperties as Flags
 
-from warrener.brokers.protocol import DELIVERY_LIMIT
+from warrener.brokers.protocol import DELIVERY_BACKSTOP
 
 _FLAGS: Final = struct.Struct(">H")
 _LENGTH: Final = struct.Struct(">I")
@@ -103,7 +103,7 @@ class Properties:
     def lost(self) -> int:
         """How often the broker had the message back, as it counts, which is never more than once beyond the limit."""
         count = self.header("x-delivery-count")
-        return min(max(count, 0), DELIVERY_LIMIT + 1) if isinstance(count, int) else 0
+        return min(max(count, 0), DELIVERY_BACKSTOP + 1) if isinstance(count, int) else 0
 
     def header(self, name: str) -> Any:
         """The value of a header; None where there is none that can be read."""
