@@ -47,7 +47,7 @@ _VALUES: Final[list[Any]] = [None, True, -1, 2**40, b"\xff", "text", [1, [b"x"]]
 # Fields that pika itself cannot write: a time beyond the calendar, text that is none, a table of a thousand tables.
 _RAW: Final = [
     b"\4timeT" + struct.pack(">Q", 2**63),
-    b"\6warrenerS\0\0\0\2\xff\xfe",
+    b"\x08warrenerS\0\0\0\2\xff\xfe",
     b"\2\xff\xfeV",
     b"\6nestedF" + struct.pack(">I", 7 + len(NESTED)) + b"\6nested" + NESTED,
 ]
