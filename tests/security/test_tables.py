@@ -233,6 +233,7 @@ def test_the_queue_is_for_its_user_alone_and_results_are_as_any_file(place: Plac
 async def test_the_files_of_an_open_queue_are_for_its_user_alone(place: Place) -> None:
     from warrener.brokers import connect
 
+    (place.path / ".warrener").mkdir()
     await publish(place.address, [message("echo", "a")])
     async with connect(place.address) as broker:
         await broker.counts()
