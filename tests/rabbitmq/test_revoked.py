@@ -155,11 +155,11 @@ async def test_limit_on_connections_is_waited_for(tenant: Tenant, tmp_path: Path
         with limited(tenant, which, tenant.name):
             await worker.says("connecting again")
             newcomer = place.begin("work", APP, "--processes", "1", "--drain")
-            await newcomer.says("lets nobody more in: ")
+            await newcomer.says("accepts no more connections or channels: ")
             assert "connection limit (0) is reached; trying again" in newcomer.said
             status = place.warrener("status")
             assert status.returncode == 3
-            assert "lets nobody more in: " in status.stderr
+            assert "accepts no more connections or channels: " in status.stderr
             gate.touch()
         assert worker.end() == 0, worker.said
         assert newcomer.end() == 0, newcomer.said
