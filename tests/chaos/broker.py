@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.batch import eventually
-from tests.chaos.fault import RABBITMQ, Fault, under_load
-from tests.chaos.trial import APP, HELD
+from tests.chaos.fault import RABBITMQ, Fault, cuts, under_load
+from tests.chaos.trial import APP
 
 if TYPE_CHECKING:
     from tests.chaos.trial import Trial
 
 _ON: Final = (RABBITMQ,)
-_LOST: Final = {"WorkerLost": 4 * HELD}
+_LOST: Final = cuts(4)
 
 
 async def _restart(trial: Trial) -> None:

@@ -8,9 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.batch import eventually
-from tests.chaos.fault import CLUSTER, Fault, batch, under_load
+from tests.chaos.fault import CLUSTER, Fault, batch, cuts, under_load
 from tests.chaos.nodes import NET_TICKTIME
-from tests.chaos.trial import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from tests.chaos.trial import Trial
 
 _ON: Final = (CLUSTER,)
-_COSTS: Final = {"WorkerLost": 6 * HELD}
+_COSTS: Final = cuts(6)
 
 
 async def _kill_leader(trial: Trial) -> None:

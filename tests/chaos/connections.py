@@ -7,9 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.chaos.arenas import HEARTBEAT
-from tests.chaos.fault import CLUSTER, RABBITMQ, Fault, under_load
+from tests.chaos.fault import CLUSTER, RABBITMQ, Fault, cuts, under_load
 from tests.chaos.proxy import Stage
-from tests.chaos.trial import HELD
 
 if TYPE_CHECKING:
     from tests.chaos.trial import Trial
@@ -48,11 +47,11 @@ FAULTS: Final = [
             f"connection cut {when}",
             under_load(partial(_cut, stage=stage), _TIMES),
             _ON,
-            costs={"WorkerLost": _TIMES * HELD},
+            costs=cuts(_TIMES),
             is_quick=stage is Stage.BEFORE_CONFIRM,
         )
         for stage, when in _STAGES.items()
     ),
-    Fault("all connections cut", under_load(_cut_all, _TIMES), _ON, costs={"WorkerLost": 2 * _TIMES * HELD}),
-    Fault(f"wires dead for {4 * HEARTBEAT} s", under_load(_go_dead, 1), _ON, costs={"WorkerLost": 2 * HELD}),
+    Fault("all connections cut", under_load(_cut_all, _TIMES), _ON, costs=cuts(2 * _TIMES)),
+    Fault(f"wires dead for {4 * HEARTBEAT} s", under_load(_go_dead, 1), _ON, costs=cuts(2)),
 ]

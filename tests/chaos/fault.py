@@ -6,8 +6,8 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.chaos.trial import Trial
-from tests.chaos.verdict import Row, judge
+from tests.chaos.trial import HELD, Trial
+from tests.chaos.verdict import UNTOLD, Row, judge
 
 if TYPE_CHECKING:
     import random
@@ -22,6 +22,11 @@ CLUSTER: Final = "three nodes"
 EVERYWHERE: Final = (EMBEDDED, RABBITMQ, CLUSTER)
 TASKS: Final = 2000
 _SHOWN: Final = 2000
+
+
+def cuts(count: int) -> dict[str, int]:
+    """What so many workers' lost connections may cost."""
+    return {"WorkerLost": count * HELD, UNTOLD: count * HELD}
 
 
 def batch(count: int = TASKS) -> list[dict[str, Any]]:

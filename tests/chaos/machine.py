@@ -7,8 +7,7 @@ import errno
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tests.chaos.fault import EMBEDDED, RABBITMQ, Fault
-from tests.chaos.trial import HELD
+from tests.chaos.fault import EMBEDDED, RABBITMQ, Fault, cuts
 from tests.machine import Clock, Disk, build
 
 if TYPE_CHECKING:
@@ -68,5 +67,5 @@ FAULTS: Final = [
     Fault("wall clock put an hour on, two back, one on", _jump, (EMBEDDED, RABBITMQ)),
     Fault("disk full", partial(_fail_disk, call="write", error=errno.ENOSPC), (EMBEDDED,)),
     Fault("disk that fails to sync", partial(_fail_disk, call="sync", error=errno.EIO), (EMBEDDED,)),
-    Fault("file moved away and back", _move_file, (EMBEDDED,), costs={"WorkerLost": 2 * HELD}),
+    Fault("file moved away and back", _move_file, (EMBEDDED,), costs=cuts(2)),
 ]

@@ -60,7 +60,8 @@ async def judge(trial: Trial, row: Row, costs: Mapping[str, int], *, is_free: bo
     Args:
         trial: What was struck.
         row: Where the counts go.
-        costs: What the faults may have added to histories: at most so many attempts of each error, in all.
+        costs: What the faults may have added to histories: at most so many attempts of each error, in all; and, as `UNTOLD`,
+            how many attempts they may lack, lost with connections that others lost, too.
         is_free: Whether tasks may have begun again at no cost, since they were requeued.
     """
     row.tasks = len(trial.tasks)
@@ -104,6 +105,7 @@ def _lost_and_twice(
     return lost, len(collected) - len(values) + len(values.keys() & failed)
 
 
+UNTOLD = "an attempt left out"
 _SHOWN = 5
 _STUCK_AFTER = 600.0  # seconds; what is left then goes on no more
 MUST_FAIL = {"hopeless": "permanent", "kills_child": "crashed", "kills_worker": "crashed"}
@@ -143,16 +145,19 @@ def _wrong_attempts(
         cost.update(strange)
         told[task_id] += attempts
         # A failure that is not noted is one whose worker died before it could.
-        is_noted = own is None or own in errors or is_free or bool(strange)
+        is_noted = own is None or own in errors or is_free or bool(strange) or UNTOLD in costs
         if attempts - good != len(errors) or not is_noted or any(error not in costs for error in strange):
             wrong.append(f"{task_id}: {attempts} attempts, history {errors}")
     if not is_free:
         begun = Counter(event.task_id for event in trial.events() if event.word == "begin")
-        wrong += [
-            f"{task_id}: began {times} times, {told[task_id]} attempts are told of"
-            for task_id, times in begun.items()
-            if times > told[task_id]
-        ]
+        untold = {task_id: times - told[task_id] for task_id, times in begun.items() if times > told[task_id]}
+        if UNTOLD in costs:
+            cost[UNTOLD] = sum(untold.values())
+        else:
+            wrong += [
+                f"{task_id}: began {begun[task_id]} times, {told[task_id]} attempts are told of"
+                for task_id in untold
+            ]
     wrong += [
         f"{cost[error]} times {error}, {most} at most" for error, most in costs.items() if cost[error] > most
     ]

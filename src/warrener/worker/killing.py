@@ -1,4 +1,4 @@
-"""Killing a child with what its handlers have started, and the names of signals."""
+"""Killing a child with what its handlers have started, and how one ended."""
 
 from __future__ import annotations
 
@@ -42,3 +42,11 @@ def name_of(number: int) -> str:
     with suppress(ValueError):
         return signal.Signals(number).name
     return f"signal {number}"
+
+
+def how_ended(status: int) -> str:
+    """How a child ended, as a sentence; below zero its status is a signal's number."""
+    if status >= 0:
+        return f"its process ended with exit code {status}"
+    hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
+    return f"its process was killed by {name_of(-status)}{hint}"

@@ -1,7 +1,7 @@
 """The supervisor: a worker's life from the import of its app to its last outcome.
 
 It runs in one event loop and never imports user code, so nothing a handler does can block the connection. What becomes of
-each task is the dispatcher's; when tasks are taken, and how many, is decided here.
+each task is the dispatcher's; when tasks are taken, and how many, the intake's.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from warrener.exit_codes import Exit
 from warrener.retry import delay_schedule
 from warrener.worker.dispatcher import Dispatcher
 from warrener.worker.drain import Drain
+from warrener.worker.intake import Intake
 from warrener.worker.manifest import AppManifest
 from warrener.worker.outcomes import Outcomes
 from warrener.worker.pool import TICK, Pool
-from warrener.worker.prefetch import ENOUGH, is_unfit, wanted_prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,17 +76,15 @@ class Supervisor:
             max_memory=max_memory,
             fork_server=fork_server,
         )
-        self._attention = asyncio.Event()
+        self._intake = Intake(broker, self._pool)
         self._drain = Drain(broker, self._is_idle, self._is_proven_complete)
         self._dispatcher = Dispatcher(
             broker,
             self._pool,
-            on_change=self._attention.set,
-            on_report=self._on_report,
+            on_change=self._intake.look,
+            on_report=self._intake.on_report,
             on_cut=self._drain.begin_anew,
         )
-        self._prefetch = 0
-        self._is_paused = False
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._stop_code = Exit.STOPPED
@@ -128,7 +126,7 @@ class Supervisor:
                 return self._stop_code
             delays = await self._find_delays()
             self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
-            await self._take_more(self._pool.slots)
+            await self._intake.begin(self._dispatcher)
             is_drained = await self._work()
             if not is_drained:
                 await self._wind_down()
@@ -190,7 +188,7 @@ class Supervisor:
             asyncio.create_task(self._broker.wait_lost()),
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._pool.wait_lost()),
-            asyncio.create_task(self._steer()),
+            asyncio.create_task(self._intake.steer()),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -236,68 +234,3 @@ class Supervisor:
     def _is_proven_complete(self) -> bool:
         # Once something was lost on its way a task may have two rows, and their number proves nothing.
         return self._is_complete() and not self._dispatcher.has_seen_loss
-
-    # --- when tasks are taken, and how many
-
-    async def _steer(self) -> None:
-        """Keep the prefetch fit for how long tasks take, and let the quarantined run alone."""
-        quarantine = self._dispatcher.quarantine
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
-                    await self._attention.wait()
-            self._attention.clear()
-            self._dispatcher.redelivery.forget_expired()
-            if quarantine.is_occupied:
-                self._look_at_quarantine()
-            if quarantine.holds_up:
-                await self._attend_quarantine()
-            elif self._is_paused:
-                # Only when the outcome of what ran alone is safe: until then the next one might take it down.
-                await self._broker.settled()
-                await self._take_more(1)
-            elif self._is_prefetch_unfit:
-                await self._take_more(self._wanted_prefetch)
-
-    def _on_report(self) -> None:
-        if self._prefetch < ENOUGH and self._is_prefetch_unfit:
-            self._attention.set()  # at the start each look makes it a few times faster
-
-    @property
-    def _is_prefetch_unfit(self) -> bool:
-        return is_unfit(self._prefetch, self._wanted_prefetch)
-
-    @property
-    def _wanted_prefetch(self) -> int:
-        return wanted_prefetch(self._pool.slots, self._pool.mean_duration, self._pool.depth)
-
-    async def _take_more(self, prefetch: int) -> None:
-        self._prefetch = prefetch
-        self._is_paused = False
-        postponed = len(self._dispatcher.quarantine.waiting)  # which are held, and take no slot
-        await self._broker.consume(self._dispatcher, prefetch + postponed)
-        self._dispatcher.submit()
-
-    def _look_at_quarantine(self) -> None:
-        quarantine = self._dispatcher.quarantine
-        quarantine.release_harmless()
-        quarantine.look(is_busy=self._pool.held > 0)
-        if quarantine.is_postponed:
-            self._dispatcher.pass_on_quarantined()
-
-    async def _attend_quarantine(self) -> None:
-        quarantine, backlog = self._dispatcher.quarantine, self._dispatcher.backlog
-        if not self._is_paused:
-            self._is_paused = True
-            await self._broker.pause()
-        first = [] if quarantine.running or not quarantine.waiting else [quarantine.waiting.popleft()]
-        self._dispatcher.requeue_waiting()
-        quarantine.waiting.extend(first)
-        if first and not self._pool.held:
-            # What it may take down with the worker must be out of our hands for certain.
-            await self._broker.settled()
-            if [*backlog, *quarantine] != first:
-                return  # something came meanwhile: requeue that first
-            self._pool.submit(quarantine.waiting, most=1)
-            if not quarantine.waiting:  # otherwise there is no child for it at the moment
-                quarantine.begin(first[0])

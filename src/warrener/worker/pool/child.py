@@ -62,6 +62,10 @@ class ChildProcess:
         """Whether it is to be killed."""
         return bool(self.overdue or self.fault) or (self.is_retiring and not self.held)
 
+    def load(self) -> tuple[bool, bool, int]:
+        """The lower, the sooner it is to be given more."""
+        return self.is_retiring, self.is_slow and self.held >= self.slots, self.held
+
     # --- what it runs
 
     def assign(self, attempt: RunningAttempt, now: float) -> None:

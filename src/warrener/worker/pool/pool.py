@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 import time
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ from warrener.errors import AppError, WarrenerError
 from warrener.worker.fork_messages import Exited, Forked
 from warrener.worker.fork_server import ForkServer
 from warrener.worker.frames import RETURN_WAITING, Alive, NoFrame, Returned
-from warrener.worker.killing import kill_all, name_of
+from warrener.worker.killing import how_ended, kill_all
 from warrener.worker.pool.child import ChildProcess
 from warrener.worker.pool.limits import TICK, Wear, watch_time
 from warrener.worker.pool.owner import Owner
@@ -151,7 +150,7 @@ class Pool:
         given = 0
         touched = set()
         while attempts and given != most:
-            child = min(self._children, key=_load, default=None)
+            child = min(self._children, key=ChildProcess.load, default=None)
             if child is None or child.is_retiring:
                 break
             room = self._wear.room(child, (child.slots if child.is_slow else limit) - child.held)
@@ -279,7 +278,7 @@ class Pool:
         for attempt in overdue:
             self.owner.on_timed_out(attempt, self._name(child))
         if running and not child.overdue:  # otherwise it was killed, and for none of these
-            self.owner.on_crashed(running, child.fault or _how(status), self._name(child))
+            self.owner.on_crashed(running, child.fault or how_ended(status), self._name(child))
             running = []
         self.owner.on_returned([*running, *child.waiting])
 
@@ -298,14 +297,3 @@ class Pool:
                 child.is_slow = oldest is not None and now - oldest.started > TICK
                 if child.is_slow and child.waiting:
                     child.send(RETURN_WAITING)
-
-
-def _load(child: ChildProcess) -> tuple[bool, bool, int]:
-    return child.is_retiring, child.is_slow and child.held >= child.slots, child.held
-
-
-def _how(status: int) -> str:
-    if status >= 0:
-        return f"its process ended with exit code {status}"
-    hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
-    return f"its process was killed by {name_of(-status)}{hint}"

@@ -1,0 +1,110 @@
+"""When a worker takes tasks, and how many: as many as fit how long they take, and none while one runs alone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from warrener.worker.pool import TICK
+from warrener.worker.prefetch import ENOUGH, is_unfit, wanted_prefetch
+
+if TYPE_CHECKING:
+    from warrener.brokers import Broker
+    from warrener.worker.dispatcher import Dispatcher
+    from warrener.worker.pool import Pool
+
+
+class Intake:
+    """Tells the broker how many tasks to send to the dispatcher.
+
+    Args:
+        broker: An open broker.
+        pool: Where they run.
+    """
+
+    def __init__(self, broker: Broker, pool: Pool) -> None:
+        self._broker = broker
+        self._pool = pool
+        self._attention = asyncio.Event()
+        self._prefetch = 0
+        self._is_paused = False
+        self._dispatcher: Dispatcher
+
+    async def begin(self, dispatcher: Dispatcher) -> None:
+        """Take the first tasks, as many as can run.
+
+        Raises:
+            BrokerError: The broker is lost for good, or the queue is missing.
+        """
+        self._dispatcher = dispatcher
+        await self._take_more(self._pool.slots)
+
+    def look(self) -> None:
+        """There may be something to do at once."""
+        self._attention.set()
+
+    async def steer(self) -> None:
+        """Keep the prefetch fit for how long tasks take, and let the quarantined run alone; for ever."""
+        dispatcher = self._dispatcher
+        quarantine = dispatcher.quarantine
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await self._attention.wait()
+            self._attention.clear()
+            dispatcher.redelivery.forget_expired()
+            if quarantine.is_occupied:
+                self._look_at_quarantine()
+            if quarantine.holds_up:
+                await self._attend_quarantine()
+            elif self._is_paused:
+                # Only when the outcome of what ran alone is safe: until then the next one might take it down.
+                await self._broker.settled()
+                await self._take_more(1)
+            elif self._is_prefetch_unfit:
+                await self._take_more(self._wanted_prefetch)
+
+    def on_report(self) -> None:
+        """A task has ended."""
+        if self._prefetch < ENOUGH and self._is_prefetch_unfit:
+            self._attention.set()  # at the start each look makes it a few times faster
+
+    @property
+    def _is_prefetch_unfit(self) -> bool:
+        return is_unfit(self._prefetch, self._wanted_prefetch)
+
+    @property
+    def _wanted_prefetch(self) -> int:
+        return wanted_prefetch(self._pool.slots, self._pool.mean_duration, self._pool.depth)
+
+    async def _take_more(self, prefetch: int) -> None:
+        self._prefetch = prefetch
+        self._is_paused = False
+        postponed = len(self._dispatcher.quarantine.waiting)  # which are held, and take no slot
+        await self._broker.consume(self._dispatcher, prefetch + postponed)
+        self._dispatcher.submit()
+
+    def _look_at_quarantine(self) -> None:
+        quarantine = self._dispatcher.quarantine
+        quarantine.release_harmless()
+        quarantine.look(is_busy=self._pool.held > 0)
+        if quarantine.is_postponed:
+            self._dispatcher.pass_on_quarantined()
+
+    async def _attend_quarantine(self) -> None:
+        quarantine, backlog = self._dispatcher.quarantine, self._dispatcher.backlog
+        if not self._is_paused:
+            self._is_paused = True
+            await self._broker.pause()
+        first = [] if quarantine.running or not quarantine.waiting else [quarantine.waiting.popleft()]
+        self._dispatcher.requeue_waiting()
+        quarantine.waiting.extend(first)
+        if first and not self._pool.held:
+            # What it may take down with the worker must be out of our hands for certain.
+            await self._broker.settled()
+            if [*backlog, *quarantine] != first:
+                return  # something came meanwhile: requeue that first
+            self._pool.submit(quarantine.waiting, most=1)
+            if not quarantine.waiting:  # otherwise there is no child for it at the moment
+                quarantine.begin(first[0])
