@@ -47,8 +47,14 @@ def encode_task(task: Task) -> bytes:
     Raises:
         InvalidTask: It is not fit to be published; the text says which member is wrong.
     """
+    check(task)
+    members = {"id": task.id, "type": task.type, "data": task.data, "priority": task.priority}
+    if task.origin:
+        members["origin"] = task.origin
+    if task.wording:
+        members["wording"] = task.wording
     try:
-        return encode(check(task))
+        return encode(members)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidTask(f"this cannot be written as JSON: {sanitize(error)}") from error
 
@@ -164,7 +170,7 @@ def decode_failure(body: bytes, message_id: str, record: Record) -> Failure:
     last = record.history[-1] if record.history else Attempt(0, "")
     return Failure(
         task_id=_own_id(members) or message_id,
-        type=_own_type(members),
+        type=_text_of(members, "type"),
         reason=record.reason or "permanent",
         error=last.error,
         message=last.message,
@@ -173,6 +179,8 @@ def decode_failure(body: bytes, message_id: str, record: Record) -> Failure:
         history=record.history,
         task=task,
         body_base64=raw,
+        origin=_text_of(members, "origin"),
+        wording=_text_of(members, "wording"),
     )
 
 
@@ -184,8 +192,8 @@ def _own_id(members: dict[str, Any]) -> str:
     return str(members["id"])
 
 
-def _own_type(members: dict[str, Any]) -> str:
-    found = members.get("type")
+def _text_of(members: dict[str, Any], name: str) -> str:
+    found = members.get(name)
     return found if isinstance(found, str) else ""
 
 

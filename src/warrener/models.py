@@ -34,12 +34,17 @@ class Task(msgspec.Struct, frozen=True):
         type: Names the handler.
         data: The handler's arguments.
         priority: 0 to 9, higher first.
+        origin: Where it comes from, for people: `tasks.jsonl:17`.
+        wording: A digest of type and data, where its results must be told from those of an earlier wording
+            (`warrener.wording`).
     """
 
     id: str
     type: str
     data: dict[str, Any] = {}
     priority: int = DEFAULT_PRIORITY
+    origin: str = ""
+    wording: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -123,6 +128,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
         processed_at: When it ended.
         duration: Seconds it took.
         history: The attempts that failed before, the last ten of them.
+        origin: As the task's.
+        wording: As the task's.
     """
 
     task_id: str
@@ -135,6 +142,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     processed_at: float
     duration: float
     history: tuple[Attempt, ...] = ()
+    origin: str = ""
+    wording: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,6 +160,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
         history: The last ten attempts.
         task: The task as published, where it is JSON.
         body_base64: The message as published, where it is not.
+        origin: As the task's.
+        wording: As the task's.
     """
 
     task_id: str
@@ -163,6 +174,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     history: tuple[Attempt, ...]
     task: Any = None
     body_base64: str | None = None
+    origin: str = ""
+    wording: str = ""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -172,3 +185,5 @@ class Envelope(msgspec.Struct, frozen=True):
     id: str = ""
     data: msgspec.Raw = msgspec.Raw(b"{}")
     priority: Annotated[int, msgspec.Meta(ge=0, le=HIGHEST_PRIORITY)] | None = None
+    origin: Annotated[str, msgspec.Meta(max_length=MAX_NAME_BYTES)] = ""
+    wording: Annotated[str, msgspec.Meta(max_length=MAX_NAME_BYTES)] = ""

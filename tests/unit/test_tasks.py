@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.codec import decode_record, decode_task, encode, open_envelope
+from warrener.codec import decode_record, decode_task, encode, encode_task, open_envelope
 from warrener.errors import InvalidTask
 from warrener.models import KEPT_ATTEMPTS, MAX_MESSAGE, MAX_TRACEBACK, Attempt, Record, Task
 from warrener.text import cut
@@ -28,7 +28,7 @@ def test_any_task_survives_the_journey(
 ) -> None:
     task = Task(id_, type_, arguments, priority)
 
-    body = encode(task)
+    body = encode_task(task)
 
     assert decode_task(body) == task
     envelope = open_envelope(body, "", None)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from warrener.codec import NOT_JSON, encode
+from warrener.codec import NOT_JSON, encode_task
 from warrener.errors import AppError, PermanentError, TransientError
 from warrener.exit_codes import Exit
 from warrener.handler import Handler
@@ -49,7 +49,7 @@ def command_handler(command: str, timeout: float | None, retries: int, max_outpu
         raise AppError(f"command {command!r} does not exist or is not executable")
 
     def run(task: Task) -> Any:
-        code, output, errors = _run(words, encode(task) + b"\n", max_output)
+        code, output, errors = _run(words, encode_task(task) + b"\n", max_output)
         if code == 0:
             return _value(output)
         ended = _how(code)

@@ -60,6 +60,8 @@ class Outcomes:
                     report.started_at + report.duration,
                     report.duration,
                     record.history,
+                    task.origin,
+                    task.wording,
                 )
             )
             if len(row) <= self._broker.max_body:
