@@ -10,7 +10,7 @@ import msgspec
 
 from warrener.brokers import Message, connect
 from warrener.brokers.rabbitmq import RabbitBroker
-from warrener.codec import encode
+from warrener.codec import encode_task
 from warrener.failures import read
 from warrener.models import Failure, Task
 from warrener.retry import RetryPolicy, delay_schedule
@@ -34,7 +34,7 @@ QUICK = 0.5
 
 def task(type_: str, id_: str, priority: int = 5, **data: object) -> Message:
     """A valid task."""
-    return Message(encode(Task(id_, type_, data, priority)), id_, priority)
+    return Message(encode_task(Task(id_, type_, data, priority)), id_, priority)
 
 
 async def publish(address: Address, messages: Sequence[Message], *, will_be_killed: bool = False) -> None:

@@ -1,247 +1,146 @@
-"""Publish, work, watch and collect as one."""
+"""One batch from its source to its results, whoever works on it: `run`, `map` and `k8s submit` share this."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Self
 
-import msgspec
-
-from warrener.bridge import Bridge
-from warrener.brokers import connect
+from warrener.batch_rows import BatchRows
 from warrener.codec import decode_failure
-from warrener.collector import Summary, collect, distinct
-from warrener.errors import BrokerUnreachable
-from warrener.exit_codes import Exit
 from warrener.id_set import IdSet
+from warrener.journal import mark_of_task
 from warrener.monitor import Monitor, Status
-from warrener.publisher import Position, publish_all
-from warrener.retry import delay_schedule
-from warrener.worker.supervisor import Supervisor
+from warrener.publication import DEFAULT_WINDOW, Publication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from warrener.address import Address
     from warrener.brokers import Broker
-    from warrener.models import Task
+    from warrener.collector import Summary
+    from warrener.journal import Begun
     from warrener.sources import Line
-    from warrener.worker.manifest import ChildSettings
     from warrener.writers import ResultWriter
 
-LOOK_EVERY: Final = 0.5
 
+class Batch:
+    """One batch on an open broker: `async with`, then `publish`, and `collect` once it is over.
 
-class Ended(msgspec.Struct):
-    """How a run ended.
-
-    Args:
-        exit: The worker's end.
-        summary: What was collected; None when the run was stopped before.
-        resume_line: The line of the file to publish from when it was stopped.
-        were_done: Tasks whose result or failure was on the queue before.
-    """
-
-    exit: Exit
-    summary: Summary | None
-    resume_line: int
-    were_done: int
-
-
-class Publication:
-    """The tasks of one file on their way to a queue: what the queue has from before is counted, the rest published.
+    Rows are read and written while it runs. They are those of the source's tasks as they are worded now, and no others.
 
     Args:
-        start_line: Where in the file publishing begins; the lines before count as published.
+        broker: Open; its queue is there.
+        begun: Who publishes what.
+        writer: Where rows go; None for nowhere.
+        is_shared: Whether the queue may be another batch's.
+        window: How many tasks may wait on the broker.
     """
 
-    def __init__(self, start_line: int = 1) -> None:
-        self.total = 0
-        """Tasks of the file that were read so far."""
-        self.were_done = 0
-        """Those of them whose result or failure was on the queue before."""
-        self._start_line = start_line
-        self._position = Position(start_line)
+    def __init__(
+        self,
+        broker: Broker,
+        begun: Begun,
+        writer: ResultWriter | None = None,
+        *,
+        is_shared: bool = False,
+        window: int = DEFAULT_WINDOW,
+    ) -> None:
+        self.publication = Publication(begun, is_shared=is_shared, window=window)
+        self._broker = broker
+        self._rows = BatchRows(self.publication, writer)
+        self._monitor = Monitor(broker, 0)
+        self._reading: asyncio.Task[None] | None = None
+        self._rows_before = 0
 
-    @property
-    def resume_line(self) -> int:
-        """The line to publish from after an interruption: all before it are confirmed."""
-        return self._position.resume_line
+    async def __aenter__(self) -> Self:
+        """Claim the queue, and begin to read.
+
+        Raises:
+            UsageError: The queue is another batch's.
+            BrokerError: The broker is lost, or refuses something.
+        """
+        try:
+            await self.publication.begin(self._broker)
+            self._rows_before = (await self._broker.counts()).completed
+        except BaseException:
+            self._rows.close()
+            raise
+        self._reading = asyncio.create_task(self._rows.read(self._broker))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        self._rows.close()
 
     async def publish(
-        self, broker: Broker, lines: Iterator[Line], on_progress: Callable[[int], None] = lambda _: None
+        self, lines: Iterator[Line], on_progress: Callable[[int], None] = lambda _: None
     ) -> None:
-        """Publish, and wait until the last task is confirmed. Call it once; `resume_line` is right after a cancellation.
+        """Publish what is not on the queue yet, and wait until the last task is confirmed. Call it once.
 
         Args:
-            broker: Where to; its queue is there.
-            lines: The tasks, from the file's first line on.
-            on_progress: Told now and then how many are confirmed.
+            lines: The tasks, from the source's first line on.
+            on_progress: Told now and then how many are published.
 
         Raises:
             InvalidTask: A line is no valid task; those before it are published.
             BrokerError: The broker is lost, or refuses something.
         """
-        # In this order, since workers move tasks from one to the other meanwhile.
-        waiting = await _waiting_ids(broker)
-        done = await _ended_ids(broker)
-        session = broker.publish_session()
+        await self._have_rows(self._rows_before)
+        await self.publication.publish(self._broker, lines, self._rows.has_row, on_progress)
+        self._rows.end_source()
+        await self.publication.finish(self._broker, self._rows.count - self._rows.summary.completed)
 
-        def confirm(_: int) -> None:
-            self._position.confirm(session.confirmed)
-            on_progress(session.confirmed)
+    async def look(self) -> Status:
+        """How far this batch is.
 
-        try:
-            await publish_all(session, Bridge(self._fresh(lines, done, waiting)).start(), confirm)
-        finally:
-            self._position.confirm(session.confirmed)
+        Raises:
+            BrokerUnreachable: Nobody knows at the moment.
+        """
+        self._monitor.total = self.publication.total
+        self._monitor.stale_rows = self._rows.count - self._rows.summary.completed
+        self._monitor.stale_failures = self.publication.stale_failures
+        return await self._monitor.look()
 
-    async def collect(self, broker: Broker, writer: ResultWriter) -> Summary:
-        """Write the file's results and count its failures.
+    @property
+    def blocked_reason(self) -> str | None:
+        """Why the broker takes no tasks at the moment, or None."""
+        return self._broker.blocked_reason
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each task of the source has a row or a failure, as far as the last look tells."""
+        status = self._monitor.last
+        return self.publication.is_read and status is not None and status.done >= self.publication.total
+
+    async def collect(self) -> Summary:
+        """Write what is not written yet, once nothing is left to do, and count what failed and what is missing.
 
         Raises:
             BrokerError: The broker is lost.
         """
-        return await collect(broker, writer, total=self.total)
+        await self._have_rows((await self._broker.counts()).completed)
+        summary, seen = self._rows.summary, IdSet()
+        async for task in self._broker.failures():
+            found = decode_failure(task.body, task.id, task.record)
+            # A result outranks a failure of the same task, whichever came first.
+            mark = mark_of_task(found.task_id, found.wording)
+            is_own = self.publication.has(found.task_id, found.wording)
+            if is_own and not self._rows.has_row(mark) and seen.add_mark(mark):
+                summary.failed += 1
+                summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
+                summary.retries += max(0, found.attempts - 1)
+        summary.missing = max(0, self.publication.total - summary.completed - summary.failed)
+        return summary
 
-    def _fresh(self, lines: Iterator[Line], done: IdSet, waiting: IdSet) -> Iterator[Task]:
-        for number, task in lines:
-            self.total += 1
-            if task.id in done:
-                self.were_done += 1
-            elif number >= self._start_line and task.id not in waiting:
-                self._position.note(number)
-                yield task
-
-
-class Batch:
-    """One run of a file of tasks to a file of results.
-
-    Args:
-        address: The queue.
-        settings: What the children run.
-        processes: How many children.
-        start_line: Where in the file publishing begins; the lines before count as published.
-        on_status: Shown each look at the queue, with what holds up the publisher, if anything.
-    """
-
-    def __init__(
-        self,
-        address: Address,
-        settings: ChildSettings,
-        *,
-        processes: int,
-        start_line: int = 1,
-        on_status: Callable[[Status, str | None], None] = lambda *_: None,
-    ) -> None:
-        self._address = address
-        self._settings = settings
-        self._processes = processes
-        self._on_status = on_status
-        self._publication = Publication(start_line)
-        self._is_published = False
-        self._status: Status | None = None
-        self._supervisor: Supervisor | None = None
-        self._publishing: asyncio.Task[None] | None = None
-
-    def stop(self, code: Exit) -> None:
-        """Stop cleanly; a second call stops at once."""
-        if self._publishing:
-            self._publishing.cancel()
-        if self._supervisor:
-            self._supervisor.stop(code)
-
-    async def run(self, lines: Iterator[Line], writer: ResultWriter) -> Ended:
-        """Do all of it.
-
-        Args:
-            lines: The tasks, from the file's first line on.
-            writer: Where results go.
-
-        Raises:
-            AppError: The app cannot be used; nothing was published then.
-            InvalidTask: A line is no valid task; those before it are published.
-            BrokerError: The broker is lost for good.
-        """
-        async with connect(self._address) as working, connect(self._address) as other:
-            supervisor = Supervisor(
-                working, self._settings, processes=self._processes, drain=True, is_complete=self._is_complete
+    async def _have_rows(self, count: int) -> None:
+        """Wait until so many rows were read; raises what ended the reading."""
+        waiting = asyncio.ensure_future(self._rows.have(count))
+        try:
+            await asyncio.wait(
+                {waiting, self._reading} if self._reading else {waiting}, return_when=asyncio.FIRST_COMPLETED
             )
-            self._supervisor = supervisor
-            manifest = await supervisor.start()
-            await other.declare(delay_schedule(manifest.policies))
-            supervisor.expect_more(is_so=True)
-            worked = asyncio.create_task(supervisor.run())
-            monitor = Monitor(other, 0)
-            watched = asyncio.create_task(self._watch(monitor, other))
-            try:
-                await self._publish(other, lines, supervisor, worked)
-                code = await worked
-            except BaseException:
-                supervisor.stop()
-                await asyncio.gather(worked, return_exceptions=True)
-                raise
-            finally:
-                watched.cancel()
-                await asyncio.gather(watched, return_exceptions=True)
-            summary = None
-            if code is Exit.DRAINED:
-                summary = await self._publication.collect(other, writer)
-                await self._show(monitor, other)
-            return Ended(code, summary, self._publication.resume_line, self._publication.were_done)
-
-    async def _publish(
-        self, broker: Broker, lines: Iterator[Line], supervisor: Supervisor, worked: asyncio.Task[Exit]
-    ) -> None:
-        """Publish for as long as the worker works: without one it would only fill the queue."""
-        publishing = self._publishing = asyncio.create_task(self._publication.publish(broker, lines))
-        try:
-            if not supervisor.is_stopping:
-                await asyncio.wait({publishing, worked}, return_when=asyncio.FIRST_COMPLETED)
+            if self._reading and self._reading.done():
+                self._reading.result()
         finally:
-            publishing.cancel()  # which changes nothing where it has ended
-            await asyncio.wait({publishing})
-            self._is_published = True
-            supervisor.expect_more(is_so=False)
-        has_failed = not publishing.cancelled() and publishing.exception() is not None
-        if has_failed and not (worked.done() and worked.exception()):  # the worker's own end says more
-            publishing.result()
-
-    def _is_complete(self) -> bool:
-        return (
-            self._is_published and self._status is not None and self._status.done >= self._publication.total
-        )
-
-    async def _watch(self, monitor: Monitor, broker: Broker) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            await self._show(monitor, broker)
-
-    async def _show(self, monitor: Monitor, broker: Broker) -> None:
-        monitor.total = self._publication.total
-        try:
-            self._status = await monitor.look()
-        except BrokerUnreachable:
-            return  # the next look may have it again
-        self._on_status(self._status, broker.blocked_reason)
-
-
-async def _ended_ids(broker: Broker) -> IdSet:
-    """The ids of tasks that have a result or a failure already, so that a run that was stopped can go on."""
-    done = IdSet()
-    counts = await broker.counts()
-    if counts.completed:
-        async for _ in distinct(broker, done, Summary()):
-            pass
-    if counts.failed:
-        async for task in broker.failures():
-            done.add(decode_failure(task.body, task.id, task.record).task_id)
-    return done
-
-
-async def _waiting_ids(broker: Broker) -> IdSet:
-    """The ids of tasks that would run twice if they were published again, where the broker can tell."""
-    waiting = IdSet()
-    async for task_id in broker.waiting_ids():
-        waiting.add(task_id)
-    return waiting
+            waiting.cancel()

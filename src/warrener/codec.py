@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from warrener.errors import InvalidTask
 from warrener.models import (
@@ -21,6 +22,9 @@ from warrener.models import (
 )
 from warrener.text import sanitize
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # A record travels in a header, and AMQP wants all headers of a message in one frame of 131,072 bytes.
 _MAX_RECORD: Final = 120_000
 # What reading JSON from outside may raise: deep nesting ends in the last of them.
@@ -34,6 +38,9 @@ _records = msgspec.json.Decoder(Record)
 _anything = msgspec.json.Decoder()
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _BEGIN_OBJECT = ord("{")
+_NO_ID: Final = "-"  # for as long as the rest is checked
+
+Identify: TypeAlias = "Callable[[str, dict[str, Any]], str]"
 
 
 def encode(value: Any) -> bytes:
@@ -47,13 +54,13 @@ def encode_task(task: Task) -> bytes:
     Raises:
         InvalidTask: It is not fit to be published; the text says which member is wrong.
     """
-    check(task)
-    members = {"id": task.id, "type": task.type, "data": task.data, "priority": task.priority}
-    if task.origin:
-        members["origin"] = task.origin
-    if task.wording:
-        members["wording"] = task.wording
     try:
+        check(task)
+        members = {"id": task.id, "type": task.type, "data": task.data, "priority": task.priority}
+        if task.origin:
+            members["origin"] = task.origin
+        if task.wording:
+            members["wording"] = task.wording
         return encode(members)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidTask(f"this cannot be written as JSON: {sanitize(error)}") from error
@@ -62,7 +69,7 @@ def encode_task(task: Task) -> bytes:
 def encode_record(record: Record) -> bytes:
     """A record as it travels: without its oldest attempts where all of them are too many for a header."""
     while len(header := encode(record)) > _MAX_RECORD and record.history:
-        record = msgspec.structs.replace(record, history=record.history[1:])
+        record = replace(record, history=record.history[1:])
     return header
 
 
@@ -83,13 +90,13 @@ def check(task: Task) -> Task:
     return task
 
 
-def decode_task(line: bytes | str, *, default_id: str = "", default_type: str = "") -> Task:
+def decode_task(line: bytes | str, *, default_type: str = "", identify: Identify | None = None) -> Task:
     """One task from a line of JSON.
 
     Args:
         line: A JSON object with `type`, and maybe `id`, `data` and `priority`.
-        default_id: The id of a task that brings none.
         default_type: The type of a task that brings none.
+        identify: Makes the id of a task that brings none, from its type and data.
 
     Raises:
         InvalidTask: The line is no JSON, no object, or a member is wrong.
@@ -106,14 +113,16 @@ def decode_task(line: bytes | str, *, default_id: str = "", default_type: str = 
     task_type = members.get("type", default_type)
     if not task_type and "type" not in members:
         raise InvalidTask('"type" is missing')
-    return check(
+    has_none = identify is not None and "id" not in members
+    task = check(
         Task(
-            id=members.get("id", default_id),
+            id=_NO_ID if has_none else members.get("id", ""),
             type=task_type,
             data=members.get("data", {}),
             priority=members.get("priority", DEFAULT_PRIORITY),
         )
     )
+    return replace(task, id=identify(task.type, task.data)) if identify and has_none else task
 
 
 def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelope:
@@ -139,7 +148,7 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
             priority = envelope.priority
         elif priority is None:
             priority = DEFAULT_PRIORITY
-        task = msgspec.structs.replace(
+        task = replace(
             envelope, id=envelope.id or message_id, priority=min(max(priority, 0), HIGHEST_PRIORITY)
         )
         _check_name("id", task.id)
@@ -160,7 +169,7 @@ def decode_record(header: bytes | str | None) -> Record:
         return Record()
     if record.lost > record.attempts:
         return Record()
-    return msgspec.structs.replace(record, history=record.history[-KEPT_ATTEMPTS:])
+    return replace(record, history=record.history[-KEPT_ATTEMPTS:])
 
 
 def decode_failure(body: bytes, message_id: str, record: Record) -> Failure:

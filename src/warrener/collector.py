@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -15,17 +15,25 @@ from warrener.id_set import IdSet
 from warrener.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 
     from warrener.brokers import Broker
     from warrener.writers import ResultWriter
 
 
 class _Row(msgspec.Struct):
-    """What must be known of a row; the rest is passed on as it came."""
-
     task_id: str
     attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 1
+    wording: str = ""
+
+
+class Row(NamedTuple):
+    """What must be known of a row, and the row as it came."""
+
+    task_id: str
+    wording: str
+    attempts: int
+    line: bytes
 
 
 _rows = msgspec.json.Decoder(_Row)
@@ -85,21 +93,29 @@ async def distinct(
     """Rows of tasks that had none before, in batches that are empty only while following."""
     async for batch in broker.results(follow=follow):
         fresh = []
-        for row in batch:
-            try:
-                known = _rows.decode(row)
-                _anything.decode(row)  # what is not looked into above may be no JSON, too
-            except NOT_JSON:
-                summary.strange += 1
-                continue
-            if seen.add(known.task_id):
-                fresh.append(_in_one_line(row))
-                summary.retries += known.attempts - 1
+        for row in readable_rows(batch, summary):
+            if seen.add(row.task_id):
+                fresh.append(row.line)
+                summary.retries += row.attempts - 1
             else:
                 summary.duplicates += 1
         summary.completed += len(fresh)
         if fresh or follow:
             yield fresh
+
+
+def readable_rows(batch: Sequence[bytes], summary: Summary) -> list[Row]:
+    """The rows among what came; what is none is counted as strange."""
+    rows = []
+    for line in batch:
+        try:
+            known = _rows.decode(line)
+            _anything.decode(line)  # what is not looked into above may be no JSON, too
+        except NOT_JSON:
+            summary.strange += 1
+        else:
+            rows.append(Row(known.task_id, known.wording, known.attempts, _in_one_line(line)))
+    return rows
 
 
 def _in_one_line(row: bytes) -> bytes:

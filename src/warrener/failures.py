@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from warrener.brokers import Message, Verdict
 from warrener.codec import NOT_JSON, decode_failure, encode
-from warrener.errors import UsageError
+from warrener.errors import AccessRefused, UsageError
 from warrener.id_set import IdSet
+from warrener.journal import mark_of_task, note_dropped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -101,8 +103,18 @@ async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = N
 
 
 async def discard(broker: Broker, choice: Choice) -> Taken:
-    """Drop failed tasks for ever."""
-    return await _take(broker, choice, lambda *_: Verdict.DISCARD)
+    """Drop failed tasks for ever; a batch that has them may publish them again."""
+    marks: list[bytes] = []
+
+    def drop(_: FailedTask, found: Failure) -> Verdict:
+        if found.wording:
+            marks.append(mark_of_task(found.task_id, found.wording))
+        return Verdict.DISCARD
+
+    taken = await _take(broker, choice, drop)
+    with suppress(AccessRefused):  # this user may not write it; the batch then has them missing
+        await note_dropped(broker, marks)
+    return taken
 
 
 async def _take(

@@ -5,9 +5,25 @@ from __future__ import annotations
 import struct
 from array import array
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HALVES: Final = struct.Struct("<QQ")
+_EMPTY: Final = bytes(_HALVES.size)
+
+
+def mark_of(name: str) -> bytes:
+    """The 16 bytes that stand for an id in a set, and may be written down."""
+    mark = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_HALVES.size).digest()
+    return mark if mark[:8] != _EMPTY[:8] else b"\1" + mark[1:]  # 0 is an empty slot
+
+
+def marks_in(written: bytes) -> Iterator[bytes]:
+    """The marks that were written down one after the other."""
+    for start in range(0, len(written) - _HALVES.size + 1, _HALVES.size):
+        yield written[start : start + _HALVES.size]
 
 
 class IdSet:
@@ -25,11 +41,19 @@ class IdSet:
         return self._count
 
     def __contains__(self, name: str) -> bool:
-        return self._table[2 * self._find(*_digest(name))] != 0
+        return self.has_mark(mark_of(name))
 
     def add(self, name: str) -> bool:
         """Add an id; whether it was new."""
-        high, low = _digest(name)
+        return self.add_mark(mark_of(name))
+
+    def has_mark(self, mark: bytes) -> bool:
+        """Whether the id with this mark was seen."""
+        return self._table[2 * self._find(*_HALVES.unpack(mark))] != 0
+
+    def add_mark(self, mark: bytes) -> bool:
+        """Add an id by its mark; whether it was new."""
+        high, low = _HALVES.unpack(mark)
         slot = self._find(high, low)
         if self._table[2 * slot]:
             return False
@@ -54,8 +78,3 @@ class IdSet:
             if former[index]:
                 slot = self._find(former[index], former[index + 1])
                 self._table[2 * slot], self._table[2 * slot + 1] = former[index], former[index + 1]
-
-
-def _digest(name: str) -> tuple[int, int]:
-    high, low = _HALVES.unpack(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())
-    return high or 1, low  # 0 marks an empty slot

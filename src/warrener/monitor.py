@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
+
+from warrener.brokers import Log
+from warrener.errors import BrokerError
+from warrener.journal import JournalState
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from warrener.brokers import Broker, Counts
 
 WINDOW: Final = 30.0
@@ -47,18 +56,37 @@ class Monitor:
     Args:
         broker: An open broker.
         total: How many tasks there are, where somebody knows; otherwise all that the broker has.
+        journal: What the queue's journal says so far, where somebody follows it.
     """
 
-    def __init__(self, broker: Broker, total: int | None = None) -> None:
+    def __init__(
+        self, broker: Broker, total: int | None = None, *, journal: JournalState | None = None
+    ) -> None:
+        self.journal = journal
         self.total = total
+        self.stale_rows = 0
+        """How many rows are none of the batch's tasks as they are worded now."""
+        self.stale_failures = 0
+        """How many failures are none of theirs."""
+        self.last: Status | None = None
+        """The newest look."""
         self._broker = broker
         self._looks: deque[tuple[float, int]] = deque()
 
     async def look(self) -> Status:
         """What is the case now."""
         counts = await self._broker.counts()
+        if self.journal:
+            self.stale_rows, self.stale_failures = self.journal.stale_rows, self.journal.stale_failures
+        counts = replace(
+            counts,
+            completed=max(0, counts.completed - self.stale_rows),
+            failed=max(0, counts.failed - self.stale_failures),
+        )
         done = counts.completed + counts.failed
         total = max(self.total or 0, done) if self.total is not None else done + counts.waiting
+        if self.journal:
+            total = max(total, self.journal.total or 0)
         now = time.monotonic()
         if self._looks and done < self._looks[-1][1]:
             self._looks.clear()  # failures are tried again, or the queue was purged: no rate spans that
@@ -66,7 +94,8 @@ class Monitor:
         while now - self._looks[0][0] > WINDOW:
             self._looks.popleft()
         rate = _rate(list(self._looks))
-        return Status(counts, total, done, rate, self._eta(total - done))
+        self.last = Status(counts, total, done, rate, self._eta(total - done))
+        return self.last
 
     def _eta(self, left: int) -> tuple[float, float] | None:
         """From the whole window's rate and its halves'."""
@@ -76,6 +105,34 @@ class Monitor:
         middle = len(looks) // 2
         rates = [rate for part in (looks, looks[: middle + 1], looks[middle:]) if (rate := _rate(part))]
         return (left / max(rates), left / min(rates)) if rates else None
+
+
+@asynccontextmanager
+async def watching(broker: Broker) -> AsyncIterator[Monitor]:
+    """A monitor that follows the queue's journal, which says how many tasks there are, also while they are published."""
+    state = JournalState()
+    monitor = Monitor(broker, journal=state)
+    has_caught_up = asyncio.Event()
+
+    async def follow() -> None:
+        try:
+            with suppress(
+                BrokerError
+            ):  # whoever may not read it, or has none, is content with what the broker counts
+                async for records in broker.noted(Log.JOURNAL, follow=True):
+                    state.add(records)
+                    if not records:
+                        has_caught_up.set()
+        finally:
+            has_caught_up.set()
+
+    following = asyncio.create_task(follow())
+    try:
+        await has_caught_up.wait()
+        yield monitor
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 def _rate(looks: list[tuple[float, int]]) -> float | None:

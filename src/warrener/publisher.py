@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import sys
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from warrener.address import Address
 from warrener.bridge import Bridge, chunks
@@ -14,6 +14,8 @@ from warrener.codec import encode_task
 from warrener.errors import AccessRefused
 from warrener.loop_thread import LoopThread, wait_for
 from warrener.retry import RetryPolicy, delay_schedule
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 # What is on its way when publishing is cancelled gets so long to be confirmed.
 _CONFIRM_AFTER_CANCEL_SECONDS: Final = 3.0
+_LOOK_FOR_ROOM_SECONDS: Final = 0.5
 
 
 class Publisher:
@@ -68,7 +71,7 @@ class Publisher:
             InvalidTask: One is not valid; those before it are published.
             BrokerError: The broker cannot take them.
         """
-        return await publish_all(self._broker.publish_session(), tasks)
+        return await publish_all(self._broker.publish_session(), tasks, list)
 
 
 def publish(tasks: Iterable[Task], *, broker: str | None = None, queue: str | None = None) -> int:
@@ -111,35 +114,6 @@ def publish(tasks: Iterable[Task], *, broker: str | None = None, queue: str | No
     return count
 
 
-class Position:
-    """Which line of a file everything is confirmed up to, so that an interrupted publish can go on.
-
-    It remembers only the lines that are not confirmed yet. One thread may note lines while another confirms and asks.
-    """
-
-    def __init__(self, start_line: int = 1) -> None:
-        self._next = start_line
-        self._unconfirmed: deque[int] = deque()
-        self._confirmed = 0
-
-    def note(self, number: int) -> None:
-        """The task on this line is being published."""
-        self._unconfirmed.append(number)  # first: between the two, this line is still the one to go on from
-        self._next = number + 1
-
-    def confirm(self, confirmed: int) -> None:
-        """So many tasks are confirmed."""
-        for _ in range(confirmed - self._confirmed):
-            self._unconfirmed.popleft()
-        self._confirmed = confirmed
-
-    @property
-    def resume_line(self) -> int:
-        """The line to go on from."""
-        following = self._next  # read first: the next line may be noted meanwhile, and is not confirmed then
-        return self._unconfirmed[0] if self._unconfirmed else following
-
-
 async def ensure(broker: Broker, delays: Sequence[int]) -> None:
     """Create what is missing of the queue; a producer who may not do that is content with a queue that is there.
 
@@ -152,17 +126,54 @@ async def ensure(broker: Broker, delays: Sequence[int]) -> None:
         await broker.delays([])
 
 
+class Window:
+    """How many tasks may wait on a broker at a time.
+
+    Args:
+        broker: Where they wait.
+        most: How many.
+    """
+
+    def __init__(self, broker: Broker, most: int) -> None:
+        self._broker = broker
+        self._most = most
+        self._room = 0
+
+    async def has_room(self, count: int) -> None:
+        """Wait until there is room, and take so much of it; one chunk may go beyond what there is.
+
+        Raises:
+            BrokerError: The broker cannot be asked.
+        """
+        while self._room <= 0:
+            try:
+                counts = await self._broker.counts()
+            except AccessRefused:  # a user who may publish, and not look
+                self._room = sys.maxsize
+                break
+            # Rounded up, and a half: what was published just now may not be counted yet.
+            self._room = (self._most - counts.waiting + 1) // 2
+            if self._room <= 0:
+                await asyncio.sleep(_LOOK_FOR_ROOM_SECONDS)
+        self._room -= count
+
+
 async def publish_all(
     session: PublishSession,
-    tasks: Iterable[Task] | AsyncIterable[Task] | Bridge[Task],
+    items: Iterable[T] | AsyncIterable[T] | Bridge[T],
+    choose: Callable[[list[T]], Sequence[Task]],
+    *,
     on_progress: Callable[[int], None] = lambda _: None,
+    window: Window | None = None,
 ) -> int:
     """Publish to an open broker, and wait until the last one is confirmed; how many that were.
 
     Args:
         session: Where to.
-        tasks: What.
+        items: What holds the tasks.
+        choose: Called with each chunk of items, in the event loop; it returns the tasks in them that are to be published.
         on_progress: Told now and then how many are published.
+        window: Has each chunk wait until there is room.
 
     Raises:
         InvalidTask: One is not valid; those before it are published.
@@ -170,11 +181,13 @@ async def publish_all(
     count = 0
     flush_for = None
     try:
-        async for chunk in chunks(tasks):
+        async for chunk in chunks(items):
             messages: list[Message] = []
             try:  # what comes before an invalid task is in the list already when that raises
-                messages.extend(Message(encode_task(task), task.id, task.priority) for task in chunk)
+                messages.extend(Message(encode_task(task), task.id, task.priority) for task in choose(chunk))
             finally:
+                if window:
+                    await window.has_room(len(messages))
                 await session.publish(messages)
                 count += len(messages)
                 on_progress(count)

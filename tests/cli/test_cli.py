@@ -34,7 +34,7 @@ def test_run_ends_with_a_line_that_accounts_for_every_task(place: Place) -> None
     assert "21 tasks: 20 completed, 1 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
     assert "failed, permanent: 1" in done.stderr
     rows = [json.loads(line) for line in (place.path / "out.jsonl").read_text().splitlines()]
-    assert {row["task_id"]: row["value"][0] for row in rows} == {f"tasks-{n + 1}": n for n in range(20)}
+    assert {row["origin"]: row["value"][0] for row in rows} == {f"tasks.jsonl:{n + 1}": n for n in range(20)}
 
 
 def test_second_run_does_nothing_twice(place: Place) -> None:
@@ -44,7 +44,7 @@ def test_second_run_does_nothing_twice(place: Place) -> None:
     again = place.warrener("run", APP, file, "-o", "again.jsonl")
 
     assert again.returncode == 0
-    assert "5 of these tasks had ended before" in again.stderr
+    assert "5 tasks had ended before" in again.stderr
     assert (place.path / "again.jsonl").read_text() == (place.path / "out.jsonl").read_text()
 
 
@@ -55,7 +55,7 @@ async def test_killed_run_goes_on_where_it_was_without_publishing_again(place: P
     running = place.begin("run", APP, file, "-o", "out.jsonl", "--processes", "1")
     await until_written(log, 1)
     running.end(signal.SIGKILL)
-    with sqlite3.connect(place.address.path) as file_itself:
+    with sqlite3.connect(place.path / ".warrener" / "tasks.db") as file_itself:
         file_itself.execute("UPDATE workers SET lease = 0")  # instead of waiting for its end
     file_itself.close()
     gate.touch()
@@ -78,7 +78,7 @@ async def test_ctrl_c_in_a_terminal_is_no_error_however_early_it_comes(place: Pl
     os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
 
     assert running.end() == 130, running.said
-    assert "go on with: warrener run slow.py tasks.jsonl -o out.jsonl --start-line" in running.said
+    assert "go on with: warrener run slow.py tasks.jsonl -o out.jsonl --queue tasks" in running.said
     assert "cannot be written" not in running.said
 
 
@@ -102,7 +102,10 @@ async def test_interrupted_run_says_how_to_go_on_and_does(place: Place) -> None:
 
 
 def test_each_verb_on_its_own(place: Place) -> None:
-    tasks = [{"type": "echo"}, {"type": "fail", "id": "bad", "data": {"message": "\x1b[31mred"}}]
+    tasks = [
+        {"type": "echo", "id": "good"},
+        {"type": "fail", "id": "bad", "data": {"message": "\x1b[31mred"}},
+    ]
     assert place.warrener("publish", place.tasks(tasks)).returncode == 0
     assert place.warrener("work", APP, "--drain").returncode == 0
 
@@ -111,8 +114,8 @@ def test_each_verb_on_its_own(place: Place) -> None:
     assert place.warrener("status", "--watch").returncode == 1
     table = place.warrener("results", "-o", "-", "--format", "csv")
     assert table.stdout.startswith("task_id,type,status,value,")
-    assert "\ntasks-1,echo,completed," in table.stdout
-    assert json.loads(place.warrener("results", "--format", "json").stdout)[0]["task_id"] == "tasks-1"
+    assert "\ngood,echo,completed," in table.stdout
+    assert json.loads(place.warrener("results", "--format", "json").stdout)[0]["task_id"] == "good"
     assert "exhausted" in place.warrener("failures", "list").stdout
     shown = place.warrener("failures", "show", "bad").stdout
     assert "attempt 4:" in shown
@@ -271,7 +274,7 @@ def test_skipped_lines_are_counted(place: Place) -> None:
 def test_stopped_publish_goes_on_from_its_line(place: Place) -> None:
     (place.path / "bad.jsonl").write_text('{"type": "echo"}\n{"type": "echo"}\nnope\n')
     done = place.warrener("publish", "bad.jsonl")
-    assert "2 tasks are confirmed; go on with: warrener publish bad.jsonl --start-line 3" in done.stderr
+    assert "2 tasks are confirmed; go on with: warrener publish bad.jsonl" in done.stderr
 
 
 def test_reference_is_up_to_date() -> None:
@@ -288,7 +291,7 @@ def test_every_command_has_an_example() -> None:
 async def test_worker_that_fails_while_tasks_still_come_ends_the_run(place: Place) -> None:
     fifo = place.path / "tasks.jsonl"
     os.mkfifo(fifo)
-    running = place.begin("run", APP, "tasks.jsonl", "--processes", "1")
+    running = place.begin("run", APP, "tasks.jsonl", "--processes", "1", "--queue", "work-queue")
     with fifo.open("w") as pipe:  # stays open: more tasks may come
         pipe.write('{"type": "echo"}\n')
         pipe.flush()
@@ -308,7 +311,9 @@ def test_ids_that_are_not_there_are_named(place: Place) -> None:
     for verb in (["retry"], ["discard", "--yes"]):
         none = place.warrener("failures", *verb, "x", "y z", "--error", "PermanentError")
         assert none.returncode == 1
-        assert "no such failure of tasks 'x', 'y z'; see `warrener failures list`" in none.stderr
+        assert (
+            "no such failure of tasks 'x', 'y z'; see `warrener failures list --queue tasks`" in none.stderr
+        )
     some = place.warrener("failures", "retry", "a", "x")
 
     assert some.returncode == 1

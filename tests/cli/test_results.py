@@ -24,7 +24,9 @@ async def test_killed_collector_leaves_the_old_file_and_the_next_one_ends_with_t
     gate, log, out = (each_place.path / name for name in ("gate", "log", "out.jsonl"))
     out.write_text("old\n")
     waiting = {"id": "last", "type": "wait_for", "data": {"file": str(gate), "log": str(log)}}
-    each_place.warrener("publish", each_place.tasks([waiting, *[{"type": "echo"}] * 3]))
+    each_place.warrener(
+        "publish", each_place.tasks([waiting, *({"type": "echo", "id": f"t{n}"} for n in range(3))])
+    )
     worker = each_place.begin("work", APP, "--drain", "--processes", "2")
 
     killed = each_place.begin("results", "-o", "out.jsonl", "--follow")
@@ -45,9 +47,9 @@ async def test_killed_collector_leaves_the_old_file_and_the_next_one_ends_with_t
     assert worker.end() == 0
     assert sorted(str(row["task_id"]) for row in each_place.rows("out.jsonl")) == [
         "last",
-        "tasks-2",
-        "tasks-3",
-        "tasks-4",
+        "t0",
+        "t1",
+        "t2",
     ]
     assert _unfinished(out) == []
 
@@ -59,8 +61,8 @@ def test_each_format_parses_and_says_the_same(place: Place) -> None:
         assert place.warrener("results", "-o", name).returncode == 0
 
     rows = place.rows("out.jsonl")
-    assert {str(row["task_id"]): row["value"] for row in rows} == {
-        f"tasks-{n + 1}": [n, text] for n, text in enumerate(ODD)
+    assert {str(row["origin"]): row["value"] for row in rows} == {
+        f"tasks.jsonl:{n + 1}": [n, text] for n, text in enumerate(ODD)
     }
     assert json.loads((place.path / "out.json").read_text()) == rows
     with (place.path / "out.csv").open(newline="") as file:

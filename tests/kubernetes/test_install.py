@@ -25,6 +25,7 @@ from warrener.kubernetes.operations.reach import queue_of, reached
 from warrener.kubernetes.operations.submit import Submission
 from warrener.kubernetes.operations.uninstall import uninstall
 from warrener.models import Task
+from warrener.provenance import begun_now
 from warrener.sources import Line
 from warrener.writers import opened
 
@@ -269,7 +270,7 @@ async def test_a_batch_from_end_to_end(cluster: Double, tmp_path: Path) -> None:
 
     async def submit(count: int) -> Submission:
         lines = iter([Line(n + 1, Task(f"t{n}", "echo", {"number": n})) for n in range(count)])
-        submission = Submission(cluster, wanted, on_progress=quiet, on_look=lambda *_: None)
+        submission = Submission(cluster, wanted, begun_now("-"), on_progress=quiet, on_look=lambda *_: None)
         with opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
             async with asyncio.timeout(60):
                 summary = await submission.run(lines, target)

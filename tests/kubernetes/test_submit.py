@@ -15,6 +15,7 @@ from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, Usag
 from warrener.kubernetes.operations import submit, worker_job
 from warrener.kubernetes.operations import watch as watching
 from warrener.monitor import Monitor, Status
+from warrener.provenance import begun_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,7 +202,11 @@ async def test_an_empty_queue_is_done(cluster: Double, sqlite_address: Address) 
 async def test_a_queue_that_stands_is_not_submitted_to() -> None:
     cluster = Double()
     submission = submit.Submission(
-        cluster, small_spec(autoscale="keda"), on_progress=lambda _: None, on_look=lambda *_: None
+        cluster,
+        small_spec(autoscale="keda"),
+        begun_now("-"),
+        on_progress=lambda _: None,
+        on_look=lambda *_: None,
     )
 
     with pytest.raises(UsageError, match="--autoscale is for a queue that stands"):

@@ -57,7 +57,7 @@ def test_permissions_are_those_of_the_part() -> None:
         "setup": (r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", ("management",)),
         "producer": ("^$", r"^a\.b$", "^$", ()),
         "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+|\.journal)?$", ()),
-        "collector": ("^$", "^$", r"^a\.b\.(results|failed)$", ()),
+        "collector": ("^$", "^$", r"^a\.b\.(results|failed|journal)$", ()),
         "watcher": ("^$", "^$", r"^a\.b(\..*)?$", ("management",)),
     }
 
@@ -195,7 +195,7 @@ ALLOWED: Final = {
         "look at a delay",
         "purge tasks",
     },
-    "collector": {"consume results", "consume failures", "look at results"},
+    "collector": {"consume results", "consume failures", "read the journal", "look at results"},
     "watcher": {
         "consume tasks",
         "consume results",

@@ -33,7 +33,7 @@ from warrener.brokers.names import Names
 from warrener.brokers.protocol import Completed
 from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.brokers.rabbitmq.topology import queue_arguments
-from warrener.codec import encode
+from warrener.codec import encode, encode_task
 from warrener.errors import AccessRefused, QueueMismatch
 from warrener.exit_codes import Exit
 from warrener.models import Record, Task
@@ -171,7 +171,7 @@ async def test_what_another_worker_lost_is_told_even_after_a_cut(
 async def test_task_that_shares_its_message_id_with_one_that_has_ended_comes_back(
     rabbit_address: Address,
 ) -> None:
-    both = [Message(encode(Task(name, "echo")), "shared", 5) for name in ("ended", "held")]
+    both = [Message(encode_task(Task(name, "echo")), "shared", 5) for name in ("ended", "held")]
     await publish(rabbit_address, both)
     hands = Hands()
     async with connect(rabbit_address) as broker:
@@ -315,7 +315,7 @@ async def test_where_the_broker_counts_returns_they_cost_nothing_either(
     gate, log = tmp_path / "gate", tmp_path / "log"
     waiting = [task("wait_for", f"t{n}", file=str(gate), log=str(log)) for n in range(5)]
     lost = Record().add_lost(2)
-    suspect = Message(encode(Task("s", "echo")), "s", 5, lost)
+    suspect = Message(encode_task(Task("s", "echo")), "s", 5, lost)
     await publish(rabbit_address, [*waiting, suspect])
     async with connect(rabbit_address) as broker:
         supervisor = Supervisor(broker, ChildSettings(APP), processes=2, grace=0)

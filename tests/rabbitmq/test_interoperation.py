@@ -16,7 +16,7 @@ import pytest
 from tests.batch import DELAYS, PATIENCE, drain, eventually, failures, publish, results, task
 from tests.documents import Document, parse
 from warrener.brokers import Message, connect
-from warrener.codec import encode
+from warrener.codec import encode_task
 from warrener.collector import collect
 from warrener.models import Attempt, Record, Task
 from warrener.worker.manifest import ChildSettings
@@ -142,7 +142,7 @@ async def test_message_without_priority_waits_behind_the_default(
 
 async def test_plain_consumer_works_for_warrener(scripts: Scripts, rabbit_address: Address) -> None:
     before = Record(attempts=1, history=(Attempt(1, "ValueError"),))
-    tried = Message(encode(Task("c.png", "resize", {"file": "c.png"})), "c.png", 5, before)
+    tried = Message(encode_task(Task("c.png", "resize", {"file": "c.png"})), "c.png", 5, before)
     tasks = [task("resize", name, file=name) for name in ("a.png", "broken.png")]
     await publish(rabbit_address, [*tasks, tried])
 

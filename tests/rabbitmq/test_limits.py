@@ -43,10 +43,7 @@ async def test_publisher_waits_for_a_broker_in_alarm(
             interrupted = place.begin("publish", file)
             await interrupted.says("the broker is in alarm")
             assert interrupted.end(signal.SIGINT) == 130
-            assert (
-                "0 tasks are confirmed; go on with: warrener publish tasks.jsonl --start-line 1"
-                in interrupted.said
-            )
+            assert "0 tasks are confirmed; go on with: warrener publish tasks.jsonl" in interrupted.said
             waiting = place.begin("publish", file)
             await waiting.says("the broker is in alarm")
             assert waiting.process.poll() is None
@@ -66,9 +63,7 @@ def test_task_over_the_limit_is_named_and_those_before_it_are_published(
 
         assert done.returncode == 3
         *_, go_on, sentence = done.stderr.splitlines()
-        assert go_on.startswith(
-            "2 tasks are confirmed; go on with: warrener publish tasks.jsonl --start-line 3"
-        )
+        assert go_on.startswith("2 tasks are confirmed; go on with: warrener publish tasks.jsonl")
         assert sentence.startswith("warrener: task 'large'")
         assert "pass a reference to large data" in sentence
 
@@ -109,7 +104,7 @@ async def test_publisher_interrupted_in_an_alarm_says_where_to_go_on(
             await interrupted.says("the broker is in alarm")
             assert interrupted.end(signal.SIGINT) == 130, interrupted.said
 
-    assert "go on with: warrener publish tasks.jsonl --start-line 1" in interrupted.said
+    assert "go on with: warrener publish tasks.jsonl" in interrupted.said
     assert "Traceback" not in interrupted.said
 
 

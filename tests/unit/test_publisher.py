@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.batch import eventually
 from warrener import Publisher, publisher
 from warrener.errors import QueueMismatch
-from warrener.publisher import Position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
     from warrener.address import Address
     from warrener.brokers import Broker
@@ -59,51 +56,3 @@ async def test_publisher_that_is_cancelled_while_it_opens_leaves_nothing_open(
         await opening
 
     assert not is_open(sqlite_address.path)
-
-
-def test_stop_while_a_line_is_noted_skips_it_never() -> None:
-    position = Position()
-    seen = []
-
-    def look(frame: FrameType, event: str, _: object) -> Any:
-        if event == "line" and frame.f_code is Position.note.__code__:
-            seen.append(position.resume_line)
-        return look
-
-    sys.settrace(look)
-    try:
-        position.note(1)
-    finally:
-        sys.settrace(None)
-
-    assert len(seen) >= 2
-    assert set(seen) == {1}
-
-
-def test_line_that_is_noted_while_somebody_asks_is_skipped_never() -> None:
-    steps = 0
-
-    def asked_while_noted(at: int) -> int:
-        nonlocal steps
-        position, steps = Position(), 0
-
-        def step(frame: FrameType, event: str, _: object) -> Any:
-            nonlocal steps
-            frame.f_trace_opcodes = True
-            if event == "opcode":
-                steps += 1
-                if steps == at:
-                    position.note(1)
-            return step
-
-        code = type(position).resume_line.fget.__code__  # type: ignore[attr-defined]
-        sys.settrace(lambda frame, event, _: step(frame, event, None) if frame.f_code is code else None)
-        try:
-            return position.resume_line
-        finally:
-            sys.settrace(None)
-
-    asked_while_noted(0)
-    count = steps
-    assert count > 4
-    assert {asked_while_noted(at) for at in range(1, count + 1)} == {1}

@@ -5,18 +5,63 @@ from typing import TYPE_CHECKING
 import pytest
 
 from warrener.errors import InvalidTask, UsageError
-from warrener.models import Task
 from warrener.sources import read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_ids_come_from_the_file_and_the_line(tmp_path: Path) -> None:
+def ids(path: Path, *, task_type: str = "") -> list[str]:
+    """Those of the tasks in a file."""
+    return [task.id for _, task in read(str(path), task_type=task_type)]
+
+
+def test_tasks_know_where_they_stand_and_keep_ids_of_their_own(tmp_path: Path) -> None:
     file = tmp_path / "batch.jsonl"
     file.write_text('{"type": "a"}\n\n{"type": "b", "id": "own", "priority": 7}\n')
-    assert list(read(str(file))) == [(1, Task("batch-1", "a")), (3, Task("own", "b", {}, 7))]
-    assert list(read(str(file), start_line=2)) == [(3, Task("own", "b", {}, 7))]
+    first, second = read(str(file))
+    assert (first.number, first.task.origin, first.task.type) == (1, "batch.jsonl:1", "a")
+    assert (second.number, second.task.origin, second.task.id, second.task.priority) == (
+        3,
+        "batch.jsonl:3",
+        "own",
+        7,
+    )
+
+
+def test_ids_are_made_from_content_and_from_nothing_else(tmp_path: Path) -> None:
+    file, other = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    lines = [f'{{"type": "t", "data": {{"n": {n}, "s": "x"}}}}\n' for n in range(4)]
+    file.write_text("".join(lines))
+    other.write_text("".join(['{"type": "t", "data": {"s": "x", "n": 9}}\n', *reversed(lines)]))
+    assert len({*ids(file)}) == 4
+    assert {*ids(other)} > {*ids(file)}
+
+
+def test_repeats_are_told_apart_by_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"type": "t"}\n{"type": "u"}\n{"type": "t"}\n{"type": "t"}\n')
+    first, other, second, third = ids(file)
+    assert (second, third) == (f"{first}-2", f"{first}-3")
+    assert other not in {first, second, third}
+
+
+def test_csv_and_jsonl_with_the_same_values_have_the_same_ids(tmp_path: Path) -> None:
+    table, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    table.write_text("n,on,s,none\n1,true,x,\n2.5,false,y,\n")
+    lines.write_text(
+        '{"data": {"n": 1, "on": true, "s": "x", "none": null}}\n'
+        '{"data": {"n": 2.5, "on": false, "s": "y", "none": null}}\n'
+    )
+    assert ids(table, task_type="t") == ids(lines, task_type="t")
+
+
+def test_same_words_in_another_namespace_are_other_tasks(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"type": "t"}\n')
+    one, other = (next(iter(read(str(file), namespace=name))).task for name in ("mon", "tue"))
+    assert one.id != other.id
+    assert one.wording == other.wording
 
 
 def test_csv_columns_are_data(tmp_path: Path) -> None:
@@ -24,7 +69,7 @@ def test_csv_columns_are_data(tmp_path: Path) -> None:
     file.write_text('name,note\nx,"two\nlines"\ny,z\n')
     tasks = [task for _, task in read(str(file), task_type="t")]
     assert [task.data for task in tasks] == [{"name": "x", "note": "two\nlines"}, {"name": "y", "note": "z"}]
-    assert [task.id for task in tasks] == ["batch-3", "batch-4"]
+    assert [task.origin for task in tasks] == ["batch.csv:3", "batch.csv:4"]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_any_task_survives_the_journey(
     st.binary() | values.map(encode) | data.map(lambda members: encode({"type": "t", "id": "i"} | members))
 )
 def test_any_bytes_are_a_task_or_invalid(body: bytes) -> None:
-    for read in (lambda: decode_task(body, default_id="x"), lambda: open_envelope(body, "x", 5)):
+    for read in (lambda: decode_task(body, identify=lambda *_: "x"), lambda: open_envelope(body, "x", 5)):
         with suppress(InvalidTask):  # any other error fails the test
             assert read().id
 
@@ -62,7 +62,7 @@ def test_any_bytes_are_a_task_or_invalid(body: bytes) -> None:
 )
 def test_invalid_line_says_why(line: str, why: str) -> None:
     with pytest.raises(InvalidTask, match=why):
-        decode_task(line, default_id="x")
+        decode_task(line, identify=lambda *_: "x")
 
 
 def test_properties_give_what_the_body_leaves_out() -> None:

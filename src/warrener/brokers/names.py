@@ -27,6 +27,10 @@ class Names(msgspec.Struct, frozen=True):
         """The queue of failed tasks."""
         return f"{self.queue}.failed"
 
+    def log(self, name: str) -> str:
+        """The stream of one of the journal's logs."""
+        return f"{self.queue}.{name}"
+
     @property
     def journal(self) -> str:
         """The stream in which is written what the queue was given."""

@@ -8,7 +8,7 @@ import click
 
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
-from warrener.cli.options import takes_address
+from warrener.cli.options import looks_at
 from warrener.cli.printing import plain
 from warrener.exit_codes import Exit
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@takes_address
+@looks_at
 def doctor(address: Address) -> None:
     """Say whether the broker answers, what it lacks, whether the queue is as wanted, and who consumes.
 

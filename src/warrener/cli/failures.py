@@ -11,7 +11,7 @@ from warrener.cli.connection import connected
 from warrener.cli.ending import failed, finish
 from warrener.cli.failure_text import described
 from warrener.cli.lazy import OrderedGroup
-from warrener.cli.options import json_option, output_option, takes_address, yes_option
+from warrener.cli.options import json_option, looks_at, output_option, yes_option
 from warrener.cli.printing import counted, plain, print_json, say
 from warrener.codec import NOT_JSON, encode
 from warrener.exit_codes import Exit
@@ -52,7 +52,7 @@ def failures() -> None:
 @failures.command("list")
 @json_option
 @_takes_choice
-@takes_address
+@looks_at
 def list_(as_json: bool, choice: Choice, address: Address) -> None:
     """Group failures by reason and error, with counts.
 
@@ -79,7 +79,7 @@ def list_(as_json: bool, choice: Choice, address: Address) -> None:
 @failures.command()
 @click.argument("task_id", metavar="ID")
 @json_option
-@takes_address
+@looks_at
 def show(task_id: str, as_json: bool, address: Address) -> None:
     """Show one failure: the task, and every attempt with its traceback.
 
@@ -105,7 +105,7 @@ def show(task_id: str, as_json: bool, address: Address) -> None:
 @_ids
 @_takes_choice
 @click.option("--data", metavar="JSON", help="Members to replace in the data of one task.")
-@takes_address
+@looks_at
 def retry(choice: Choice, data: str | None, address: Address) -> None:
     """Publish failed tasks again; their attempts begin anew, their history stays.
 
@@ -130,7 +130,7 @@ def retry(choice: Choice, data: str | None, address: Address) -> None:
 @_ids
 @_takes_choice
 @yes_option
-@takes_address
+@looks_at
 def discard(choice: Choice, yes: bool, address: Address) -> None:
     """Drop failed tasks for ever.
 
@@ -155,7 +155,7 @@ def discard(choice: Choice, yes: bool, address: Address) -> None:
 @failures.command()
 @output_option("-")
 @_takes_choice
-@takes_address
+@looks_at
 def export(output: str, choice: Choice, address: Address) -> None:
     """Write failures as JSONL, with the tasks as published and every attempt.
 

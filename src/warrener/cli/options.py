@@ -39,6 +39,20 @@ queue_option: Final = click.option(
     show_envvar=True,
     help="The queue's name.",
 )
+
+
+def queue_option_for(default: str) -> Callable[..., Any]:
+    """A queue that is found where it is not named; the default says how."""
+    return click.option(
+        "--queue",
+        metavar="NAME",
+        envvar=QUEUE_VARIABLE,
+        show_envvar=True,
+        show_default=default,
+        help="The queue's name.",
+    )
+
+
 management_option: Final = click.option(
     "--management",
     metavar="URL",
@@ -74,9 +88,6 @@ type_option: Final = click.option(
 skip_invalid_option: Final = click.option(
     "--skip-invalid", is_flag=True, help="Leave out invalid lines and count them, instead of stopping."
 )
-start_line_option: Final = click.option(
-    "--start-line", type=AT_LEAST_ONE, metavar="N", default=1, help="Publish from this line on."
-)
 format_option: Final = click.option(
     "--format", "form", metavar="jsonl|json|csv", help="By default as FILE ends."
 )
@@ -103,4 +114,25 @@ def takes_address(verb: Callable[..., Any]) -> Callable[..., Any]:
             address = Address(broker, queue, management)
         return verb(address=address, **given)
 
-    return command
+    decorated: Callable[..., Any] = command
+    return decorated
+
+
+def looks_at(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb that only looks the options that name a queue; without a name it gets the one that there is."""
+
+    @broker_option
+    @queue_option_for("the only one, or the newest in .warrener")
+    @management_option
+    @functools.wraps(verb)
+    def command(*, broker: str, queue: str | None, management: str | None, **given: Any) -> Any:
+        from warrener.cli.finding import found
+
+        with guarded():
+            address = (
+                Address(broker, queue, management) if queue else found(Address(broker, management=management))
+            )
+        return verb(address=address, **given)
+
+    decorated: Callable[..., Any] = command
+    return decorated

@@ -23,10 +23,12 @@ def purge(yes: bool, address: Address) -> None:
 
     Example: warrener purge --queue images --yes
     """
+    from warrener.journal import note_purged
 
     async def main() -> None:
         async with connected(address) as open_broker:
             count = await open_broker.purge()
+            await note_purged(open_broker)  # so that the same file may be published again
         say(f"{count:,} tasks, results and failures dropped from {address.queue!r}")
 
     _ask(address, "Drop all waiting tasks, results and failures", yes)

@@ -9,7 +9,7 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.files import ResultFile
-from warrener.cli.options import format_option, output_option, takes_address
+from warrener.cli.options import format_option, looks_at, output_option
 from warrener.cli.printing import say
 from warrener.exit_codes import Exit
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @output_option("-")
 @format_option
 @click.option("--follow", is_flag=True, help="Wait for more until every task has ended.")
-@takes_address
+@looks_at
 def results(output: str, form: str | None, follow: bool, address: Address) -> None:
     """Write one row per completed task. Reading uses nothing up; do it as often as you like.
 

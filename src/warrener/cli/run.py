@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from warrener.cli.ending import finish
+from warrener.cli.batch_options import may_start_over, takes_batch
+from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile, TaskFile
 from warrener.cli.hint import again
 from warrener.cli.options import (
@@ -18,20 +19,20 @@ from warrener.cli.options import (
     output_option,
     processes_option,
     skip_invalid_option,
-    start_line_option,
-    takes_address,
     threads_option,
     type_option,
 )
-from warrener.cli.printing import ended_with, say
+from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress, status_line
 from warrener.exit_codes import Exit
+from warrener.provenance import begun_now
 from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from warrener.address import Address
-    from warrener.batch import Ended
+    from warrener.journal import Begun
     from warrener.monitor import Status
+    from warrener.run import Ended
 
 
 @click.command()
@@ -40,44 +41,65 @@ if TYPE_CHECKING:
 @output_option("results.jsonl")
 @format_option
 @type_option
-@start_line_option
 @skip_invalid_option
 @processes_option
 @threads_option
 @concurrency_option
-@takes_address
+@takes_batch
 def run(
     app: str,
     tasks: str,
     output: str,
     form: str | None,
     task_type: str,
-    start_line: int,
     skip_invalid: bool,
     processes: int | None,
     threads: int,
     concurrency: int,
+    share: bool,
+    fresh: bool,
+    window: int,
+    yes: bool,
     address: Address,
 ) -> None:
     """Publish tasks, work on them here, and collect the results.
 
     APP is module, module:name, file.py or file.py:name. TASKS is a JSONL file, or a CSV file whose columns are the data.
 
-    Run it again after an interruption and it goes on where it was.
+    Run it again after an interruption and it goes on where it was; after an edit, and it runs what is new. The file of
+    results has the rows of these tasks as they are worded now, and no others.
 
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
-    settings = ChildSettings(app=app, threads=threads, concurrency=concurrency)
-    source = TaskFile(tasks, task_type, start_line, skip_invalid)
-    results = ResultFile(output, form)
-    ended = finish(_run(address, settings, processes or os.cpu_count() or 1, source, results))
+    may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
+    with guarded():
+        begun = begun_now(tasks, app)
+    wanted = _Wanted(
+        address,
+        begun,
+        ChildSettings(app=app, threads=threads, concurrency=concurrency),
+        processes or os.cpu_count() or 1,
+        share,
+        fresh,
+        window,
+    )
+    ended = finish(_run(wanted, TaskFile(tasks, task_type, skip_invalid), ResultFile(output, form)))
     raise click.exceptions.Exit(_report(ended, address, output))
 
 
-async def _run(
-    address: Address, settings: ChildSettings, processes: int, source: TaskFile, results: ResultFile
-) -> Ended:
-    from warrener.batch import Batch
+class _Wanted(NamedTuple):
+    address: Address
+    begun: Begun
+    settings: ChildSettings
+    processes: int
+    is_shared: bool
+    is_fresh: bool
+    window: int
+
+
+async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
+    from warrener.brokers import connect
+    from warrener.run import Run
     from warrener.writers import checked_format, opened
 
     form = checked_format(results.path, results.form)
@@ -86,11 +108,22 @@ async def _run(
         def show(status: Status, blocked_reason: str | None) -> None:
             progress.show(status_line(status), status.done, status.total or None, blocked_reason)
 
-        batch = Batch(address, settings, processes=processes, start_line=source.start_line, on_status=show)
+        run = Run(
+            wanted.address,
+            wanted.settings,
+            wanted.begun,
+            processes=wanted.processes,
+            is_shared=wanted.is_shared,
+            window=wanted.window,
+            on_status=show,
+        )
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, batch.stop, Exit.INTERRUPTED)
-        loop.add_signal_handler(signal.SIGTERM, batch.stop, Exit.STOPPED)
-        ended = await batch.run(source.read(_left_out), writer)
+        loop.add_signal_handler(signal.SIGINT, run.stop, Exit.INTERRUPTED)
+        loop.add_signal_handler(signal.SIGTERM, run.stop, Exit.STOPPED)
+        if wanted.is_fresh:
+            async with connect(wanted.address) as broker:
+                await broker.delete()
+        ended = await run.run(source.read(_left_out), writer)
         if ended.summary is None:
             writer.discard()
     return ended
@@ -99,11 +132,13 @@ async def _run(
 def _report(ended: Ended, address: Address, output: str) -> int:
     """Say how it ended; the exit code."""
     if ended.summary is None:
-        say(f"stopped; go on with: {again(address, start_line=ended.resume_line)}")
+        say(f"stopped; go on with: {again(address, fresh=False)}")
         return ended.exit
     if ended.were_done:
+        of = ", with an earlier version of the app" if ended.is_app_changed else ""
         say(
-            f"{ended.were_done:,} of these tasks had ended before; for a fresh start: warrener delete{address.flags()}"
+            f"{counted(ended.were_done, 'task')} had ended before{of}; to run all of them again: "
+            f"{again(address, fresh=True)}"
         )
     ended_with(ended.summary, output, f"warrener failures list{address.flags()}")
     return Exit.FAILED if ended.summary.failed or ended.summary.missing else Exit.OK

@@ -10,14 +10,14 @@ import click
 
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
-from warrener.cli.options import json_option, takes_address
+from warrener.cli.options import json_option, looks_at
 from warrener.cli.printing import plain, say
 from warrener.cli.progress import Progress, eta, percent, rate, status_line
 from warrener.codec import encode
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
-from warrener.monitor import Monitor, Status
+from warrener.monitor import Status, watching
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -28,7 +28,7 @@ _LOOK_EVERY_SECONDS: Final = 1.0
 @click.command()
 @click.option("--watch", is_flag=True, help="Go on until all is done; exit 0 if nothing failed, else 1.")
 @json_option
-@takes_address
+@looks_at
 def status(watch: bool, as_json: bool, address: Address) -> None:
     """How many tasks are ready, processing, delayed, completed and failed; rate and ETA.
 
@@ -38,8 +38,7 @@ def status(watch: bool, as_json: bool, address: Address) -> None:
 
 
 async def _status(address: Address, watch: bool, as_json: bool) -> int:
-    async with connected(address) as open_broker:
-        monitor = Monitor(open_broker)
+    async with connected(address) as open_broker, watching(open_broker) as monitor:
         seen = await monitor.look()
         for note in seen.counts.notes:
             say(f"note: {note}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.codec import decode_task
@@ -10,18 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TextIO
 
+    from warrener.codec import Identify
     from warrener.models import Task
 
 
-def jsonl_tasks(file: TextIO, task_type: str, stem: str) -> Iterator[tuple[int, Callable[[], Task]]]:
+def jsonl_tasks(file: TextIO, task_type: str, identify: Identify) -> Iterator[tuple[int, Callable[[], Task]]]:
     """The number of each line that is not blank, and what makes its task or raises `InvalidTask`."""
     for number, line in enumerate(file, 1):
         if not line.isspace():
-            yield (
-                number,
-                lambda line=line, number=number: decode_task(  # type: ignore[misc]
-                    line.encode("utf-8", "surrogateescape"),
-                    default_id=f"{stem}-{number}",
-                    default_type=task_type,
-                ),
-            )
+            body = line.encode("utf-8", "surrogateescape")
+            yield number, partial(decode_task, body, default_type=task_type, identify=identify)

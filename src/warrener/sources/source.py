@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from warrener.errors import InvalidTask, UsageError
 from warrener.id_set import IdSet
+from warrener.sources.ids import ContentIds, unique_id
 from warrener.sources.jsonl import jsonl_tasks
 from warrener.sources.opening import STDIN, opened
 from warrener.sources.table import csv_tasks
+from warrener.wording import wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,18 +29,17 @@ class Line(NamedTuple):
 
 
 def read(
-    path: str,
-    *,
-    task_type: str = "",
-    start_line: int = 1,
-    on_invalid: Callable[[str], None] | None = None,
+    path: str, *, task_type: str = "", namespace: str = "", on_invalid: Callable[[str], None] | None = None
 ) -> Iterator[Line]:
-    """The tasks of a file.
+    """The tasks of a file. Each knows where it stands, and has a digest of its wording.
+
+    A task that brings no id gets one that is made from its content, so that the same file gives the same ids again; from
+    stdin it gets one that is its own.
 
     Args:
         path: A file ending in `.csv`, whose columns are the data; any other file is JSONL; `-` is JSONL on stdin.
         task_type: The type of tasks that bring none; CSV needs it.
-        start_line: Leave out what stands before this line.
+        namespace: See `ContentIds`.
         on_invalid: Told of each line that is no valid task, which is then left out; None stops at the first.
 
     Raises:
@@ -46,14 +49,14 @@ def read(
     is_csv = path.lower().endswith(".csv")
     if is_csv and not task_type:
         raise UsageError(f"{path}: a CSV file has data only; say the tasks' type with --type")
-    stem = "stdin" if path == STDIN else Path(path).stem
+    name = "stdin" if path == STDIN else Path(path).name
+    identify = unique_id if path == STDIN else ContentIds(namespace)
     seen = IdSet()
     with opened(path, is_csv=is_csv) as file:
-        for number, parse in (
-            csv_tasks(file, task_type, stem, path) if is_csv else jsonl_tasks(file, task_type, stem)
-        ):
-            if number < start_line:
-                continue
+        found = (
+            csv_tasks(file, task_type, identify, path) if is_csv else jsonl_tasks(file, task_type, identify)
+        )
+        for number, parse in found:
             try:
                 task = _new(parse(), seen)
             except InvalidTask as error:
@@ -62,7 +65,8 @@ def read(
                     raise InvalidTask(sentence) from error
                 on_invalid(sentence)
             else:
-                yield Line(number, task)
+                wording = wording_of(task.type, task.data)
+                yield Line(number, replace(task, origin=f"{name}:{number}", wording=wording))
 
 
 def _new(task: Task, seen: IdSet) -> Task:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from warrener.codec import check
 from warrener.errors import InvalidTask, UsageError
@@ -12,13 +12,17 @@ from warrener.models import DEFAULT_PRIORITY, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, TextIO
+    from typing import TextIO
+
+    from warrener.codec import Identify
 
 # A quote that is never closed takes the rest of the file for one field; RabbitMQ takes no larger task anyway.
 _MAX_FIELD: Final = 16 * 1024 * 1024
 
 
-def csv_tasks(file: TextIO, task_type: str, stem: str, path: str) -> Iterator[tuple[int, Callable[[], Task]]]:
+def csv_tasks(
+    file: TextIO, task_type: str, identify: Identify, path: str
+) -> Iterator[tuple[int, Callable[[], Task]]]:
     """The number of the last line of each row, and what makes its task or raises `InvalidTask`.
 
     Raises:
@@ -36,8 +40,7 @@ def csv_tasks(file: TextIO, task_type: str, stem: str, path: str) -> Iterator[tu
         if row is None:
             return
         if row:
-            number = rows.line_num
-            yield number, partial(_task, columns, row, task_type, f"{stem}-{number}")
+            yield rows.line_num, partial(_task, columns, row, task_type, identify)
 
 
 def _columns(rows: Any, path: str) -> list[str]:
@@ -56,12 +59,13 @@ def _no_csv(error: csv.Error) -> Task:
     raise InvalidTask(f"this is no CSV ({error})") from error
 
 
-def _task(columns: list[str], row: list[str], task_type: str, task_id: str) -> Task:
+def _task(columns: list[str], row: list[str], task_type: str, identify: Identify) -> Task:
     if len(row) != len(columns):
         raise InvalidTask(f"{len(row)} values for {len(columns)} columns")
     if not _is_text(row):
         raise InvalidTask("this is no UTF-8")
-    return check(Task(task_id, task_type, dict(zip(columns, row, strict=True)), DEFAULT_PRIORITY))
+    data: dict[str, Any] = dict(zip(columns, row, strict=True))
+    return check(Task(identify(task_type, data), task_type, data, DEFAULT_PRIORITY))
 
 
 def _is_text(values: list[str]) -> bool:

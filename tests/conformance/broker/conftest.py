@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tests.conformance.broker.steps import DELAYS, Kind, Open
+from tests.conformance.broker.steps import DELAYS, Open
 from warrener.brokers import Broker, connect
 from warrener.brokers.rabbitmq import RabbitBroker
 
@@ -23,12 +23,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for what the product rests."""
     monkeypatch.setattr("warrener.brokers.rabbitmq.topology.CRASH_DELAY", (1, 10))
     monkeypatch.setattr(RabbitBroker, "settling", 0)
-
-
-@pytest.fixture
-def kind(address: Address) -> Kind:
-    """What this broker can do."""
-    return Kind(tells_waiting_ids=address.is_embedded or address.is_in_memory)
 
 
 @pytest.fixture

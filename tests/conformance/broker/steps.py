@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from tests.batch import Hands
@@ -22,16 +22,6 @@ DELAYS: Final = [SHORT, LONG]
 """Retry delays in milliseconds: one that is over at once, and one whose end no test sees."""
 RECORD: Final = Record(1, 0, (Attempt(1, "ValueError", "no luck"),))
 """Of a task that was tried once."""
-
-
-class Kind(NamedTuple):
-    """What a kind of broker can do and another cannot.
-
-    Args:
-        tells_waiting_ids: It can name the tasks that have not ended.
-    """
-
-    tells_waiting_ids: bool
 
 
 class Open(Protocol):

@@ -23,7 +23,7 @@ from warrener.brokers import Broker, Delayed
 from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
-    from tests.conformance.broker.steps import Kind, Open
+    from tests.conformance.broker.steps import Open
 
 
 async def test_missing_queue_is_said(open_broker: Open) -> None:
@@ -66,20 +66,6 @@ async def test_workers_are_counted(broker: Broker, open_broker: Open) -> None:
     await take(broker, 1)
     await take(await open_broker(), 1)
     assert (await broker.counts()).workers == 2
-
-
-async def test_waiting_tasks_are_named_where_that_can_be(broker: Broker, kind: Kind) -> None:
-    await complete(broker, "done")
-    await fail(broker, "failed")
-    await publish(broker, "delayed", "processed", "ready")
-    hands = await take(broker, 2)
-    await broker.pause()
-    broker.settle(hands.held[0], Delayed(LONG, RECORD))
-    await broker.settled()
-
-    found = [name async for name in broker.waiting_ids()]
-
-    assert sorted(found) == (["delayed", "processed", "ready"] if kind.tells_waiting_ids else [])
 
 
 async def test_results_are_read_in_order_however_often(broker: Broker) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from warrener.brokers.memory.consuming import Consuming
 from warrener.brokers.memory.publishing import Session
 from warrener.brokers.memory.queue import Queue
-from warrener.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
+from warrener.brokers.protocol import Counts, FailedTask, Finding, Log, Message, Verdict
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
@@ -129,10 +129,6 @@ class MemoryBroker:
             workers=queue.consumers,
         )
 
-    async def waiting_ids(self) -> AsyncIterator[str]:
-        for task_id in self._queue().ids():
-            yield task_id
-
     async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         kept, seen = self._queue().results, 0
         while True:
@@ -158,3 +154,19 @@ class MemoryBroker:
             if verdict is not Verdict.KEEP:
                 taken += queue.take_out(number, verdict if isinstance(verdict, Message) else None)
         return taken
+
+    # --- the journal
+
+    async def note(self, log: Log, records: Sequence[bytes]) -> None:
+        self._queue().noted[log].extend(records)
+
+    async def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
+        seen = 0
+        while True:
+            records = self._queue().noted[log][seen : seen + PAGE]
+            seen += len(records)
+            if not records and not follow:
+                return
+            yield records
+            if not records:
+                await asyncio.sleep(POLL)

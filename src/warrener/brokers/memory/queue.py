@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, FailedTask
+from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, FailedTask, Log
 from warrener.codec import decode_record, encode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from warrener.brokers.protocol import Message, Outcome
     from warrener.models import Record
@@ -49,6 +49,7 @@ class Queue:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.delays: set[int] = set()
         self.results: list[bytes] = []
+        self.noted: dict[Log, list[bytes]] = {log: [] for log in Log}
         self.failures: dict[int, FailedTask] = {}
         self.is_deleted = False
         self.consumers = 0
@@ -142,17 +143,6 @@ class Queue:
     def processing(self) -> int:
         """How many tasks are processed."""
         return len(self._processing)
-
-    def ids(self) -> Iterator[str]:
-        """Of all tasks that are ready, delayed or processed."""
-        yield from [
-            entry.id
-            for entry in (
-                *(entry for *_, entry in self._ready),
-                *(entry for *_, entry in self._delayed),
-                *self._processing.values(),
-            )
-        ]
 
     def purge(self) -> int:
         """Drop what is ready, delayed or has ended; how many that were."""

@@ -1,4 +1,4 @@
-"""What the core asks of a broker, by role: publisher, consumer, reader, admin.
+"""What the core asks of a broker, by role: publisher, consumer, reader, admin, journal.
 
 RabbitMQ, the embedded broker on SQLite and the one in memory answer. One suite drives every method on all of them, and a
 second one whole workers.
@@ -21,6 +21,7 @@ from warrener.brokers.protocol.consumer import (
     Lost,
     Outcome,
 )
+from warrener.brokers.protocol.journal import Journal, Log
 from warrener.brokers.protocol.publisher import Message, Publisher, PublishSession
 from warrener.brokers.protocol.reader import Counts, FailedTask, Reader, Verdict
 
@@ -37,7 +38,9 @@ __all__ = [
     "FailedTask",
     "Finding",
     "Identity",
+    "Journal",
     "Listener",
+    "Log",
     "Lost",
     "Message",
     "Outcome",
@@ -48,7 +51,7 @@ __all__ = [
 ]
 
 
-class Broker(Publisher, Consumer, Reader, Admin, Protocol):
+class Broker(Publisher, Consumer, Reader, Admin, Journal, Protocol):
     """One queue on one broker, open between `async with` and its end, for one event loop.
 
     Every method raises `BrokerError` or one of its kinds when the broker cannot do it, and nothing else but what is named

@@ -1,42 +1,37 @@
-"""The journal's role: a queue's small records of what was published and ordered, in the order they came, kept for ever."""
+"""The journal's role: small records beside a queue, in the order they came, kept for as long as the queue."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
-
-import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One record of the journal.
+class Log(Enum):
+    """What is written down, and read, apart from the rest."""
 
-    Args:
-        body: JSON.
-        is_order: Whether it came by the way that only operators may write to; whoever may publish tasks can write the
-            others.
-    """
-
-    body: bytes
-    is_order: bool = False
+    JOURNAL = "journal"
+    """Whose the queue is, and what it has: a few records, which everybody may follow."""
+    PUBLISHED = "published"
+    """Which tasks were published: as many records as there are thousands of tasks, for whoever publishes."""
 
 
 class Journal(Protocol):
     """Where a queue's identity is kept. It outlives a purge and ends with the queue."""
 
-    async def note(self, entries: Sequence[Entry]) -> None:
+    async def note(self, log: Log, records: Sequence[bytes]) -> None:
         """Add records, in order, and wait until the broker has them. A call that is cancelled adds a beginning of them.
 
         Raises:
             QueueMissing: There is no queue.
-            AccessRefused: This user may not write orders.
         """
 
-    def journal(self, *, follow: bool = False) -> AsyncIterator[Sequence[Entry]]:
+    def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         """The records from the first one on, in batches.
 
         Args:
+            log: Which.
             follow: Wait for more instead of ending at the last one; an empty batch marks that all there was has come.
         """

@@ -67,9 +67,6 @@ class Reader(Protocol):
     async def counts(self) -> Counts:
         """How many tasks are in each state, now."""
 
-    def waiting_ids(self) -> AsyncIterator[str]:
-        """Ids of the messages that are ready, delayed or processed; none where the broker cannot tell."""
-
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         """Result rows in the order they came, in batches, without consuming them.
 

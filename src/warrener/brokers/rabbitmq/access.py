@@ -38,7 +38,7 @@ def permissions(queue: str) -> dict[str, Permission]:
         "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
         # A worker only looks whether the delays are empty, and in the journal which there are.
         "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+|\.journal)?$"),
-        "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed)$"),
+        "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed|journal)$"),
         "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
     }
 

@@ -59,7 +59,14 @@ async def delete(queue: Queue) -> None:
     found = await _all_delays(queue)
     connection = await queue.connections.connection()
     async with await connection.channel() as channel:
-        for name in (names.queue, names.results, names.failed, *map(names.delay, found), names.journal):
+        for name in (
+            names.queue,
+            names.results,
+            names.failed,
+            *map(names.delay, found),
+            names.journal,
+            names.log(topology.PUBLISHED_KEY),
+        ):
             await channel.call("queue_delete", name)
         for exchange in topology.exchanges(names):
             await channel.call("exchange_delete", exchange)

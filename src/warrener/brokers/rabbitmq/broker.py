@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         FailedTask,
         Finding,
         Listener,
+        Log,
         Message,
         Outcome,
         Verdict,
@@ -175,19 +176,22 @@ class RabbitBroker:
     async def counts(self) -> Counts:
         return await counting.counts(self._queue)
 
-    async def waiting_ids(self) -> AsyncIterator[str]:
-        none: tuple[str, ...] = ()  # looking at tasks would mean to take them
-        for task_id in none:
-            yield task_id
-
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
-        return stream.results(self._queue, follow=follow)
+        return stream.messages(self._queue, self._queue.names.results, follow=follow)
 
     def failures(self) -> AsyncIterator[FailedTask]:
         return failures.read(self._queue)
 
     async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
         return await sweeping.sweep(self._queue, decide)
+
+    # --- the journal
+
+    async def note(self, log: Log, records: Sequence[bytes]) -> None:
+        await self._queue.journal.note(log.value, records)
+
+    def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
+        return stream.messages(self._queue, self._queue.names.log(log.value), follow=follow)
 
     # --- what the connection tells
 

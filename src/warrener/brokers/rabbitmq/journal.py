@@ -1,4 +1,4 @@
-"""The journal of a queue: which retry delays it was ever given, for those who can ask AMQP alone.
+"""The journal of a queue: records in its streams, and among them which retry delays it was ever given.
 
 AMQP tells of a queue only to those who know its name, and a worker's user may not use the management API. So whoever
 makes delays writes them down here first; the stream keeps a few small records.
@@ -31,7 +31,7 @@ _LONGEST: Final = 0xFFFFFFFF  # milliseconds, to RabbitMQ
 Delay = Annotated[int, msgspec.Meta(gt=0, le=_LONGEST)]
 
 
-class DelaysDeclared(msgspec.Struct, frozen=True, tag="delays-declared"):
+class DelaysDeclared(msgspec.Struct, frozen=True, tag_field="kind", tag="delays-declared"):
     """The queue has these retry delays, in milliseconds, beside those it had."""
 
     delays: tuple[Delay, ...]
@@ -51,20 +51,30 @@ class Journal:
 
     async def write(self, delays: Sequence[int]) -> None:
         """Write down these delays, and return when the broker has that."""
-        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self.note(JOURNAL_KEY, [msgspec.json.encode(DelaysDeclared(tuple(sorted(delays))))])
+
+    async def note(self, key: str, records: Sequence[bytes]) -> None:
+        """Write down records, in order, and return when the broker has them.
+
+        Args:
+            key: That of the stream for them.
+            records: JSON.
+        """
         async with await (await self._connections.connection()).channel() as channel:
             tracker = await ConfirmTracker(channel).open()
-            channel.watch(partial(_tell, told))
-            tracker.publish(
-                self._names.queue,
-                JOURNAL_KEY,
-                msgspec.json.encode(DelaysDeclared(tuple(sorted(delays)))),
-                message_id=uuid4().hex,
-                priority=None,
-                record=None,
-                then=partial(_tell, told),
-            )
-            await told
+            for record in records:
+                told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                channel.watch(partial(_tell, told))
+                tracker.publish(
+                    self._names.queue,
+                    key,
+                    record,
+                    message_id=uuid4().hex,
+                    priority=None,
+                    record=None,
+                    then=partial(_tell, told),
+                )
+                await told
 
     async def delays(self) -> frozenset[int]:
         """All delays that were ever written down, in milliseconds.

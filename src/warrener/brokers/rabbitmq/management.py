@@ -97,6 +97,17 @@ class Management:
         found = await self._get(f"{path}&{totals}&name={name}", _Page, timeout=timeout)
         return {queue.name: queue for queue in found.items}
 
+    async def journaled_queues(self) -> list[str]:
+        """The names of all queues on this virtual host that have a journal.
+
+        Raises:
+            BrokerError: The API is not there, or refuses this user.
+        """
+        name = quote("[.]journal$", safe="")
+        path = f"queues/{quote(self._address.vhost, safe='')}?use_regex=true&pagination=true&page_size=500&page=1"
+        found = await self._get(f"{path}&disable_stats=true&name={name}", _Page)
+        return [queue.name.removesuffix(".journal") for queue in found.items]
+
     async def alarms(self) -> list[Alarm]:
         """The alarms in effect; right at once, unlike what `nodes` tells.
 

@@ -1,4 +1,4 @@
-"""Reading a stream without using it up: where it ends, what is in it, and results, which outlive a lost connection."""
+"""Reading a stream without using it up: where it ends, and what is in it, whatever becomes of the connection."""
 
 from __future__ import annotations
 
@@ -119,14 +119,14 @@ async def read_stream(
             channel.ack(tag, multiple=True)
 
 
-async def results(queue: Queue, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
-    """The rows; a lost connection is followed by reading on where it was lost."""
+async def messages(queue: Queue, stream: str, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
+    """What is in one of the queue's streams; a lost connection is followed by reading on where it was lost."""
     loop = asyncio.get_running_loop()
     place, give_up_at = _Place(), loop.time() + _READ_AGAIN_FOR
     while True:
         try:
             connection = await queue.connections.connection()
-            batches = read_stream(connection, queue.names.results, place.first, follow=follow)
+            batches = read_stream(connection, stream, place.first, follow=follow)
             async with aclosing(batches):
                 async for after, rows in batches:
                     new = place.go_on(after, rows)

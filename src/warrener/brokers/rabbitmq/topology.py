@@ -21,6 +21,7 @@ WORK_KEY: Final = "work"
 RESULTS_KEY: Final = "results"
 FAILED_KEY: Final = "failed"
 JOURNAL_KEY: Final = "journal"
+PUBLISHED_KEY: Final = "published"
 # A crashed delivery waits this long before it comes back, in milliseconds; less than half of the pause between
 # the two looks that prove a queue drained, so that it cannot hide between them.
 CRASH_DELAY: Final = (1000, 1500)
@@ -52,6 +53,7 @@ def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
     return [
         Binding(names.queue, WORK_KEY, names.queue),
         Binding(names.queue, JOURNAL_KEY, names.journal),
+        Binding(names.queue, PUBLISHED_KEY, names.log(PUBLISHED_KEY)),
         Binding(names.outcomes, RESULTS_KEY, names.results),
         Binding(names.outcomes, FAILED_KEY, names.failed),
         *(Binding(names.outcomes, delay_key(delay), names.delay(delay)) for delay in delays),
@@ -64,6 +66,7 @@ def queue_arguments(names: Names, version: Version, delays: Sequence[int]) -> di
         names.queue: _work(names, version),
         names.results: {"x-queue-type": "stream"},
         names.journal: {"x-queue-type": "stream"},
+        names.log(PUBLISHED_KEY): {"x-queue-type": "stream"},
         names.failed: {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if version >= _V4 else {}),
         **{names.delay(delay): _delay(names, delay) for delay in delays},
     }

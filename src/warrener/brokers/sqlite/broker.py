@@ -10,8 +10,8 @@ import sqlite3
 from typing import TYPE_CHECKING, Self
 
 from warrener.address import EMBEDDED
-from warrener.brokers.protocol import Counts, FailedTask, Finding, Message, Verdict
-from warrener.brokers.sqlite import reading
+from warrener.brokers.protocol import Counts, FailedTask, Finding, Log, Message, Verdict
+from warrener.brokers.sqlite import journal, reading
 from warrener.brokers.sqlite.claims import Claims
 from warrener.brokers.sqlite.consuming import Consuming
 from warrener.brokers.sqlite.file import PROCESSING, File
@@ -136,9 +136,6 @@ class SqliteBroker:
     async def counts(self) -> Counts:
         return await self._writer.run(lambda: reading.count(self._file.db))
 
-    def waiting_ids(self) -> AsyncIterator[str]:
-        return reading.waiting_ids(self._writer)
-
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return reading.results(self._writer, follow=follow)
 
@@ -149,3 +146,11 @@ class SqliteBroker:
 
     async def sweep(self, decide: Callable[[FailedTask], Verdict | Message]) -> int:
         return await reading.sweep(self._writer, decide)
+
+    # --- the journal
+
+    async def note(self, log: Log, records: Sequence[bytes]) -> None:
+        await self._writer.run(journal.note, self._writer, log, records)
+
+    def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
+        return journal.noted(self._writer, log, follow=follow)

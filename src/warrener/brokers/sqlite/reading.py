@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from warrener.brokers.sqlite.writer import Writer
 
 PAGE: Final = 2000
-_POLL: Final = 0.05
+POLL: Final = 0.05
 _Page = list[tuple[int, FailedTask]]
 
 
@@ -45,16 +45,6 @@ def count(db: sqlite3.Connection) -> Counts:
     )
 
 
-async def waiting_ids(writer: Writer) -> AsyncIterator[str]:
-    """Ids of what has not ended."""
-    seen = 0
-    query = "SELECT seq, CAST(id AS TEXT) FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?"
-    while rows := await writer.select(query, (seen, PAGE)):
-        seen = rows[-1][0]
-        for _, task_id in rows:
-            yield task_id
-
-
 async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
     """Result rows in batches."""
     query = "SELECT seq, CAST(body AS BLOB) FROM results WHERE seq >= ? ORDER BY seq LIMIT ?"
@@ -72,7 +62,7 @@ async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[byt
             return
         yield [body for _, body in rows]
         if not rows:
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(POLL)
 
 
 async def failures(writer: Writer) -> AsyncIterator[_Page]:

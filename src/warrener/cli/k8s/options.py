@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from warrener.cli.ending import guarded
-from warrener.cli.options import queue_option
+from warrener.cli.options import queue_option, queue_option_for
 from warrener.errors import UsageError
 from warrener.kubernetes.manifests.code import Code, pack
 from warrener.kubernetes.manifests.patch import read_patch
 from warrener.kubernetes.manifests.spec import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, RabbitMQ, Spec
+from warrener.provenance import queue_named_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -181,21 +182,29 @@ def takes_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
     return _given(verb, ["app", *_OPTIONS])
 
 
+def takes_batch_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """As `takes_spec`, for a verb that has an argument `tasks`, too: its queue is named after that file."""
+    return _given(verb, ["app", *_OPTIONS], queue_option_for("named after the file of tasks"))
+
+
 def takes_broker_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb those options of a spec that describe a queue and its broker; it gets the `Spec` as `spec`."""
     return _given(verb, _BROKER)
 
 
-def _given(verb: Callable[..., Any], names: Iterable[str]) -> Callable[..., Any]:
+def _given(
+    verb: Callable[..., Any], names: Iterable[str], queue: Callable[..., Any] = queue_option
+) -> Callable[..., Any]:
     @functools.wraps(verb)
     def command(**given: Any) -> Any:
         with guarded():
+            given["queue"] = given["queue"] or queue_named_after(given["tasks"])
             wanted = _spec(**{name: given.pop(name) for name in names})
         return verb(spec=wanted, **given)
 
     decorated: Callable[..., Any] = command
     for name in reversed([name for name in names if name in _OPTIONS]):
-        decorated = _OPTIONS[name](decorated)
+        decorated = queue(decorated) if name == "queue" else _OPTIONS[name](decorated)
     return decorated
 
 

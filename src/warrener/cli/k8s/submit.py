@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import shlex
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from warrener.cli.ending import failed, finish
-from warrener.cli.k8s.options import takes_cluster, takes_spec
+from warrener.cli.batch_options import share_option
+from warrener.cli.ending import failed, finish, guarded
+from warrener.cli.files import TaskFile
+from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.status import workers_line
 from warrener.cli.options import format_option, output_option, skip_invalid_option, type_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress, status_line
 from warrener.exit_codes import Exit
 from warrener.kubernetes.commands import Commands
+from warrener.provenance import begun_now
 
 if TYPE_CHECKING:
+    from warrener.journal import Begun
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.operations.look import WorkerJob
     from warrener.monitor import Status
@@ -33,7 +37,8 @@ if TYPE_CHECKING:
 @skip_invalid_option
 @click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
 @click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
-@takes_spec
+@share_option
+@takes_batch_spec
 @takes_cluster
 def submit(
     spec: Spec,
@@ -44,6 +49,7 @@ def submit(
     skip_invalid: bool,
     no_wait: bool,
     dry_run: bool,
+    share: bool,
     context: str | None,
     kubeconfig: str | None,
 ) -> None:
@@ -67,27 +73,31 @@ def submit(
         )
         return
     commands = Commands(spec.namespace, context, kubeconfig)
-    source = (tasks, task_type, skip_invalid)
-    raise click.exceptions.Exit(finish(_submit(spec, source, (output, form), commands, waits=not no_wait)))
+    with guarded():
+        begun = begun_now(tasks, click.get_current_context().params["app"])
+    submitted = _Submitted(
+        spec, begun, TaskFile(tasks, task_type, skip_invalid), (output, form), not no_wait, share
+    )
+    raise click.exceptions.Exit(finish(_submit(submitted, commands)))
 
 
-async def _submit(
-    spec: Spec,
-    source: tuple[str, str, bool],
-    target: tuple[str, str | None],
-    commands: Commands,
-    *,
-    waits: bool,
-) -> int:
+class _Submitted(NamedTuple):
+    spec: Spec
+    begun: Begun
+    source: TaskFile
+    target: tuple[str, str | None]
+    waits: bool
+    is_shared: bool
+
+
+async def _submit(submitted: _Submitted, commands: Commands) -> int:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.submit import Submission
-    from warrener.sources import read
     from warrener.writers import checked_format, opened
 
-    tasks, task_type, skip_invalid = source
+    spec, target = submitted.spec, submitted.target
     output, form = target
-    lines = read(tasks, task_type=task_type, on_invalid=say if skip_invalid else None)
-    results = opened(output, checked_format(output, form)) if waits else nullcontext()
+    results = opened(output, checked_format(output, form)) if submitted.waits else nullcontext()
     async with Cluster.open(
         context=commands.context, kubeconfig=commands.kubeconfig, namespace=spec.namespace
     ) as cluster:
@@ -99,10 +109,15 @@ async def _submit(
                 )
 
             submission = Submission(
-                cluster, spec, on_progress=lambda text: progress.show(text, 0, None), on_look=look
+                cluster,
+                spec,
+                submitted.begun,
+                is_shared=submitted.is_shared,
+                on_progress=lambda text: progress.show(text, 0, None),
+                on_look=look,
             )
             try:
-                summary = await submission.run(lines, writer)
+                summary = await submission.run(submitted.source.read(say), writer)
             except asyncio.CancelledError:
                 if submission.job is None:
                     raise failed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from warrener.batch import Publication
+from warrener.batch import Batch
 from warrener.brokers import connect
 from warrener.errors import UsageError
 from warrener.kubernetes.operations import worker_job
@@ -12,13 +12,12 @@ from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of
 from warrener.kubernetes.operations.watch import watch
-from warrener.monitor import Monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from warrener.brokers import Broker
     from warrener.collector import Summary
+    from warrener.journal import Begun
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.operations.look import WorkerJob
@@ -33,6 +32,8 @@ class Submission:
     Args:
         cluster: Where.
         spec: How.
+        begun: Who submits what.
+        is_shared: Whether the queue may be another batch's.
         on_progress: Told what is being done, until the workers are at work.
         on_look: Then shown each look at the queue and its workers.
     """
@@ -41,7 +42,9 @@ class Submission:
         self,
         cluster: Cluster,
         spec: Spec,
+        begun: Begun,
         *,
+        is_shared: bool = False,
         on_progress: Callable[[str], None],
         on_look: Callable[[Status, WorkerJob], None],
     ) -> None:
@@ -51,12 +54,10 @@ class Submission:
         self._spec = spec
         self._on_progress = on_progress
         self._on_look = on_look
-        self._publication = Publication()
-
-    @property
-    def were_done(self) -> int:
+        self.were_done = 0
         """Tasks that had a result or a failure before."""
-        return self._publication.were_done
+        self._begun = begun
+        self._is_shared = is_shared
 
     async def run(self, lines: Iterator[Line], target: ResultWriter | None) -> Summary | None:
         """Do all of it; without a target, all until the workers are started.
@@ -79,17 +80,18 @@ class Submission:
         checked = await check(self._cluster, self._spec, self._on_progress)
         async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
             await broker.declare(checked.delays)
-            await self._publish(broker, lines)
-            self.job = await worker_job.start(self._cluster, self._spec)
-            if target is None:
-                return None
-            monitor = Monitor(broker, self._publication.total)
-            await watch(self._cluster, broker, self._spec.queue, monitor, self._on_look)
-            return await self._publication.collect(broker, target)
+            async with Batch(broker, self._begun, target, is_shared=self._is_shared) as batch:
+                await self._publish(batch, lines)
+                self.job = await worker_job.start(self._cluster, self._spec)
+                if target is None:
+                    return None
+                await watch(self._cluster, broker, self._spec.queue, batch, self._on_look)
+                return await batch.collect()
 
-    async def _publish(self, broker: Broker, lines: Iterator[Line]) -> None:
+    async def _publish(self, batch: Batch, lines: Iterator[Line]) -> None:
         def show(confirmed: int) -> None:
-            blocked_reason = f" ({broker.blocked_reason})" if broker.blocked_reason else ""
+            blocked_reason = f" ({batch.blocked_reason})" if batch.blocked_reason else ""
             self._on_progress(f"{confirmed:,} tasks published{blocked_reason}")
 
-        await self._publication.publish(broker, lines, show)
+        await batch.publish(lines, show)
+        self.were_done = batch.publication.were_done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing
@@ -15,18 +15,25 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import WorkerJob
-    from warrener.monitor import Monitor, Status
+    from warrener.monitor import Status
 
 LOOK_EVERY: Final = 1.0
 # Counts are some seconds late, and somebody may help pods that cannot start.
 _STUCK_FOR: Final = 30.0
 
 
+class Looking(Protocol):
+    """Whoever can tell how far the tasks are."""
+
+    async def look(self) -> Status:
+        """What is the case now."""
+
+
 async def watch(
     cluster: Cluster,
     broker: Broker,
     queue: str,
-    monitor: Monitor,
+    monitor: Looking,
     on_look: Callable[[Status, WorkerJob], None],
 ) -> None:
     """Look at a queue and its workers until every task has ended.

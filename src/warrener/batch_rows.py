@@ -1,0 +1,106 @@
+"""The rows of one batch, read from the stream while it runs, and written as soon as they are known to be its own."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+from warrener.collector import Summary, readable_rows
+from warrener.id_set import IdSet
+from warrener.journal import mark_of_task
+
+if TYPE_CHECKING:
+    from warrener.brokers import Broker
+    from warrener.collector import Row
+    from warrener.publication import Publication
+    from warrener.writers import ResultWriter
+
+_IN_MEMORY: Final = 8 * 1024 * 1024
+_AT_A_TIME: Final = 1000
+
+
+class BatchRows:
+    """Reads the stream once, from its beginning: what was there before says what need not run again.
+
+    Until the source is read to its end, nobody knows whether a row that is of no task so far belongs to a later line or to
+    an earlier wording: such rows are set aside, on disk when they are many.
+
+    Args:
+        publication: Whose rows.
+        writer: Where to; None to write nothing.
+    """
+
+    def __init__(self, publication: Publication, writer: ResultWriter | None) -> None:
+        self.summary = Summary()
+        """What was written so far."""
+        self.count = 0
+        """How many rows were read, of whatever task."""
+        self._publication = publication
+        self._writer = writer
+        self._seen = IdSet()
+        self._aside = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `close`
+        self._changed = asyncio.Condition()
+
+    def has_row(self, mark: bytes) -> bool:
+        """Whether there was a row of this wording of a task."""
+        return self._seen.has_mark(mark)
+
+    async def read(self, broker: Broker) -> None:
+        """Read until cancelled.
+
+        Raises:
+            BrokerError: The results cannot be read.
+        """
+        async with aclosing(broker.results(follow=True)) as batches:  # type: ignore[type-var]
+            async for batch in batches:
+                self._take(readable_rows(batch, self.summary))
+                self.count += len(batch)
+                if not batch and self._writer:
+                    self._writer.flush()
+                async with self._changed:
+                    self._changed.notify_all()
+
+    async def have(self, count: int) -> None:
+        """Wait until so many rows were read."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.count >= count)
+
+    def end_source(self) -> None:
+        """The source is read to its end: write what was set aside and is its own after all."""
+        self._aside.seek(0)
+        own: list[Row] = []
+        for line in self._aside:
+            (row,) = readable_rows([line.rstrip(b"\n")], Summary())
+            if self._publication.has(row.task_id, row.wording):
+                own.append(row)
+            if len(own) >= _AT_A_TIME:
+                self._write(own)
+                own.clear()
+        self._write(own)
+        self._aside.seek(0)
+        self._aside.truncate()
+
+    def close(self) -> None:
+        """Let go of what was set aside."""
+        self._aside.close()
+
+    def _take(self, rows: list[Row]) -> None:
+        own = []
+        for row in rows:
+            is_first = self._seen.add_mark(mark_of_task(row.task_id, row.wording))
+            is_own = self._publication.has(row.task_id, row.wording)
+            if is_own and is_first:
+                own.append(row)
+            elif is_own:
+                self.summary.duplicates += 1
+            elif not self._publication.is_read and is_first:
+                self._aside.write(row.line + b"\n")
+        self._write(own)
+
+    def _write(self, rows: list[Row]) -> None:
+        self.summary.completed += len(rows)
+        self.summary.retries += sum(row.attempts - 1 for row in rows)
+        if self._writer:
+            self._writer.write([row.line for row in rows])

@@ -1,0 +1,65 @@
+"""The options of verbs that begin a batch, and what they do before it begins."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from warrener.address import Address
+from warrener.cli.ending import guarded
+from warrener.cli.options import broker_option, management_option, queue_option_for, yes_option
+from warrener.cli.printing import plain
+from warrener.provenance import queue_named_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from warrener.brokers import Broker
+
+share_option: Final = click.option(
+    "--share", is_flag=True, help="Add to a queue that holds the batch of another file, host or app."
+)
+fresh_option: Final = click.option(
+    "--fresh", is_flag=True, help="Start over: drop all that is on the queue first, after asking."
+)
+window_option: Final = click.option(
+    "--window",
+    type=click.IntRange(min=1000),
+    metavar="N",
+    default=1_000_000,
+    help="At most so many tasks wait on the broker; the rest is published as they are done.",
+)
+
+
+def takes_batch(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb with an argument `tasks` the options of a batch; its queue is named after the file of tasks."""
+
+    @share_option
+    @fresh_option
+    @window_option
+    @yes_option
+    @broker_option
+    @queue_option_for("named after the file of tasks")
+    @management_option
+    @functools.wraps(verb)
+    def command(*, broker: str, queue: str | None, management: str | None, **given: Any) -> Any:
+        with guarded():
+            address = Address(broker, queue or queue_named_after(given["tasks"]), management)
+        return verb(address=address, **given)
+
+    decorated: Callable[..., Any] = command
+    return decorated
+
+
+def may_start_over(where: str, *, fresh: bool, yes: bool) -> None:
+    """Ask whether what is on a queue may be dropped, where that is wanted."""
+    if fresh and not yes:
+        question = f"Drop all that is on queue {where}: waiting tasks, results and failures?"
+        click.confirm(plain(question), abort=True, err=True)
+
+
+async def start_over(broker: Broker) -> None:
+    """Remove the queue with all that is on it; whoever begins a batch makes it anew."""
+    await broker.delete()

@@ -1,0 +1,64 @@
+"""The queue that a verb looks at where none is named."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from warrener.address import EMBEDDED
+from warrener.cli.printing import say
+from warrener.errors import BrokerError, UsageError
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+
+def found(address: Address) -> Address:
+    """The same broker with a queue that it has: the only one, the newest of the embedded broker's, or the default one.
+
+    Raises:
+        UsageError: There are several.
+    """
+    if address.broker == EMBEDDED:
+        return _newest(address)
+    if address.is_embedded or address.is_in_memory or address.place is not None:
+        return address
+    try:
+        names = asyncio.run(queues_on(address))
+    except BrokerError:  # without the management API nobody can tell
+        return address
+    if len(names) > 1 and address.queue not in names:
+        raise UsageError(
+            f"{address.shown} has {len(names)} queues: say which one with --queue ({', '.join(sorted(names)[:10])}"
+            f"{', ...' if len(names) > 10 else ''}); `warrener batches` says more"  # noqa: PLR2004 - enough for a line
+        )
+    return replace(address, queue=names[0]) if len(names) == 1 else address
+
+
+def embedded_queues() -> list[str]:
+    """The queues of the embedded broker in this directory, the newest first."""
+    files = sorted(Path(".warrener").glob("*.db"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [file.stem for file in files]
+
+
+async def queues_on(address: Address) -> list[str]:
+    """The queues of Warrener's on a RabbitMQ.
+
+    Raises:
+        BrokerError: The management API is not there, or refuses this user.
+    """
+    from warrener.brokers.rabbitmq.management import Management
+
+    return await Management(address).journaled_queues()
+
+
+def _newest(address: Address) -> Address:
+    names = embedded_queues()
+    if not names:
+        return address
+    if len(names) > 1:
+        say(f"queue {names[0]!r}, the newest of {len(names)} in .warrener; --queue NAME for another one")
+    return replace(address, queue=names[0])

@@ -1,0 +1,195 @@
+"""What a queue's journal says: whose batch this is, how many tasks it has, and which of them were published.
+
+Every record is a small JSON object. The first `Begun` is the queue's identity; `Published` has the marks of tasks that the
+broker confirmed, so that whoever goes on publishes none of them again, in whatever order the file is by now.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from warrener.brokers import Log
+from warrener.codec import NOT_JSON, encode
+from warrener.id_set import IdSet, mark_of, marks_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from warrener.brokers import Broker
+
+_MARKS_IN_A_RECORD: Final = 4000
+
+
+class Begun(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="begun"):
+    """Somebody begins to publish a source.
+
+    Args:
+        run: Names this run, and no other.
+        source: Where the tasks come from: `HOST:/path/tasks.jsonl`.
+        app: What they are run with: `HOST:/path/app.py`; empty where only publishing is done.
+        app_digest: Of the app's file, so that rows of an earlier app can be told.
+        by: Who: `user@host`.
+        at: When, in seconds since the epoch.
+        planned: How many tasks there will be, as far as the number of lines tells.
+    """
+
+    run: str
+    source: str
+    at: float
+    app: str = ""
+    app_digest: str = ""
+    by: str = ""
+    planned: int | None = None
+
+
+class Published(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="published"):
+    """These tasks are confirmed.
+
+    Args:
+        run: Whose.
+        marks: Theirs, one after the other (`mark_of_task`).
+    """
+
+    run: str
+    marks: bytes
+
+
+class Dropped(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="dropped"):
+    """These tasks are on the queue no more, and have no row: they may be published again.
+
+    Args:
+        marks: Theirs, one after the other; empty where the queue was purged.
+    """
+
+    marks: bytes = b""
+
+
+class Read(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="read"):
+    """A run has published all of its source.
+
+    Args:
+        run: Which.
+        tasks: How many tasks the source has.
+        stale_rows: How many rows on the queue are none of these tasks': of earlier wordings, or of other sources.
+        stale_failures: How many failures are none of theirs.
+    """
+
+    run: str
+    tasks: int
+    stale_rows: int = 0
+    stale_failures: int = 0
+
+
+Record = Begun | Read
+Marks = Published | Dropped
+_records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_marks: msgspec.json.Decoder[Marks] = msgspec.json.Decoder(Marks)
+
+
+def mark_of_task(task_id: str, wording: str) -> bytes:
+    """What stands for one wording of one task, in 16 bytes."""
+    return mark_of(f"{task_id}\0{wording}")
+
+
+async def note(broker: Broker, record: Record) -> None:
+    """Write a record into a queue's journal.
+
+    Raises:
+        BrokerError: The broker is lost, or refuses it.
+    """
+    await broker.note(Log.JOURNAL, [encode(record)])
+
+
+async def note_published(broker: Broker, run: str, marks: Sequence[bytes]) -> None:
+    """Write down that tasks are confirmed. Raises: as `note`."""
+    await broker.note(Log.PUBLISHED, [encode(Published(run, part)) for part in _joined(marks)])
+
+
+async def note_dropped(broker: Broker, marks: Sequence[bytes]) -> None:
+    """Write down that tasks are on the queue no more, so that they may be published again. Raises: as `note`."""
+    await broker.note(Log.PUBLISHED, [encode(Dropped(part)) for part in _joined(marks)])
+
+
+async def note_purged(broker: Broker) -> None:
+    """Write down that nothing is on the queue any more. Raises: as `note`."""
+    await broker.note(Log.PUBLISHED, [encode(Dropped())])
+
+
+def _joined(marks: Sequence[bytes]) -> Iterator[bytes]:
+    for start in range(0, len(marks), _MARKS_IN_A_RECORD):
+        yield b"".join(marks[start : start + _MARKS_IN_A_RECORD])
+
+
+class PublishedTasks:
+    """The tasks that were published and not dropped since."""
+
+    def __init__(self) -> None:
+        self._published = IdSet()
+        self._dropped: set[bytes] = set()
+
+    def __contains__(self, mark: bytes) -> bool:
+        return self._published.has_mark(mark) and mark not in self._dropped
+
+    def add(self, records: Iterable[bytes]) -> None:
+        """Take in what came next; what is no record of ours is passed over."""
+        for body in records:
+            with suppress(*NOT_JSON):
+                record = _marks.decode(body)
+                if isinstance(record, Published):
+                    self._add(record)
+                elif record.marks:
+                    self._dropped.update(marks_in(record.marks))
+                else:
+                    self._published, self._dropped = IdSet(), set()
+
+    def _add(self, record: Published) -> None:
+        for mark in marks_in(record.marks):
+            self._published.add_mark(mark)
+            self._dropped.discard(mark)
+
+
+class JournalState:
+    """All that a journal has said so far."""
+
+    def __init__(self) -> None:
+        self.first: Begun | None = None
+        """Whose queue it is; None while nobody published with a journal."""
+        self.last: Begun | None = None
+        """The newest run."""
+        self.totals: dict[str, int] = {}
+        """How many tasks each source has, as far as is known: as planned until it was read to its end."""
+        self.read: Read | None = None
+        """What the newest run said when it had published all of its source."""
+
+    def add(self, records: Iterable[bytes]) -> None:
+        """Take in what came next; what is no record of ours is passed over."""
+        for body in records:
+            with suppress(*NOT_JSON):
+                self._note(_records.decode(body))
+
+    @property
+    def total(self) -> int | None:
+        """How many tasks all sources have; None where nobody said."""
+        return sum(self.totals.values()) if self.totals else None
+
+    @property
+    def stale_rows(self) -> int:
+        """How many rows are of earlier wordings, as far as is known; those of several sources cannot be told apart."""
+        return self.read.stale_rows if self.read and len(self.totals) == 1 else 0
+
+    @property
+    def stale_failures(self) -> int:
+        """How many failures are of earlier wordings, as far as is known."""
+        return self.read.stale_failures if self.read and len(self.totals) == 1 else 0
+
+    def _note(self, record: Record) -> None:
+        if isinstance(record, Begun):
+            self.first = self.first or record
+            self.last = record
+            self.totals[record.source] = max(record.planned or 0, self.totals.get(record.source, 0))
+            self.read = None
+        elif self.last and record.run == self.last.run:
+            self.totals[self.last.source], self.read = record.tasks, record

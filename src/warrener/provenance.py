@@ -1,0 +1,92 @@
+"""Who runs what, as a queue's journal remembers it, and the name of the queue that a batch gets by itself."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import time
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from warrener.address import DEFAULT_QUEUE, Address
+from warrener.errors import UsageError
+from warrener.journal import Begun
+
+_STDIN: Final = "-"
+_CHUNK: Final = 1 << 20
+
+
+def begun_now(tasks: str, app: str = "") -> Begun:
+    """The record of a run that begins now, here.
+
+    Args:
+        tasks: The file of tasks; `-` for stdin.
+        app: As `warrener run` takes it; empty where tasks are only published.
+
+    Raises:
+        UsageError: The file cannot be read.
+    """
+    host = socket.gethostname()
+    is_file = tasks != _STDIN
+    return Begun(
+        uuid4().hex,
+        f"{host}:{Path(tasks).resolve()}" if is_file else f"{host}:stdin",
+        time.time(),
+        _place(host, app),
+        _digest(app.partition(":")[0]),
+        f"{_user()}@{host}",
+        _count_lines(tasks) if is_file else None,
+    )
+
+
+def queue_named_after(tasks: str) -> str:
+    """The name of a batch's own queue: that of its file, without its ending; a name that no queue can have is changed.
+
+    Args:
+        tasks: The file; `-` for stdin, which gives the default queue.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(tasks).stem).strip("-.")[:200] if tasks != _STDIN else ""
+    with suppress(UsageError):
+        return Address(queue=name).queue
+    return DEFAULT_QUEUE
+
+
+def _place(host: str, app: str) -> str:
+    """Where an app is: a file on this host, or a module by its name."""
+    source, _, name = app.partition(":")
+    if source.endswith(".py"):
+        source = f"{host}:{Path(source).resolve()}"
+    return f"{source}:{name}" if name else source
+
+
+def _digest(app: str) -> str:
+    try:
+        return blake2b(Path(app).read_bytes(), digest_size=16).hexdigest() if app.endswith(".py") else ""
+    except OSError:  # whoever imports it says why
+        return ""
+
+
+def _user() -> str:
+    with suppress(OSError, KeyError):  # a container's user may have no name
+        return getpass.getuser()
+    return str(os.getuid())
+
+
+def _count_lines(tasks: str) -> int | None:
+    """How many lines there are, the most tasks that there can be; None of what can be read only once."""
+    try:
+        if not Path(tasks).is_file():
+            return None
+        with Path(tasks).open("rb") as file:
+            count, last = 0, b"\n"
+            while chunk := file.read(_CHUNK):
+                count, last = count + chunk.count(b"\n"), chunk[-1:]
+        header = tasks.lower().endswith(".csv")
+        return max(0, count + (last != b"\n") - header)
+    except OSError as error:
+        raise UsageError(f"{tasks} cannot be read: {error.strerror}") from error

@@ -1,0 +1,220 @@
+"""The tasks of one source on their way to a queue: none is published twice, whoever was interrupted before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from warrener.bridge import Bridge
+from warrener.brokers import Log, Verdict
+from warrener.codec import decode_failure
+from warrener.errors import AccessRefused, BrokerError, UsageError
+from warrener.id_set import IdSet
+from warrener.journal import Begun, JournalState, PublishedTasks, Read, mark_of_task, note, note_published
+from warrener.publisher import Window, publish_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warrener.brokers import Broker, FailedTask, PublishSession
+    from warrener.sources import Line
+
+NOTE_EVERY: Final = 1.0
+"""Seconds. What was confirmed since the last note is published again after a crash."""
+_NOTE_FOR: Final = 3.0  # seconds that the last note may take, when publishing ends early
+DEFAULT_WINDOW: Final = 1_000_000
+"""Tasks on the broker at a time: RabbitMQ advises against more than five million messages in a queue."""
+
+
+class Publication:
+    """The tasks of one source.
+
+    Args:
+        begun: Who publishes what; it is written into the queue's journal.
+        is_shared: Whether the queue may be another batch's.
+        window: How many tasks may wait on the broker; publishing goes on as they are done.
+    """
+
+    def __init__(self, begun: Begun, *, is_shared: bool = False, window: int = DEFAULT_WINDOW) -> None:
+        self._window = window
+        self.begun = begun
+        self.total = begun.planned or 0
+        """How many tasks the source has: as planned until it was read to its end."""
+        self.is_read = False
+        """Whether the source was read to its end."""
+        self.were_done = 0
+        """Tasks of it that had a row or a failure before."""
+        self.is_app_changed = False
+        """Whether the queue's last batch began with another version of the app."""
+        self.marks = IdSet()
+        """The marks of its tasks that were read so far."""
+        self.stale_failures = 0
+        """How many failures on the queue are none of its tasks', once its source was read."""
+        self._is_shared = is_shared
+        self._count = 0
+        self._own_failed = 0
+        self._journal = JournalState()
+        self._published = PublishedTasks()
+        self._failed: dict[str, str] = {}  # wording by id, of failures from before
+        self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
+        self._unconfirmed: deque[tuple[int, bytes]] = deque()  # each with its line
+        self._next_line = 1
+        self._noted = 0
+        self._session: PublishSession | None = None
+
+    async def begin(self, broker: Broker) -> None:
+        """Claim the queue, and learn what it has from before. Call it once, on a queue that is there.
+
+        Raises:
+            UsageError: The queue is another batch's; the text says whose, and the ways out.
+            BrokerError: The broker is lost, or refuses something.
+        """
+        with suppress(AccessRefused):  # who may only publish does so, and notes what was done
+            async for records in broker.noted(Log.JOURNAL):
+                self._journal.add(records)
+            async for records in broker.noted(Log.PUBLISHED):
+                self._published.add(records)
+        if not self._is_shared:
+            check_owner(self._journal, self.begun)
+        last = self._journal.last
+        self.is_app_changed = last is not None and _differ(last.app_digest, self.begun.app_digest)
+        with suppress(AccessRefused):
+            if (await broker.counts()).failed:
+                async for task in broker.failures():
+                    found = decode_failure(task.body, task.id, task.record)
+                    self._failed[found.task_id] = found.wording
+        await note(broker, self.begun)
+
+    async def publish(
+        self,
+        broker: Broker,
+        lines: Iterator[Line],
+        has_row: Callable[[bytes], bool],
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Publish what is not on the queue yet, and wait until the last task is confirmed. Call it once, after `begin`.
+
+        Args:
+            broker: Where to.
+            lines: The tasks, from the source's first line on.
+            has_row: Whether a task, by its mark, has a row from before.
+            on_progress: Told now and then how many are published.
+
+        Raises:
+            InvalidTask: A line is no valid task; those before it are published.
+            BrokerError: The broker is lost, or refuses something.
+        """
+        self._session = session = broker.publish_session()
+        noting = asyncio.create_task(self._keep_noting(broker))
+        try:
+            await publish_all(
+                session,
+                Bridge(lines).start(),
+                lambda chunk: [line.task for line in chunk if self._is_new(line, has_row)],
+                on_progress=on_progress,
+                window=Window(broker, self._window),
+            )
+        finally:
+            noting.cancel()
+            await asyncio.gather(noting, return_exceptions=True)
+            with suppress(BrokerError, TimeoutError):  # what ended the publishing says more
+                async with asyncio.timeout(_NOTE_FOR):
+                    await self._note_confirmed(broker)
+        await self._note_confirmed(broker)
+        self.total, self.is_read = self._count, True
+        self.stale_failures = len(self._failed) - self._own_failed
+        if self._superseded:
+            self.stale_failures -= await broker.sweep(self._drop_superseded)
+
+    async def finish(self, broker: Broker, stale_rows: int) -> None:
+        """Write into the journal that all is published.
+
+        Args:
+            broker: Where to.
+            stale_rows: How many rows on the queue are none of these tasks'.
+        """
+        await note(broker, Read(self.begun.run, self.total, stale_rows, self.stale_failures))
+
+    def has(self, task_id: str, wording: str) -> bool:
+        """Whether this wording of this task is one of the source's, as far as it was read."""
+        return self.marks.has_mark(mark_of_task(task_id, wording))
+
+    @property
+    def confirmed(self) -> int:
+        """How many tasks were published now, and confirmed."""
+        return self._session.confirmed if self._session else 0
+
+    @property
+    def resume_line(self) -> int:
+        """The line to go on from, where the journal cannot tell: all before it are confirmed."""
+        following = self.confirmed - self._noted
+        return self._unconfirmed[following][0] if following < len(self._unconfirmed) else self._next_line
+
+    def _is_new(self, line: Line, has_row: Callable[[bytes], bool]) -> bool:
+        """Whether a task is to be published; it is counted in any case."""
+        task, self._next_line = line.task, line.number + 1
+        mark = mark_of_task(task.id, task.wording)
+        self.marks.add_mark(mark)
+        self._count += 1
+        self.total = max(self.total, self._count)
+        failed_wording = self._failed.get(task.id)
+        self._own_failed += failed_wording == task.wording
+        if has_row(mark) or failed_wording == task.wording:
+            self.were_done += 1
+            return False
+        if failed_wording is not None:
+            self._superseded[task.id] = task.wording
+        if mark in self._published:
+            return False
+        self._unconfirmed.append((line.number, mark))
+        return True
+
+    async def _keep_noting(self, broker: Broker) -> None:
+        while True:
+            await asyncio.sleep(NOTE_EVERY)
+            await self._note_confirmed(broker)
+
+    async def _note_confirmed(self, broker: Broker) -> None:
+        count = self.confirmed - self._noted
+        if count:
+            marks = [mark for _, mark in islice(self._unconfirmed, count)]
+            await note_published(broker, self.begun.run, marks)
+            for _ in marks:
+                self._unconfirmed.popleft()
+            self._noted += count
+
+    def _drop_superseded(self, task: FailedTask) -> Verdict:
+        found = decode_failure(task.body, task.id, task.record)
+        return (
+            Verdict.KEEP if self._superseded.get(found.task_id) in {None, found.wording} else Verdict.DISCARD
+        )
+
+
+def check_owner(journal: JournalState, begun: Begun) -> None:
+    """See that a queue is this batch's, or nobody's.
+
+    Raises:
+        UsageError: It is another's.
+    """
+    owner = journal.first
+    if owner is None:
+        return
+    if owner.source != begun.source:
+        raise UsageError(_taken("holds the batch of", owner.source, begun.source))
+    if _differ(owner.app, begun.app):
+        raise UsageError(_taken("is worked on with", owner.app, begun.app))
+
+
+def _differ(one: str, other: str) -> bool:
+    """Whether both are known, and are not the same."""
+    return bool(one and other) and one != other
+
+
+def _taken(how: str, theirs: str, ours: str) -> str:
+    return (
+        f"this queue {how} {theirs}, and not {ours}: take another one with --queue NAME, add to this one with --share, or "
+        "start over with --fresh, which drops all that is on it"
+    )

@@ -1,0 +1,167 @@
+"""A batch and a worker for it, here: publish, work, watch and collect as one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from warrener.batch import Batch
+from warrener.brokers import connect
+from warrener.errors import BrokerUnreachable
+from warrener.exit_codes import Exit
+from warrener.publication import DEFAULT_WINDOW
+from warrener.retry import delay_schedule
+from warrener.worker.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warrener.address import Address
+    from warrener.collector import Summary
+    from warrener.journal import Begun
+    from warrener.monitor import Status
+    from warrener.sources import Line
+    from warrener.worker.manifest import ChildSettings
+    from warrener.writers import ResultWriter
+
+LOOK_EVERY: Final = 0.5
+
+
+class Ended(msgspec.Struct):
+    """How a run ended.
+
+    Args:
+        exit: The worker's end.
+        summary: What was collected; None when the run was stopped before.
+        were_done: Tasks whose result or failure was on the queue before.
+        is_app_changed: Whether they are of another version of the app.
+    """
+
+    exit: Exit
+    summary: Summary | None
+    were_done: int
+    is_app_changed: bool
+
+
+class Run:
+    """One run of a file of tasks to a file of results.
+
+    Args:
+        address: The queue.
+        settings: What the children run.
+        begun: Who runs what.
+        processes: How many children.
+        is_shared: Whether the queue may be another batch's.
+        window: How many tasks may wait on the broker.
+        on_status: Shown each look at the batch, with what holds up the publisher, if anything.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        settings: ChildSettings,
+        begun: Begun,
+        *,
+        processes: int,
+        is_shared: bool = False,
+        window: int = DEFAULT_WINDOW,
+        on_status: Callable[[Status, str | None], None] = lambda *_: None,
+    ) -> None:
+        self._address = address
+        self._settings = settings
+        self._begun = begun
+        self._processes = processes
+        self._is_shared = is_shared
+        self._window = window
+        self._on_status = on_status
+        self._batch: Batch | None = None
+        self._supervisor: Supervisor | None = None
+        self._publishing: asyncio.Task[None] | None = None
+
+    def stop(self, code: Exit) -> None:
+        """Stop cleanly; a second call stops at once."""
+        if self._publishing:
+            self._publishing.cancel()
+        if self._supervisor:
+            self._supervisor.stop(code)
+
+    async def run(self, lines: Iterator[Line], writer: ResultWriter) -> Ended:
+        """Do all of it.
+
+        Args:
+            lines: The tasks, from the file's first line on.
+            writer: Where results go.
+
+        Raises:
+            AppError: The app cannot be used; nothing was published then.
+            UsageError: The queue is another batch's.
+            InvalidTask: A line is no valid task; those before it are published.
+            BrokerError: The broker is lost for good.
+        """
+        async with connect(self._address) as working, connect(self._address) as other:
+            supervisor = Supervisor(
+                working, self._settings, processes=self._processes, drain=True, is_complete=self._is_complete
+            )
+            self._supervisor = supervisor
+            manifest = await supervisor.start()
+            try:
+                await other.declare(delay_schedule(manifest.policies))
+                async with Batch(
+                    other, self._begun, writer, is_shared=self._is_shared, window=self._window
+                ) as batch:
+                    self._batch = batch
+                    return await self._run(batch, lines, supervisor)
+            finally:
+                await supervisor.close()
+
+    async def _run(self, batch: Batch, lines: Iterator[Line], supervisor: Supervisor) -> Ended:
+        supervisor.expect_more(is_so=True)
+        worked = asyncio.create_task(supervisor.run())
+        watched = asyncio.create_task(self._watch(batch))
+        try:
+            await self._publish(batch, lines, supervisor, worked)
+            code = await worked
+        except BaseException:
+            supervisor.stop()
+            await asyncio.gather(worked, return_exceptions=True)
+            raise
+        finally:
+            watched.cancel()
+            await asyncio.gather(watched, return_exceptions=True)
+        summary = None
+        if code is Exit.DRAINED:
+            summary = await batch.collect()
+            await self._show(batch)
+        publication = batch.publication
+        return Ended(code, summary, publication.were_done, publication.is_app_changed)
+
+    async def _publish(
+        self, batch: Batch, lines: Iterator[Line], supervisor: Supervisor, worked: asyncio.Task[Exit]
+    ) -> None:
+        """Publish for as long as the worker works: without one it would only fill the queue."""
+        publishing = self._publishing = asyncio.create_task(batch.publish(lines))
+        try:
+            if not supervisor.is_stopping:
+                await asyncio.wait({publishing, worked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            publishing.cancel()  # which changes nothing where it has ended
+            await asyncio.wait({publishing})
+            supervisor.expect_more(is_so=False)
+        has_failed = not publishing.cancelled() and publishing.exception() is not None
+        if has_failed and not (worked.done() and worked.exception()):  # the worker's own end says more
+            publishing.result()
+
+    def _is_complete(self) -> bool:
+        return self._batch is not None and self._batch.is_complete
+
+    async def _watch(self, batch: Batch) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._show(batch)
+
+    async def _show(self, batch: Batch) -> None:
+        with suppress(BrokerUnreachable):  # the next look may have it again
+            self._on_status(await batch.look(), batch.blocked_reason)

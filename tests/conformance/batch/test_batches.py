@@ -1,0 +1,183 @@
+"""A batch gets its own answer: the rows of its tasks as they are worded now, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.batch import PATIENCE, eventually, until_written
+from warrener.brokers import Log, connect
+from warrener.errors import UsageError
+from warrener.exit_codes import Exit
+from warrener.journal import Begun, JournalState
+from warrener.run import Ended, Run
+from warrener.sources import read
+from warrener.worker.manifest import ChildSettings
+from warrener.writers import opened
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+APP: Final = str(Path(__file__).parent / "counting_app.py")
+
+
+class Desk:
+    """A directory with files of tasks, and what became of them.
+
+    Args:
+        path: The directory.
+        address: The queue.
+    """
+
+    def __init__(self, path: Path, address: Address) -> None:
+        self.path = path
+        self.address = address
+
+    def write(self, *tasks: dict[str, Any], name: str = "tasks.jsonl") -> None:
+        """A file of tasks."""
+        (self.path / name).write_text("".join(f"{json.dumps(task)}\n" for task in tasks))
+
+    def start(self, name: str = "tasks.jsonl", *, is_shared: bool = False) -> Run:
+        """A run of a file that has not begun yet."""
+        begun = Begun(uuid.uuid4().hex, f"host:{self.path / name}", time.time(), f"host:{APP}")
+        return Run(self.address, ChildSettings(app=APP), begun, processes=1, is_shared=is_shared)
+
+    async def finish(self, run: Run, name: str = "tasks.jsonl") -> Ended:
+        """Let a run go to its end."""
+        async with asyncio.timeout(PATIENCE):
+            with opened(str(self.path / "results.jsonl"), "jsonl") as writer:
+                return await run.run(read(str(self.path / name)), writer)
+
+    async def run(self, name: str = "tasks.jsonl", *, is_shared: bool = False) -> Ended:
+        """Run a file of tasks."""
+        return await self.finish(self.start(name, is_shared=is_shared), name)
+
+    async def is_published(self) -> None:
+        """Wait until the journal says that all is published."""
+
+        async def is_read() -> bool:
+            state = JournalState()
+            async with connect(self.address) as broker:
+                async for records in broker.noted(Log.JOURNAL):
+                    state.add(records)
+            return state.read is not None
+
+        await eventually(is_read)
+
+    @property
+    def values(self) -> list[int]:
+        """What the rows in the file of results say."""
+        lines = (self.path / "results.jsonl").read_text().splitlines()
+        return sorted(json.loads(line)["value"] for line in lines)
+
+    @property
+    def ran(self) -> Counter[int]:
+        """How often each task ran."""
+        file = self.path / "ran"
+        return Counter(map(int, file.read_text().split())) if file.exists() else Counter()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, address: Address, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A directory of the test's own."""
+    monkeypatch.setenv("PLACE", str(tmp_path))
+    return Desk(tmp_path, address)
+
+
+def double(number: int, **more: object) -> dict[str, Any]:
+    """A task."""
+    return {"type": "double", "data": {"number": number}, **more}
+
+
+async def test_second_run_runs_nothing_and_has_all_rows(desk: Desk) -> None:
+    desk.write(*map(double, range(5)))
+    await desk.run()
+    ended = await desk.run()
+    assert ended.were_done == 5
+    assert desk.values == [0, 2, 4, 6, 8]
+    assert desk.ran == Counter(range(5))
+
+
+async def test_edited_line_runs_and_its_old_row_is_left_out(desk: Desk) -> None:
+    desk.write(*map(double, range(5)))
+    await desk.run()
+    desk.write(double(0), double(1), double(20), double(3), double(4))
+    await desk.run()
+    assert desk.values == [0, 2, 6, 8, 40]
+    assert desk.ran == Counter([*range(5), 20])
+
+
+async def test_inserted_and_moved_lines_change_no_other(desk: Desk) -> None:
+    desk.write(*map(double, range(5)))
+    await desk.run()
+    desk.write(double(9), *map(double, reversed(range(5))))
+    await desk.run()
+    assert desk.values == [0, 2, 4, 6, 8, 18]
+    assert desk.ran == Counter([*range(5), 9])
+
+
+async def test_repeated_line_is_a_task_of_its_own(desk: Desk) -> None:
+    desk.write(double(1), double(1), double(1))
+    await desk.run()
+    await desk.run()
+    assert desk.values == [2, 2, 2]
+    assert desk.ran == Counter([1, 1, 1])
+
+
+async def test_changed_data_under_an_own_id_runs_and_its_row_replaces_the_old_one(desk: Desk) -> None:
+    desk.write(double(1, id="a"), double(2, id="b"))
+    await desk.run()
+    desk.write(double(1, id="a"), double(7, id="b"))
+    await desk.run()
+    assert desk.values == [2, 14]
+    assert desk.ran == Counter([1, 2, 7])
+
+
+async def test_corrected_failure_is_failed_no_more(desk: Desk) -> None:
+    desk.write(double(1, id="a"), double(-2, id="b"), double(-3, id="c"))
+    first = await desk.run()
+    desk.write(double(1, id="a"), double(2, id="b"), double(-3, id="c"))
+    second = await desk.run()
+    assert first.summary
+    assert second.summary
+    assert (first.summary.completed, first.summary.failed) == (1, 2)
+    assert (second.summary.completed, second.summary.failed, second.summary.missing) == (2, 1, 0)
+    assert desk.values == [2, 4]
+    assert desk.ran == Counter([1, -2, -3, 2])
+
+
+async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) -> None:
+    desk.write(double(1))
+    desk.write(double(2), name="others.jsonl")
+    await desk.run()
+    with pytest.raises(UsageError, match=r"holds the batch of host:.*tasks.jsonl.*--share"):
+        await desk.run("others.jsonl")
+    assert desk.values == [2]
+
+    await desk.run("others.jsonl", is_shared=True)
+    assert desk.values == [4]
+    assert desk.ran == Counter([1, 2])
+
+
+async def test_interrupted_run_goes_on_and_runs_nothing_twice(desk: Desk) -> None:
+    desk.write(*({"type": "slow", "data": {"number": number}} for number in range(4)))
+    run = desk.start()
+    going = asyncio.create_task(desk.finish(run))
+    await until_written(desk.path / "ran", 1)
+    await desk.is_published()
+    (desk.path / "go").touch()
+    run.stop(Exit.INTERRUPTED)
+    ended = await going
+    assert ended.summary is None
+    assert ended.exit is Exit.INTERRUPTED
+
+    ended = await desk.run()
+    assert desk.values == [0, 2, 4, 6]
+    assert desk.ran == Counter(range(4))
