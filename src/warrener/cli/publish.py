@@ -62,9 +62,6 @@ def publish(
 
 
 async def _publish(address: Address, publication: Publication, source: TaskFile) -> None:
-    from warrener.publisher import ensure
-    from warrener.retry import RetryPolicy, delay_schedule
-
     left_out = 0
 
     def leave_out(sentence: str) -> None:
@@ -73,7 +70,6 @@ async def _publish(address: Address, publication: Publication, source: TaskFile)
         say(f"warrener: left out: {sentence}")
 
     async with connected(address) as broker:
-        await ensure(broker, delay_schedule([RetryPolicy()]))
         try:
             await _publish_to(broker, publication, source, leave_out)
         except BaseException as error:
@@ -100,6 +96,9 @@ def _way_on(address: Address, publication: Publication, source: TaskFile) -> str
 async def _publish_to(
     broker: Broker, publication: Publication, source: TaskFile, leave_out: Callable[[str], None]
 ) -> None:
+    from warrener.publisher import ensure
+    from warrener.retry import RetryPolicy, delay_schedule
+
     start = time.monotonic()
     with Progress("publishing") as progress:
 
@@ -109,6 +108,7 @@ async def _publish_to(
 
         showing = asyncio.create_task(_again_and_again(show))
         try:
+            await ensure(broker, delay_schedule([RetryPolicy()]))
             await publication.begin(broker)
             lines = source.read(leave_out, namespace=publication.begun.source)
             await publication.publish(broker, lines, lambda _: False, show)

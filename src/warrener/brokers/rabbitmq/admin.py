@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.rabbitmq import topology
@@ -42,7 +43,11 @@ async def purge(queue: Queue) -> int:
     """Drop every task, result and failure; how many."""
     names = queue.names
     connection = await queue.connections.connection()
-    dropped = await stream_end(connection, names.results)
+    async with await connection.channel() as channel:
+        await channel.call("queue_declare", names.queue, passive=True)  # it must be there
+    dropped = 0
+    with suppress(QueueMissing):  # a purge was interrupted before it made the stream anew
+        dropped = await stream_end(connection, names.results)
     async with await connection.channel() as channel:
         # A stream cannot be purged. It is the first, since RabbitMQ lets whoever may read a queue purge it, but only
         # who may set it up delete it: others are refused before anything is lost.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 20.0
 _CORKED_FOR: Final = 0.005  # seconds; what is fetched ahead lasts ten times as long
 
+_LOOK_FOR_ALARM: Final = 0.5  # seconds
+
 
 class Channel:
     """One channel. One that the broker has closed raises the reason from every further call."""
@@ -147,13 +149,20 @@ class Channel:
         return self.error is None and bool(self._raw.is_open)
 
     async def close(self) -> None:
-        """Close the channel; harmless when it is closed. When it is cancelled, the broker is told all the same."""
+        """Close the channel; harmless when it is closed. When it is cancelled, the broker is told all the same.
+
+        A broker in alarm reads nothing of a connection that has published: it is not waited for.
+        """
         self._on_close = None
         if self.is_open:
             done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self._raw.add_on_close_callback(partial(resolve, done))
             self.begin_close()
-            await self._answered(done)
+            give_up_at = asyncio.get_running_loop().time() + ANSWER_TIMEOUT
+            while not done.done() and not self._connection.blocked:
+                await asyncio.wait([done], timeout=_LOOK_FOR_ALARM)
+                if not done.done() and asyncio.get_running_loop().time() > give_up_at:
+                    self.drop()
 
     def begin_close(self) -> None:
         """Close the channel, also one that is being opened, without waiting for it."""
