@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Final
 
 _MAX_WORDS: Final = 512
@@ -33,3 +34,8 @@ def escape_json(lines: bytes) -> bytes:
     return "".join(
         c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in lines.decode("utf-8", "replace")
     ).encode()
+
+
+def utc(seconds: float) -> str:
+    """A time since the epoch for people, to the second, as RFC 3339 has it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -14,7 +14,7 @@ from tests.fuzz.strategies import ODD_JSON, bodies, fragments, is_sentence, text
 from warrener.brokers import FailedTask
 from warrener.codec import decode_failure, decode_task, encode, encode_task, open_envelope
 from warrener.errors import InvalidTask, UsageError
-from warrener.failures import _patched
+from warrener.failures.taking import _patched
 from warrener.handler import Handler
 from warrener.models import MAX_NAME_BYTES, Record, Task
 from warrener.retry import RetryPolicy

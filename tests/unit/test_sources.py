@@ -95,5 +95,6 @@ def test_bad_line_is_named_or_left_out(tmp_path: Path, name: str, content: bytes
 def test_unreadable_files_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         list(read(str(tmp_path / "none.jsonl")))
+    (tmp_path / "data.csv").write_text("a\n1\n")
     with pytest.raises(UsageError, match="--type"):
-        list(read(str(tmp_path / "none.csv")))
+        list(read(str(tmp_path / "data.csv")))

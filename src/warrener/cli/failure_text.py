@@ -1,21 +1,36 @@
-"""A failure for people: the task, and every attempt with its traceback."""
+"""Failures for people: a group on a line, and one with its task and every attempt's traceback."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from warrener.cli.printing import plain
 from warrener.codec import encode
+from warrener.text import utc
 
 if TYPE_CHECKING:
+    from warrener.failures import Group
     from warrener.models import Attempt, Failure
+
+_MAX_LINE: Final = 160
+
+
+def group_line(group: Group) -> str:
+    """The group in a line that a terminal may have."""
+    if group.fingerprint is None:
+        what = f"{group.error}: others" if group.error else "others"
+    else:
+        what = f"{group.error}: {group.example_message}" if group.error else "no attempt is recorded"
+    about = f"{group.count:>8,}  {group.reason:<13} {' '.join(what.split())}"
+    where = f"{group.example_id}, {group.example_origin}" if group.example_origin else group.example_id
+    return plain(f"{about[:_MAX_LINE]}  (as {where}; {_times(group)})")
 
 
 def described(found: Failure) -> str:
     """The failure in lines that a terminal may have."""
     lines = [
         f"task      {found.task_id}",
+        *([f"origin    {found.origin}"] if found.origin else []),
         f"type      {found.type}",
         f"reason    {found.reason}",
         f"failed    {_time(found.failed_at)}",
@@ -39,7 +54,10 @@ def _attempt(attempt: Attempt) -> list[str]:
     return lines + [f"  | {line}" for line in attempt.traceback.splitlines()]
 
 
+def _times(group: Group) -> str:
+    first, last = _time(group.first_failed_at), _time(group.last_failed_at)
+    return first if first == last else f"{first} to {last}"
+
+
 def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "at an unknown time"
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return "at an unknown time" if seconds is None else utc(seconds)

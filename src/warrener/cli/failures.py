@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from warrener.cli.connection import connected
 from warrener.cli.ending import failed, finish
-from warrener.cli.failure_text import described
+from warrener.cli.failure_choice import dry_run_option, ids_argument, takes_choice
+from warrener.cli.failure_text import described, group_line
 from warrener.cli.lazy import OrderedGroup
-from warrener.cli.options import json_option, looks_at, output_option, yes_option
-from warrener.cli.printing import counted, plain, print_json, say
+from warrener.cli.options import format_option, json_option, looks_at, output_option, yes_option
+from warrener.cli.printing import counted, print_json, say
 from warrener.codec import NOT_JSON, encode
 from warrener.exit_codes import Exit
 from warrener.failures import Choice, Taken
-from warrener.models import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator
 
     from warrener.address import Address
-
-_ids: Final = click.argument("ids", metavar="[ID]...", nargs=-1)
-
-
-def _takes_choice(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb --reason and --error; it gets a `Choice` of all that fit as `choice`."""
-
-    @click.option(
-        "--reason",
-        type=click.Choice(get_args(Reason)),
-        metavar="REASON",
-        help=f"Why they failed: {', '.join(get_args(Reason)[:-1])} or {get_args(Reason)[-1]}.",
-    )
-    @click.option("--error", metavar="TYPE", help="The last attempt's error type, as ValueError.")
-    @functools.wraps(verb)
-    def command(*, reason: str | None, error: str | None, **given: Any) -> Any:
-        ids = frozenset(given.pop("ids", ()))
-        return verb(choice=Choice(ids, reason, error), **given)
-
-    return command
+    from warrener.failures import Group
+    from warrener.models import Failure
+    from warrener.writers import ResultWriter
 
 
 @click.group(cls=OrderedGroup)
@@ -51,10 +33,12 @@ def failures() -> None:
 
 @failures.command("list")
 @json_option
-@_takes_choice
+@takes_choice
 @looks_at
 def list_(as_json: bool, choice: Choice, address: Address) -> None:
-    """Group failures by reason and error, with counts.
+    """Group failures by reason, error and what the error says, with counts.
+
+    What differs from task to task in a message (numbers, ids, paths, quoted values) makes no group of its own.
 
     Example: warrener failures list --queue images
     """
@@ -68,9 +52,7 @@ def list_(as_json: bool, choice: Choice, address: Address) -> None:
             if as_json:
                 print_json(group)
             else:
-                last = f"{group.error}: {group.example_message}" if group.error else "no attempt is recorded"
-                about = f"{group.count:>8,}  {group.reason:<13} {last}"
-                click.echo(plain(f"{about.splitlines()[0][:160]}  (as {group.example_id})"))
+                click.echo(group_line(group))
         say(counted(sum(group.count for group in groups), "failure"))
 
     finish(main())
@@ -102,18 +84,22 @@ def show(task_id: str, as_json: bool, address: Address) -> None:
 
 
 @failures.command()
-@_ids
-@_takes_choice
+@ids_argument
+@takes_choice
+@dry_run_option
 @click.option("--data", metavar="JSON", help="Members to replace in the data of one task.")
 @looks_at
-def retry(choice: Choice, data: str | None, address: Address) -> None:
+def retry(choice: Choice, dry_run: bool, data: str | None, address: Address) -> None:
     """Publish failed tasks again; their attempts begin anew, their history stays.
 
     Without an ID, all that fit the options.
 
-    Example: warrener failures retry --reason timed-out
+    Example: warrener failures retry --reason timed-out --where data.region=eu
     """
     patch = _patch(data, choice)
+    if dry_run:
+        _preview(choice, address, "would be published as tasks again")
+        return
 
     async def main() -> Taken:
         from warrener import failures
@@ -127,11 +113,12 @@ def retry(choice: Choice, data: str | None, address: Address) -> None:
 
 
 @failures.command()
-@_ids
-@_takes_choice
+@ids_argument
+@takes_choice
+@dry_run_option
 @yes_option
 @looks_at
-def discard(choice: Choice, yes: bool, address: Address) -> None:
+def discard(choice: Choice, dry_run: bool, yes: bool, address: Address) -> None:
     """Drop failed tasks for ever.
 
     Without an ID, all that fit the options.
@@ -145,6 +132,9 @@ def discard(choice: Choice, yes: bool, address: Address) -> None:
         async with connected(address) as open_broker:
             return await failures.discard(open_broker, choice)
 
+    if dry_run:
+        _preview(choice, address, "would be discarded")
+        return
     if not yes:
         click.confirm("Drop these failures for ever?", abort=True, err=True)
     taken = finish(main())
@@ -154,27 +144,53 @@ def discard(choice: Choice, yes: bool, address: Address) -> None:
 
 @failures.command()
 @output_option("-")
-@_takes_choice
+@format_option
+@takes_choice
 @looks_at
-def export(output: str, choice: Choice, address: Address) -> None:
-    """Write failures as JSONL, with the tasks as published and every attempt.
+def export(output: str, form: str | None, choice: Choice, address: Address) -> None:
+    """Write failures with the tasks as published: JSONL with every attempt, or CSV to correct.
 
-    Example: warrener failures export -o failures.jsonl
+    In CSV the columns are the task's data; those of the failure begin with _warrener_. Corrected, it is a file of tasks.
+
+    Example: warrener failures export -o failed.csv
     """
 
-    async def main() -> None:
-        from warrener.failures import read
-        from warrener.writers import opened
+    async def main() -> int:
+        from warrener import failures
+        from warrener.writers import checked_format, opened
 
-        count = 0
-        with opened(output, "jsonl") as writer:
+        wanted = checked_format(output, form)
+        # A line of a table is written as a line of JSON is, one after the other.
+        with opened(output, "jsonl" if wanted == "csv" else wanted) as writer:
             async with connected(address) as open_broker:
-                async for found in read(open_broker, choice):
-                    writer.write([encode(found)])
-                    count += 1
-        say(f"{counted(count, 'failure')} exported")
+                found = failures.read(open_broker, choice)
+                if wanted == "csv":
+                    return await failures.write_table(found, lambda line: writer.write([line]))
+                return await _write_each(found, writer)
 
-    finish(main())
+    say(f"{counted(finish(main()), 'failure')} exported")
+
+
+async def _write_each(found: AsyncIterator[Failure], writer: ResultWriter) -> int:
+    count = 0
+    async for failure in found:
+        writer.write([encode(failure)])
+        count += 1
+    return count
+
+
+def _preview(choice: Choice, address: Address, outcome: str) -> None:
+    async def main() -> tuple[Taken, list[Group]]:
+        from warrener import failures
+
+        async with connected(address) as open_broker:
+            return await failures.preview(open_broker, choice)
+
+    taken, groups = finish(main())
+    for group in groups:
+        click.echo(group_line(group))
+    say(f"{counted(taken.count, 'failure')} {outcome}; nothing is changed")
+    _end(taken, choice, address)
 
 
 def _end(taken: Taken, choice: Choice, address: Address) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from warrener.errors import InvalidTask, UsageError
+from warrener.errors import InvalidTask
 from warrener.id_set import IdSet
 from warrener.sources.ids import ContentIds, unique_id
 from warrener.sources.jsonl import jsonl_tasks
@@ -37,8 +37,9 @@ def read(
     stdin it gets one that is its own.
 
     Args:
-        path: A file ending in `.csv`, whose columns are the data; any other file is JSONL; `-` is JSONL on stdin.
-        task_type: The type of tasks that bring none; CSV needs it.
+        path: A file ending in `.csv`, whose columns are the data, but for those of a table of failures
+            (`warrener.sources.corrected`); any other file is JSONL; `-` is JSONL on stdin.
+        task_type: The type of tasks that bring none; CSV needs it, but for a table of failures.
         namespace: See `ContentIds`.
         on_invalid: Told of each line that is no valid task, which is then left out; None stops at the first.
 
@@ -47,8 +48,6 @@ def read(
         InvalidTask: A line is no valid task, or repeats an id; the text names file, line and reason.
     """
     is_csv = path.lower().endswith(".csv")
-    if is_csv and not task_type:
-        raise UsageError(f"{path}: a CSV file has data only; say the tasks' type with --type")
     name = "stdin" if path == STDIN else Path(path).name
     identify = unique_id if path == STDIN else ContentIds(namespace)
     seen = IdSet()

@@ -27,7 +27,7 @@ _COLUMNS: Final = [
     "duration",
 ]
 # As OWASP lists them under "CSV Injection", full-width forms included.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def checked_format(path: str, wanted: str | None) -> Format:
@@ -46,22 +46,24 @@ def checked_format(path: str, wanted: str | None) -> Format:
 
 def csv_head() -> bytes:
     """The line that names the columns."""
-    return _csv_line(_COLUMNS)
+    return csv_line(_COLUMNS)
 
 
 def csv_row(row: bytes) -> bytes:
     """A row as a line of a table; what is no text stands there as JSON."""
     members = msgspec.json.decode(row)
-    return _csv_line([_cell(members.get(column)) for column in _COLUMNS])
+    return csv_line([csv_cell(members.get(column)) for column in _COLUMNS])
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """A value as text that no spreadsheet runs; what is no text stands there as JSON."""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return f"'{value}" if value.startswith(FORMULA) else value
     return "" if value is None else msgspec.json.encode(value).decode()
 
 
-def _csv_line(cells: Sequence[str]) -> bytes:
+def csv_line(cells: Sequence[str]) -> bytes:
+    """A line of a table, with its end."""
     line = io.StringIO()
     # It quotes what ends a line of its own; readers take a lone carriage return for such an end, too.
     csv.writer(line, lineterminator="\r\n").writerow(cells)

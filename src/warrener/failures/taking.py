@@ -1,4 +1,4 @@
-"""Failed tasks: read, grouped, and taken out again to be retried or discarded."""
+"""Failed tasks, taken out to be retried or discarded."""
 
 from __future__ import annotations
 
@@ -10,36 +10,18 @@ import msgspec
 from warrener.brokers import Message, Verdict
 from warrener.codec import NOT_JSON, decode_failure, encode
 from warrener.errors import AccessRefused, UsageError
+from warrener.failures.grouping import Groups
+from warrener.failures.reading import read
 from warrener.id_set import IdSet
 from warrener.journal import mark_of_task, note_dropped
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from warrener.brokers import Broker, FailedTask
+    from warrener.failures.choice import Choice
+    from warrener.failures.grouping import Group
     from warrener.models import Failure
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """Which failures are meant: those that fit every given part; none given means all.
-
-    Args:
-        ids: Task ids.
-        reason: As in `Failure.reason`.
-        error: As in `Failure.error`.
-    """
-
-    ids: frozenset[str] = frozenset()
-    reason: str | None = None
-    error: str | None = None
-
-    def fits(self, found: Failure) -> bool:
-        """Whether this failure is meant."""
-        return (
-            (not self.ids or found.task_id in self.ids)
-            and (self.reason is None or found.reason == self.reason)
-            and (self.error is None or found.error == self.error)
-        )
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -52,35 +34,6 @@ class Taken(msgspec.Struct, frozen=True):
 
     count: int
     ids: frozenset[str] = frozenset()
-
-
-class Group(msgspec.Struct):
-    """Failures that ended alike."""
-
-    reason: str
-    error: str
-    count: int
-    example_id: str
-    example_message: str
-
-
-async def read(broker: Broker, choice: Choice | None = None) -> AsyncIterator[Failure]:
-    """The failures, the oldest first, one per task id, without using them up."""
-    seen = IdSet()
-    async for task in broker.failures():
-        found = decode_failure(task.body, task.id, task.record)
-        if (choice is None or choice.fits(found)) and seen.add(found.task_id):
-            yield found
-
-
-async def grouped(broker: Broker, choice: Choice) -> list[Group]:
-    """The failures by reason and error, the largest group first."""
-    groups: dict[tuple[str, str], Group] = {}
-    async for found in read(broker, choice):
-        key = (found.reason, found.error)
-        group = groups.setdefault(key, Group(found.reason, found.error, 0, found.task_id, found.message))
-        group.count += 1
-    return sorted(groups.values(), key=lambda group: -group.count)
 
 
 async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = None) -> Taken:
@@ -115,6 +68,17 @@ async def discard(broker: Broker, choice: Choice) -> Taken:
     with suppress(AccessRefused):  # this user may not write it; the batch then has them missing
         await note_dropped(broker, marks)
     return taken
+
+
+async def preview(broker: Broker, choice: Choice) -> tuple[Taken, list[Group]]:
+    """What `retry` and `discard` would take out, counted and grouped; nothing is changed."""
+    groups, ids, count = Groups(), set(), 0
+    async for found in read(broker, choice):
+        groups.add(found)
+        count += 1
+        if choice.ids:
+            ids.add(found.task_id)
+    return Taken(count, frozenset(ids)), groups.largest_first()
 
 
 async def _take(

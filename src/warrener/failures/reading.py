@@ -1,0 +1,34 @@
+"""Failures, looked at without using them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from warrener.codec import decode_failure
+from warrener.failures.grouping import Groups
+from warrener.id_set import IdSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from warrener.brokers import Broker
+    from warrener.failures.choice import Choice
+    from warrener.failures.grouping import Group
+    from warrener.models import Failure
+
+
+async def read(broker: Broker, choice: Choice | None = None) -> AsyncIterator[Failure]:
+    """The failures, the oldest first, one per task id, without using them up."""
+    seen = IdSet()
+    async for task in broker.failures():
+        found = decode_failure(task.body, task.id, task.record)
+        if (choice is None or choice.fits(found)) and seen.add(found.task_id):
+            yield found
+
+
+async def grouped(broker: Broker, choice: Choice | None = None) -> list[Group]:
+    """The failures by reason, error and what the error says, the largest group first."""
+    groups = Groups()
+    async for found in read(broker, choice):
+        groups.add(found)
+    return groups.largest_first()
