@@ -16,9 +16,9 @@ from uuid import uuid4
 from warrener.address import DEFAULT_QUEUE, Address
 from warrener.errors import UsageError
 from warrener.journal import Begun
+from warrener.sources import count_lines
 
 _STDIN: Final = "-"
-_CHUNK: Final = 1 << 20
 
 
 def begun_now(tasks: str, app: str = "") -> Begun:
@@ -40,7 +40,7 @@ def begun_now(tasks: str, app: str = "") -> Begun:
         _place(host, app),
         _digest(app.partition(":")[0]),
         f"{_user()}@{host}",
-        _count_lines(tasks) if is_file else None,
+        count_lines(tasks) if is_file else None,
     )
 
 
@@ -50,7 +50,11 @@ def queue_named_after(tasks: str) -> str:
     Args:
         tasks: The file; `-` for stdin, which gives the default queue.
     """
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(tasks).stem).strip("-.")[:200] if tasks != _STDIN else ""
+    name = (
+        re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(tasks.removesuffix(".gz")).stem).strip("-.")[:200]
+        if tasks != _STDIN
+        else ""
+    )
     with suppress(UsageError):
         return Address(queue=name).queue
     return DEFAULT_QUEUE
@@ -75,18 +79,3 @@ def _user() -> str:
     with suppress(OSError, KeyError):  # a container's user may have no name
         return getpass.getuser()
     return str(os.getuid())
-
-
-def _count_lines(tasks: str) -> int | None:
-    """How many lines there are, the most tasks that there can be; None of what can be read only once."""
-    try:
-        if not Path(tasks).is_file():
-            return None
-        with Path(tasks).open("rb") as file:
-            count, last = 0, b"\n"
-            while chunk := file.read(_CHUNK):
-                count, last = count + chunk.count(b"\n"), chunk[-1:]
-        header = tasks.lower().endswith(".csv")
-        return max(0, count + (last != b"\n") - header)
-    except OSError as error:
-        raise UsageError(f"{tasks} cannot be read: {error.strerror}") from error

@@ -248,7 +248,7 @@ async def test_killed_worker_loses_nothing(place: Place) -> None:
         (["run", "tasks.jsonl", APP], 2, "the app comes first, as in `warrener run app.py tasks.jsonl`"),
         (["work", "--check", "nowhere.py", "--broker", "amqp://127.0.0.1:1"], 78, "'nowhere.py' does not"),
         (["status", "--broker", "amqp://127.0.0.1:1\n"], 2, "has a line break at its end; leave it out"),
-        (["publish", "."], 2, ". cannot be read: Is a directory"),
+        (["publish", "."], 2, ". cannot be read: it is a directory"),
     ],
 )
 def test_mistakes_give_one_sentence(place: Place, words: list[str], code: int, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import sys
 import tracemalloc
@@ -27,7 +28,7 @@ tables = (
 lines = st.tuples(st.lists(bodies, max_size=6), st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n"])).map(
     lambda pair: pair[1].join(pair[0])
 )
-cells = st.text(st.characters(exclude_categories=["Cs"]))
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @given(tables)
@@ -37,6 +38,9 @@ cells = st.text(st.characters(exclude_categories=["Cs"]))
 @example(b"a,\n1,2\n")
 @example(b"a,b\n1\n1,2,3\n")
 @example(b'a,b\n"1,2\n3,4\n')
+@example(b"sep=;\na;b\n1;2\n")
+@example(b"sep= \na b\n1 2\n")
+@example(b"a|b\n1|\0\n")
 @example(b'a,b\n"1"x,2\n3,4\n')
 @example(b"a,b\r1,2\r\n3,4\n")
 @example(b"a\n" + b"x" * 10_000_000 + b"\n")
@@ -52,13 +56,24 @@ def test_csv_is_tasks_or_sentences(place: str, content: bytes) -> None:
 @example(b'\xef\xbb\xbf{"type": "t"}\n')
 @example(b'{"type": "t"}\r{"type": "t"}\r\n\0\n')
 @example('{"type": "t"}'.encode("utf-16"))
+@example('{"type": "t"}'.encode("utf-16") + b"x")
+@example(gzip.compress(b'{"type": "t"}\n'))
+@example(gzip.compress(b'{"type": "t"}\n')[:-3])
+@example(b'[{"type": "t"}, 1, {"data": {"a": NaN, "b": "\\ud800"}}]')
+@example(b'[{"type": "t"},]')
+@example(b"[" * 5000 + b"]" * 5000)
+@example(b"[" + b"1" * 5000 + b"]")
+@example(b'{"data": {"a": ' + b"1" * 5000 + b"}, }")
+@example(b'[{"type": "\xff"}]')
 def test_jsonl_is_tasks_or_sentences(place: str, content: bytes) -> None:
     _read_both_ways(f"{place}/batch.jsonl", content)
 
 
 @given(st.lists(cells, min_size=1, max_size=4, unique=True), st.data())
 def test_csv_cells_come_back_as_they_were(place: str, columns: list[str], data: st.DataObject) -> None:
-    columns = [f"c{column}" for column in columns]  # a byte order mark at the front is none of the name
+    columns = [
+        f"c{column}c" for column in columns
+    ]  # neither a byte order mark nor blanks are around the names
     rows = data.draw(st.lists(st.lists(cells, min_size=len(columns), max_size=len(columns)), max_size=4))
     rows = [row for row in rows if any(row)]
     text = io.StringIO(newline="")
@@ -75,14 +90,14 @@ def test_one_wrong_row_of_csv_is_left_out_alone(tmp_path: Path) -> None:
     file.write_text('a,b\n1,2\n"3"x,4\n5,6\n')
     told: list[str] = []
 
-    found = list(read(str(file), task_type="t", on_invalid=told.append))
+    found = list(read(str(file), task_type="t", on_invalid=lambda line: told.append(line.sentence)))
 
     assert [line.number for line in found] == [2, 4]
     assert [sentence.partition(": ")[0] for sentence in told] == [f"{file}, line 3"]
 
 
 def test_byte_order_mark_on_stdin_is_none_of_the_first_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin = io.TextIOWrapper(io.BytesIO(b'\xef\xbb\xbf{"type": "t"}\n'), encoding="ascii")
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b'\xef\xbb\xbf{"type": "t"}\n')))
     monkeypatch.setattr(sys, "stdin", stdin)
     assert [line.task.type for line in read("-")] == ["t"]
 
@@ -115,7 +130,7 @@ def _read_both_ways(path: str, content: bytes) -> None:
     strict: list[Line] = []
     told: list[str] = []
     try:
-        found = list(read(path, task_type="t", on_invalid=told.append))
+        found = list(read(path, task_type="t", on_invalid=lambda line: told.append(line.sentence)))
     except UsageError as error:
         assert not isinstance(error, InvalidTask)
         _check_sentence(path, str(error))
@@ -135,5 +150,5 @@ def _read_both_ways(path: str, content: bytes) -> None:
 
 
 def _check_sentence(path: str, sentence: str) -> None:
-    assert sentence.startswith(f"{path}, line ")
+    assert sentence.startswith((f"{path}, line ", f"{path}, task ", f"{path}: ", f"{path} cannot be read: "))
     assert is_sentence(sentence.removeprefix(path)), sentence[:300]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
 
 from warrener.errors import InvalidTask, UsageError
-from warrener.sources import read
+from warrener.sources import InvalidLine, count_lines, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,7 @@ def test_bad_line_is_named_or_left_out(tmp_path: Path, name: str, content: bytes
     file.write_bytes(content + (b'{"type": "t"}\n' if name.endswith("jsonl") else b"3,4\n"))
     with pytest.raises(InvalidTask, match=f"{name}, line {line}: "):
         list(read(str(file), task_type="t"))
-    left_out: list[str] = []
+    left_out: list[InvalidLine] = []
     assert list(read(str(file), task_type="t", on_invalid=left_out.append))
     assert len(left_out) == 1
 
@@ -96,5 +97,19 @@ def test_unreadable_files_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         list(read(str(tmp_path / "none.jsonl")))
     (tmp_path / "data.csv").write_text("a\n1\n")
-    with pytest.raises(UsageError, match="--type"):
+    with pytest.raises(UsageError, match="--type-column"):
         list(read(str(tmp_path / "data.csv")))
+    with pytest.raises(UsageError, match="it is a directory"):
+        list(read(str(tmp_path)))
+
+
+def test_lines_are_counted_where_they_can_be(tmp_path: Path) -> None:
+    for name, content, count in [
+        ("a.jsonl", b"{}\n{}", 2),
+        ("a.tsv", b"a\n1\n", 1),
+        ("a.json", b" [{},\n{}]", None),
+        ("a.gz", gzip.compress(b"{}\n"), None),
+        ("empty", b"", 0),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        assert count_lines(str(tmp_path / name)) == count

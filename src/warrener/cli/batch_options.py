@@ -46,7 +46,7 @@ def takes_batch(verb: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(verb)
     def command(*, broker: str, queue: str | None, management: str | None, **given: Any) -> Any:
         with guarded():
-            address = Address(broker, queue or queue_named_after(given["tasks"]), management)
+            address = Address(broker, queue or queue_named_after(given["tasks"].path), management)
         return verb(address=address, **given)
 
     decorated: Callable[..., Any] = command

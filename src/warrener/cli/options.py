@@ -77,17 +77,6 @@ concurrency_option: Final = click.option(
     default=32,
     help="Tasks at a time in each child, for apps with async handlers.",
 )
-type_option: Final = click.option(
-    "--type",
-    "task_type",
-    metavar="TYPE",
-    default="",
-    show_default=False,
-    help="The type of tasks that bring none; CSV needs it.",
-)
-skip_invalid_option: Final = click.option(
-    "--skip-invalid", is_flag=True, help="Leave out invalid lines and count them, instead of stopping."
-)
 format_option: Final = click.option(
     "--format", "form", metavar="jsonl|json|csv", help="By default as FILE ends."
 )

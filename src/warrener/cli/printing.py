@@ -26,19 +26,22 @@ def print_json(value: object) -> None:
     click.echo(escape_json(line) if sys.stdout.isatty() else line)
 
 
-def ended_with(summary: Summary, output: str, failures: str) -> None:
+def ended_with(summary: Summary, output: str, failures: str, left_out: str = "") -> None:
     """The summary of a batch.
 
     Args:
         summary: What was collected.
         output: Where the results are.
         failures: The command that lists the failures.
+        left_out: What was left out of the batch, if anything.
     """
     say(str(summary))
     for reason, count in sorted(summary.by_reason.items(), key=lambda item: -item[1]):
         say(f"  failed, {reason}: {count:,}")
     if summary.retries:
         say(f"  retries: {summary.retries:,}")
+    if left_out:
+        say(f"  {left_out}")
     say(f"results: {output}")
     if summary.failed:
         say(f"failures: {failures}")

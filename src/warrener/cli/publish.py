@@ -11,9 +11,9 @@ import click
 from warrener.cli.batch_options import window_option
 from warrener.cli.connection import connected
 from warrener.cli.ending import failed, finish, guarded
-from warrener.cli.files import TaskFile
+from warrener.cli.files import TaskFile, takes_tasks
 from warrener.cli.hint import again
-from warrener.cli.options import AT_LEAST_ONE, skip_invalid_option, takes_address, type_option
+from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import counted, say
 from warrener.cli.progress import Progress, rate
 from warrener.exit_codes import Exit
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from warrener.publication import Publication
 
 _SHOW_EVERY_SECONDS: Final = 0.5
-_INVALID_LINE: Final = "invalid line"
 
 
 @click.command()
 @click.argument("tasks")
-@type_option
+@takes_tasks
 @click.option(
     "--start-line",
     type=AT_LEAST_ONE,
@@ -40,15 +39,13 @@ _INVALID_LINE: Final = "invalid line"
     default=1,
     help="Leave out what stands before this line, as of a stream that is given again.",
 )
-@skip_invalid_option
 @window_option
 @takes_address
-def publish(
-    tasks: str, task_type: str, start_line: int, skip_invalid: bool, window: int, address: Address
-) -> None:
+def publish(tasks: TaskFile, start_line: int, window: int, address: Address) -> None:
     """Publish tasks, each one confirmed by the broker.
 
-    TASKS is a JSONL file, a CSV file whose columns are the data, or - for JSONL on stdin.
+    TASKS is a JSONL file, a small JSON array, a table (.csv, .tsv) whose columns are the data, or - for stdin; any of them
+    may be packed with gzip.
 
     The same file again goes on where it was, and publishes what is new in it; lines on stdin are new tasks each time.
 
@@ -57,21 +54,17 @@ def publish(
     from warrener.publication import Publication
 
     with guarded():
-        publication = Publication(begun_now(tasks), is_shared=True, window=window)
-    finish(_publish(address, publication, TaskFile(tasks, task_type, skip_invalid, start_line)))
+        publication = Publication(begun_now(tasks.path), is_shared=True, window=window)
+    tasks.start_line = start_line
+    finish(_publish(address, publication, tasks))
+    if tasks.is_all_invalid:
+        raise click.exceptions.Exit(Exit.FAILED)
 
 
 async def _publish(address: Address, publication: Publication, source: TaskFile) -> None:
-    left_out = 0
-
-    def leave_out(sentence: str) -> None:
-        nonlocal left_out
-        left_out += 1
-        say(f"warrener: left out: {sentence}")
-
     async with connected(address) as broker:
         try:
-            await _publish_to(broker, publication, source, leave_out)
+            await _publish_to(broker, publication, source)
         except BaseException as error:
             are = "task is" if publication.confirmed == 1 else "tasks are"
             say(
@@ -84,7 +77,7 @@ async def _publish(address: Address, publication: Publication, source: TaskFile)
     say(
         f"{counted(publication.confirmed, 'task')} published to {address.queue!r} on {address.shown}"
         f"{f', {were_there:,} had been before' if were_there else ''}"
-        f"{f', {counted(left_out, _INVALID_LINE)} left out' if left_out else ''}"
+        f"{f', {source.left_out_text}' if source.left_out else ''}"
     )
 
 
@@ -93,9 +86,7 @@ def _way_on(address: Address, publication: Publication, source: TaskFile) -> str
     return again(address, start_line=publication.resume_line) if source.is_stdin else again(address)
 
 
-async def _publish_to(
-    broker: Broker, publication: Publication, source: TaskFile, leave_out: Callable[[str], None]
-) -> None:
+async def _publish_to(broker: Broker, publication: Publication, source: TaskFile) -> None:
     from warrener.publisher import ensure
     from warrener.retry import RetryPolicy, delay_schedule
 
@@ -110,7 +101,7 @@ async def _publish_to(
         try:
             await ensure(broker, delay_schedule([RetryPolicy()]))
             await publication.begin(broker)
-            lines = source.read(leave_out, namespace=publication.begun.source)
+            lines = source.read(namespace=publication.begun.source)
             await publication.publish(broker, lines, lambda _: False, show)
         finally:
             showing.cancel()

@@ -32,9 +32,9 @@ def results(output: str, form: str | None, follow: bool, address: Address) -> No
 
 async def _results(address: Address, file: ResultFile, follow: bool) -> int:
     from warrener.collector import collect
-    from warrener.writers import checked_format, opened
+    from warrener.writers import opened
 
-    with opened(file.path, checked_format(file.path, file.form)) as writer:
+    with opened(file.path, file.checked()) as writer:
         async with connected(address) as open_broker:
             summary = await collect(open_broker, writer, follow=follow)
     say(str(summary))

@@ -11,16 +11,14 @@ import click
 
 from warrener.cli.batch_options import may_start_over, takes_batch
 from warrener.cli.ending import finish, guarded
-from warrener.cli.files import ResultFile, TaskFile
+from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.options import (
     concurrency_option,
     format_option,
     output_option,
     processes_option,
-    skip_invalid_option,
     threads_option,
-    type_option,
 )
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress, status_line
@@ -40,19 +38,16 @@ if TYPE_CHECKING:
 @click.argument("tasks")
 @output_option("results.jsonl")
 @format_option
-@type_option
-@skip_invalid_option
+@takes_tasks
 @processes_option
 @threads_option
 @concurrency_option
 @takes_batch
 def run(
     app: str,
-    tasks: str,
+    tasks: TaskFile,
     output: str,
     form: str | None,
-    task_type: str,
-    skip_invalid: bool,
     processes: int | None,
     threads: int,
     concurrency: int,
@@ -64,16 +59,20 @@ def run(
 ) -> None:
     """Publish tasks, work on them here, and collect the results.
 
-    APP is module, module:name, file.py or file.py:name. TASKS is a JSONL file, or a CSV file whose columns are the data.
+    APP is module, module:name, file.py or file.py:name. TASKS is a JSONL file, a small JSON array, or a table
+    (.csv, .tsv) whose columns are the data; any of them may be packed with gzip.
 
     Run it again after an interruption and it goes on where it was; after an edit, and it runs what is new. The file of
     results has the rows of these tasks as they are worded now, and no others.
 
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
+    results = ResultFile(output, form)
+    with guarded():
+        results.checked(tasks)
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
     with guarded():
-        begun = begun_now(tasks, app)
+        begun = begun_now(tasks.path, app)
     wanted = _Wanted(
         address,
         begun,
@@ -83,8 +82,8 @@ def run(
         fresh,
         window,
     )
-    ended = finish(_run(wanted, TaskFile(tasks, task_type, skip_invalid), ResultFile(output, form)))
-    raise click.exceptions.Exit(_report(ended, address, output))
+    ended = finish(_run(wanted, tasks, results))
+    raise click.exceptions.Exit(_report(ended, address, tasks, output))
 
 
 class _Wanted(NamedTuple):
@@ -100,10 +99,9 @@ class _Wanted(NamedTuple):
 async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
     from warrener.brokers import connect
     from warrener.run import Run
-    from warrener.writers import checked_format, opened
+    from warrener.writers import opened
 
-    form = checked_format(results.path, results.form)
-    with opened(results.path, form) as writer, Progress("running") as progress:
+    with opened(results.path, results.checked()) as writer, Progress("running") as progress:
 
         def show(status: Status, blocked_reason: str | None) -> None:
             progress.show(status_line(status), status.done, status.total or None, blocked_reason)
@@ -123,13 +121,13 @@ async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
         if wanted.is_fresh:
             async with connect(wanted.address) as broker:
                 await broker.delete()
-        ended = await run.run(source.read(_left_out), writer)
+        ended = await run.run(source.read(), writer)
         if ended.summary is None:
             writer.discard()
     return ended
 
 
-def _report(ended: Ended, address: Address, output: str) -> int:
+def _report(ended: Ended, address: Address, tasks: TaskFile, output: str) -> int:
     """Say how it ended; the exit code."""
     if ended.summary is None:
         say(f"stopped; go on with: {again(address, fresh=False)}")
@@ -140,9 +138,7 @@ def _report(ended: Ended, address: Address, output: str) -> int:
             f"{counted(ended.were_done, 'task')} had ended before{of}; to run all of them again: "
             f"{again(address, fresh=True)}"
         )
-    ended_with(ended.summary, output, f"warrener failures list{address.flags()}")
-    return Exit.FAILED if ended.summary.failed or ended.summary.missing else Exit.OK
-
-
-def _left_out(sentence: str) -> None:
-    say(f"warrener: left out: {sentence}")
+    left_out = tasks.left_out_text if tasks.left_out else ""
+    ended_with(ended.summary, output, f"warrener failures list{address.flags()}", left_out)
+    has_failed = ended.summary.failed or ended.summary.missing or tasks.is_all_invalid
+    return Exit.FAILED if has_failed else Exit.OK

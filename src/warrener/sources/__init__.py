@@ -1,6 +1,8 @@
-"""Files of tasks: JSONL and CSV, read line by line and never held whole."""
+"""Files of tasks: JSONL and tables, read line by line and never held whole; and small JSON arrays."""
 
 from warrener.sources.opening import STDIN
-from warrener.sources.source import Line, read
+from warrener.sources.plan import count_lines, is_table
+from warrener.sources.source import InvalidLine, Line, read
+from warrener.sources.table import TableOptions
 
-__all__ = ["STDIN", "Line", "read"]
+__all__ = ["STDIN", "InvalidLine", "Line", "TableOptions", "count_lines", "is_table", "read"]

@@ -7,29 +7,51 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from warrener.errors import InvalidTask
+from warrener.errors import InvalidTask, UsageError
 from warrener.id_set import IdSet
 from warrener.sources.ids import ContentIds, unique_id
 from warrener.sources.jsonl import jsonl_tasks
 from warrener.sources.opening import STDIN, opened
-from warrener.sources.table import csv_tasks
+from warrener.sources.plan import delimiter_of, is_table
+from warrener.sources.table import TableOptions, table_tasks
 from warrener.wording import wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from warrener.codec import Identify
     from warrener.models import Task
+    from warrener.sources.found import Found
 
 
 class Line(NamedTuple):
-    """A task and the line it stands on, counted from 1."""
+    """A task and the line it stands on, counted from 1; in an array, the how manieth it is."""
 
     number: int
     task: Task
 
 
+class InvalidLine(NamedTuple):
+    """What is no valid task.
+
+    Args:
+        sentence: File, line and reason.
+        text: How it stands in the file, a row perhaps on several lines.
+        header: What must stand before it for it to be read again, once it is mended; empty for JSONL.
+    """
+
+    sentence: str
+    text: str
+    header: str
+
+
 def read(
-    path: str, *, task_type: str = "", namespace: str = "", on_invalid: Callable[[str], None] | None = None
+    path: str,
+    *,
+    task_type: str = "",
+    namespace: str = "",
+    table: TableOptions | None = None,
+    on_invalid: Callable[[InvalidLine], None] | None = None,
 ) -> Iterator[Line]:
     """The tasks of a file. Each knows where it stands, and has a digest of its wording.
 
@@ -37,35 +59,45 @@ def read(
     stdin it gets one that is its own.
 
     Args:
-        path: A file ending in `.csv`, whose columns are the data, but for those of a table of failures
-            (`warrener.sources.corrected`); any other file is JSONL; `-` is JSONL on stdin.
-        task_type: The type of tasks that bring none; CSV needs it, but for a table of failures.
+        path: A table, if it ends in `.csv` or `.tsv` (and then `.gz`), whose columns are the data, but for those of
+            a table of failures (`warrener.sources.corrected`); any other file is JSONL, or a JSON array; `-` is stdin. What is packed with gzip is unpacked.
+        task_type: The type of tasks that bring none.
         namespace: See `ContentIds`.
+        table: How a table is read; with a delimiter any file is one.
         on_invalid: Told of each line that is no valid task, which is then left out; None stops at the first.
 
     Raises:
         UsageError: The file cannot be read.
         InvalidTask: A line is no valid task, or repeats an id; the text names file, line and reason.
     """
-    is_csv = path.lower().endswith(".csv")
     name = "stdin" if path == STDIN else Path(path).name
     identify = unique_id if path == STDIN else ContentIds(namespace)
     seen = IdSet()
-    with opened(path, is_csv=is_csv) as file:
-        found = (
-            csv_tasks(file, task_type, identify, path) if is_csv else jsonl_tasks(file, task_type, identify)
-        )
-        for number, parse in found:
-            try:
-                task = _new(parse(), seen)
-            except InvalidTask as error:
-                sentence = f"{path}, line {number}: {error}"
-                if on_invalid is None:
-                    raise InvalidTask(sentence) from error
-                on_invalid(sentence)
-            else:
-                wording = wording_of(task.type, task.data)
-                yield Line(number, replace(task, origin=f"{name}:{number}", wording=wording))
+    for found in _found(path, task_type, identify, table or TableOptions()):
+        try:
+            task = _new(found.parse(), seen)
+        except InvalidTask as error:
+            sentence = f"{path}, {found.unit} {found.number}: {error}"
+            if on_invalid is None:
+                raise InvalidTask(sentence) from error
+            on_invalid(InvalidLine(sentence, found.text, found.header))
+        else:
+            wording = wording_of(task.type, task.data)
+            yield Line(found.number, replace(task, origin=f"{name}:{found.number}", wording=wording))
+
+
+def _found(path: str, task_type: str, identify: Identify, table: TableOptions) -> Iterator[Found]:
+    if not (is_table(path) or table.delimiter):
+        if table.has_columns:
+            raise UsageError(
+                f"{path}: only a table has columns, a file that ends in .csv or .tsv, or one with --delimiter"
+            )
+        with opened(path) as file:
+            yield from jsonl_tasks(file, task_type, identify, path)
+        return
+    options = table._replace(delimiter=table.delimiter or delimiter_of(path))
+    with opened(path, newline="") as file:
+        yield from table_tasks(file, task_type, identify, path, options)
 
 
 def _new(task: Task, seen: IdSet) -> Task:

@@ -26,6 +26,13 @@ _COLUMNS: Final = [
     "processed_at",
     "duration",
 ]
+_OTHERS: Final = {
+    **dict.fromkeys(("gz", "bz2", "xz", "zst", "zip"), "results are not packed while they are written"),
+    **dict.fromkeys(("parquet", "feather", "arrow", "avro", "orc"), "results are no column store"),
+    **dict.fromkeys(("xlsx", "xls", "ods"), "a spreadsheet opens .csv"),
+    **dict.fromkeys(("tsv", "tab"), "tables of results have commas"),
+    **dict.fromkeys(("db", "sqlite", "sqlite3"), "results are no database"),
+}
 # As OWASP lists them under "CSV Injection", full-width forms included.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -34,11 +41,16 @@ def checked_format(path: str, wanted: str | None) -> Format:
     """The format that was asked for, or the one that the file's ending names; JSONL by default.
 
     Raises:
-        UsageError: There is no such format.
+        UsageError: There is no such format, or the ending is that of a format that there is not.
     """
     formats: dict[str, Format] = {"jsonl": "jsonl", "json": "json", "csv": "csv"}
+    ending = Path(path).suffix.lower()[1:]
+    if ending in _OTHERS:
+        raise UsageError(
+            f"{path} cannot be written: {_OTHERS[ending]}; name a file that ends in .jsonl, .json or .csv"
+        )
     if wanted is None:
-        return formats.get(Path(path).suffix.lower()[1:], "jsonl")
+        return formats.get(ending, "jsonl")
     if wanted not in formats:
         raise UsageError(f"there is no format {wanted!r}; use {', '.join(formats)}")
     return formats[wanted]

@@ -198,7 +198,7 @@ def _given(
     @functools.wraps(verb)
     def command(**given: Any) -> Any:
         with guarded():
-            given["queue"] = given["queue"] or queue_named_after(given["tasks"])
+            given["queue"] = given["queue"] or queue_named_after(given["tasks"].path)
             wanted = _spec(**{name: given.pop(name) for name in names})
         return verb(spec=wanted, **given)
 

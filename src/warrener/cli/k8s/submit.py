@@ -11,10 +11,10 @@ import click
 
 from warrener.cli.batch_options import share_option
 from warrener.cli.ending import failed, finish, guarded
-from warrener.cli.files import TaskFile
+from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.status import workers_line
-from warrener.cli.options import format_option, output_option, skip_invalid_option, type_option
+from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress, status_line
 from warrener.exit_codes import Exit
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 @click.argument("tasks")
 @output_option("results.jsonl")
 @format_option
-@type_option
-@skip_invalid_option
+@takes_tasks
 @click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
 @click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
 @share_option
@@ -42,11 +41,9 @@ if TYPE_CHECKING:
 @takes_cluster
 def submit(
     spec: Spec,
-    tasks: str,
+    tasks: TaskFile,
     output: str,
     form: str | None,
-    task_type: str,
-    skip_invalid: bool,
     no_wait: bool,
     dry_run: bool,
     share: bool,
@@ -58,7 +55,7 @@ def submit(
     Ctrl-C detaches: the workers go on. Run it again, and it goes on where it was.
 
     APP is file.py, file.py:name or package/, which are sent along, or module or module:name in the image. TASKS is a JSONL
-    file, or a CSV file whose columns are the data.
+    file, a small JSON array, or a table (.csv, .tsv) whose columns are the data; any of them may be packed with gzip.
 
     Example: warrener k8s submit app.py tasks.jsonl --parallelism 8 -o results.jsonl
     """
@@ -74,10 +71,10 @@ def submit(
         return
     commands = Commands(spec.namespace, context, kubeconfig)
     with guarded():
-        begun = begun_now(tasks, click.get_current_context().params["app"])
-    submitted = _Submitted(
-        spec, begun, TaskFile(tasks, task_type, skip_invalid), (output, form), not no_wait, share
-    )
+        if not no_wait:
+            ResultFile(output, form).checked(tasks)
+        begun = begun_now(tasks.path, click.get_current_context().params["app"])
+    submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share)
     raise click.exceptions.Exit(finish(_submit(submitted, commands)))
 
 
@@ -93,11 +90,11 @@ class _Submitted(NamedTuple):
 async def _submit(submitted: _Submitted, commands: Commands) -> int:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.submit import Submission
-    from warrener.writers import checked_format, opened
+    from warrener.writers import opened
 
     spec, target = submitted.spec, submitted.target
     output, form = target
-    results = opened(output, checked_format(output, form)) if submitted.waits else nullcontext()
+    results = opened(output, ResultFile(output, form).checked()) if submitted.waits else nullcontext()
     async with Cluster.open(
         context=commands.context, kubeconfig=commands.kubeconfig, namespace=spec.namespace
     ) as cluster:
@@ -117,7 +114,7 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
                 on_look=look,
             )
             try:
-                summary = await submission.run(submitted.source.read(say), writer)
+                summary = await submission.run(submitted.source.read(), writer)
             except asyncio.CancelledError:
                 if submission.job is None:
                     raise failed(
@@ -130,8 +127,10 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
         return 0
     if submission.were_done:
         say(f"{submission.were_done:,} of these tasks had ended before")
-    ended_with(summary, output, commands.on_queue("failures list", spec.queue))
-    return Exit.FAILED if summary.failed or summary.missing else 0
+    source = submitted.source
+    left_out = source.left_out_text if source.left_out else ""
+    ended_with(summary, output, commands.on_queue("failures list", spec.queue), left_out)
+    return Exit.FAILED if summary.failed or summary.missing or source.is_all_invalid else 0
 
 
 def say_how_to_go_on(what: str, queue: str, target: tuple[str, str | None], commands: Commands) -> None:
