@@ -13,7 +13,16 @@ from warrener.brokers import Log, Verdict
 from warrener.codec import decode_failure
 from warrener.errors import AccessRefused, BrokerError, UsageError
 from warrener.id_set import IdSet
-from warrener.journal import Begun, JournalState, PublishedTasks, Read, mark_of_task, note, note_published
+from warrener.journal import (
+    Begun,
+    JournalState,
+    PublishedTasks,
+    Read,
+    mark_of_task,
+    note,
+    note_dropped,
+    note_published,
+)
 from warrener.publisher import Window, publish_all
 
 if TYPE_CHECKING:
@@ -62,6 +71,7 @@ class Publication:
         self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
         self._unconfirmed: deque[tuple[int, bytes]] = deque()  # each with its line
         self._next_line = 1
+        self._dropped: list[bytes] = []  # marks of the failures that were superseded
         self._noted = 0
         self._session: PublishSession | None = None
 
@@ -128,6 +138,7 @@ class Publication:
         self.stale_failures = len(self._failed) - self._own_failed
         if self._superseded:
             self.stale_failures -= await broker.sweep(self._drop_superseded)
+            await note_dropped(broker, self._dropped)
 
     async def finish(self, broker: Broker, stale_rows: int) -> None:
         """Write into the journal that all is published.
@@ -188,9 +199,10 @@ class Publication:
 
     def _drop_superseded(self, task: FailedTask) -> Verdict:
         found = decode_failure(task.body, task.id, task.record)
-        return (
-            Verdict.KEEP if self._superseded.get(found.task_id) in {None, found.wording} else Verdict.DISCARD
-        )
+        if self._superseded.get(found.task_id) in {None, found.wording}:
+            return Verdict.KEEP
+        self._dropped.append(mark_of_task(found.task_id, found.wording))
+        return Verdict.DISCARD
 
 
 def check_owner(journal: JournalState, begun: Begun) -> None:

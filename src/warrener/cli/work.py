@@ -131,6 +131,7 @@ def _log_to_stderr() -> None:
     log = Log()
     log.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(handlers=[log], level=logging.INFO)
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # what it logs is raised, and said once
 
 
 def _finish(main: Coroutine[Any, Any, Any]) -> Any:

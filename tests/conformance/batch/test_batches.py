@@ -153,6 +153,18 @@ async def test_corrected_failure_is_failed_no_more(desk: Desk) -> None:
     assert desk.ran == Counter([1, -2, -3, 2])
 
 
+async def test_failure_that_was_corrected_elsewhere_may_come_again(desk: Desk) -> None:
+    desk.write(double(1, id="a"), double(-2, id="b"))
+    await desk.run()
+    desk.write(double(2, id="b"), name="corrected.jsonl")
+    await desk.run("corrected.jsonl", is_shared=True)
+    assert desk.values == [4]
+
+    ended = await desk.run()  # the first file says what it said
+    assert ended.summary
+    assert (ended.summary.completed, ended.summary.failed, ended.summary.missing) == (1, 1, 0)
+
+
 async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) -> None:
     desk.write(double(1))
     desk.write(double(2), name="others.jsonl")
