@@ -83,7 +83,27 @@ class Read(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     stale_failures: int = 0
 
 
-Record = Begun | Read
+class Publishing(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="publishing"):
+    """A run is still publishing.
+
+    Args:
+        run: Which.
+    """
+
+    run: str
+
+
+class Left(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="left"):
+    """A run has ended before all of its source was published.
+
+    Args:
+        run: Which.
+    """
+
+    run: str
+
+
+Record = Begun | Publishing | Left | Read
 Marks = Published | Dropped
 _records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _marks: msgspec.json.Decoder[Marks] = msgspec.json.Decoder(Marks)
@@ -163,6 +183,17 @@ class JournalState:
         """How many tasks each source has, as far as is known: as planned until it was read to its end."""
         self.read: Read | None = None
         """What the newest run said when it had published all of its source."""
+        self._publishing: dict[str, tuple[str, int]] = {}  # source and number of records, by run
+
+    def publishing_before(self, begun: Begun) -> dict[str, int]:
+        """Runs that began to publish the same source earlier and have not ended, and how many records each has written."""
+        found = {}
+        for run, (source, count) in self._publishing.items():  # in the order in which they began
+            if run == begun.run:
+                break
+            if source == begun.source:
+                found[run] = count
+        return found
 
     def add(self, records: Iterable[bytes]) -> None:
         """Take in what came next; what is no record of ours is passed over."""
@@ -191,5 +222,15 @@ class JournalState:
             self.last = record
             self.totals[record.source] = max(record.planned or 0, self.totals.get(record.source, 0))
             self.read = None
-        elif self.last and record.run == self.last.run:
+            self._publishing[record.run] = (record.source, 1)
+        elif isinstance(record, Publishing):
+            if record.run in self._publishing:
+                source, count = self._publishing[record.run]
+                self._publishing[record.run] = (source, count + 1)
+        else:
+            self._end(record)
+
+    def _end(self, record: Left | Read) -> None:
+        self._publishing.pop(record.run, None)
+        if isinstance(record, Read) and self.last and record.run == self.last.run:
             self.totals[self.last.source], self.read = record.tasks, record

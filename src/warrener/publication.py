@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from contextlib import suppress
 from itertools import islice
@@ -16,7 +17,9 @@ from warrener.id_set import IdSet
 from warrener.journal import (
     Begun,
     JournalState,
+    Left,
     PublishedTasks,
+    Publishing,
     Read,
     mark_of_task,
     note,
@@ -24,6 +27,7 @@ from warrener.journal import (
     note_published,
 )
 from warrener.publisher import Window, publish_all
+from warrener.turns import ALIVE_EVERY, wait_for_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,6 +79,12 @@ class Publication:
         self._noted = 0
         self._session: PublishSession | None = None
 
+    @property
+    def namespace(self) -> str:
+        """What tells the ids of this source from those of others that say the same: nothing where the queue is its own."""
+        owner = self._journal.first
+        return "" if owner is None or owner.source == self.begun.source else self.begun.source
+
     async def begin(self, broker: Broker) -> None:
         """Claim the queue, and learn what it has from before. Call it once, on a queue that is there.
 
@@ -85,8 +95,7 @@ class Publication:
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             async for records in broker.noted(Log.JOURNAL):
                 self._journal.add(records)
-            async for records in broker.noted(Log.PUBLISHED):
-                self._published.add(records)
+            await self._learn_published(broker)
         if not self._is_shared:
             check_owner(self._journal, self.begun)
         last = self._journal.last
@@ -117,9 +126,11 @@ class Publication:
             InvalidTask: A line is no valid task; those before it are published.
             BrokerError: The broker is lost, or refuses something.
         """
-        self._session = session = broker.publish_session()
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
+            if await wait_for_turn(broker, self.begun):
+                await self._learn_published(broker)
+            self._session = session = broker.publish_session()
             await publish_all(
                 session,
                 Bridge(lines).start(),
@@ -133,6 +144,8 @@ class Publication:
             with suppress(BrokerError, TimeoutError):  # what ended the publishing says more
                 async with asyncio.timeout(_NOTE_FOR):
                     await self._note_confirmed(broker)
+                    if sys.exception():
+                        await note(broker, Left(self.begun.run))
         await self._note_confirmed(broker)
         self.total, self.is_read = self._count, True
         self.stale_failures = len(self._failed) - self._own_failed
@@ -183,10 +196,20 @@ class Publication:
         self._unconfirmed.append((line.number, mark))
         return True
 
+    async def _learn_published(self, broker: Broker) -> None:
+        self._published = PublishedTasks()
+        async for records in broker.noted(Log.PUBLISHED):
+            self._published.add(records)
+
     async def _keep_noting(self, broker: Broker) -> None:
+        loop = asyncio.get_running_loop()
+        said_at = loop.time()
         while True:
             await asyncio.sleep(NOTE_EVERY)
             await self._note_confirmed(broker)
+            if loop.time() - said_at > ALIVE_EVERY:
+                await note(broker, Publishing(self.begun.run))
+                said_at = loop.time()
 
     async def _note_confirmed(self, broker: Broker) -> None:
         count = self.confirmed - self._noted

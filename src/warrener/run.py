@@ -38,12 +38,14 @@ class Ended(msgspec.Struct):
         summary: What was collected; None when the run was stopped before.
         were_done: Tasks whose result or failure was on the queue before.
         is_app_changed: Whether they are of another version of the app.
+        stale_failures: Failures on the queue that are of none of the source's tasks as they are worded now.
     """
 
     exit: Exit
     summary: Summary | None
     were_done: int
     is_app_changed: bool
+    stale_failures: int
 
 
 class Run:
@@ -136,7 +138,9 @@ class Run:
             summary = await batch.collect()
             await self._show(batch)
         publication = batch.publication
-        return Ended(code, summary, publication.were_done, publication.is_app_changed)
+        return Ended(
+            code, summary, publication.were_done, publication.is_app_changed, publication.stale_failures
+        )
 
     async def _publish(
         self, batch: Batch, lines: Iterator[Line], supervisor: Supervisor, worked: asyncio.Task[Exit]

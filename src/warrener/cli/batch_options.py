@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,6 +12,7 @@ from warrener.address import Address
 from warrener.cli.ending import guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for, yes_option
 from warrener.cli.printing import plain
+from warrener.errors import QueueMissing, UsageError
 from warrener.provenance import queue_named_after
 
 if TYPE_CHECKING:
@@ -60,6 +62,14 @@ def may_start_over(where: str, *, fresh: bool, yes: bool) -> None:
         click.confirm(plain(question), abort=True, err=True)
 
 
-async def start_over(broker: Broker) -> None:
-    """Remove the queue with all that is on it; whoever begins a batch makes it anew."""
+async def start_over(broker: Broker, address: Address) -> None:
+    """Remove the queue with all that is on it; whoever begins a batch makes it anew.
+
+    Raises:
+        UsageError: Somebody works on it.
+    """
+    with suppress(QueueMissing):
+        if workers := (await broker.counts()).workers:
+            are = "worker is" if workers == 1 else "workers are"
+            raise UsageError(f"{workers} {are} at work on {address.queue!r}: stop them before you start over")
     await broker.delete()

@@ -70,7 +70,7 @@ def _row(name: str, status: Status, journal: JournalState | None) -> dict[str, A
         "name": name,
         "state": _state(status),
         "tasks": status.total,
-        "done": status.done,
+        "done": status.counts.completed,
         "failed": status.counts.failed,
         "began": last.at if last else None,
         "source": last.source if last else None,

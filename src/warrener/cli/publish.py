@@ -101,7 +101,7 @@ async def _publish_to(broker: Broker, publication: Publication, source: TaskFile
         try:
             await ensure(broker, delay_schedule([RetryPolicy()]))
             await publication.begin(broker)
-            lines = source.read(namespace=publication.begun.source)
+            lines = source.read(namespace=publication.namespace)
             await publication.publish(broker, lines, lambda _: False, show)
         finally:
             showing.cancel()

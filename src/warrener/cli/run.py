@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from warrener.cli.batch_options import may_start_over, takes_batch
+from warrener.cli.batch_options import may_start_over, start_over, takes_batch
 from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
@@ -83,7 +83,7 @@ def run(
         window,
     )
     ended = finish(_run(wanted, tasks, results))
-    raise click.exceptions.Exit(_report(ended, address, tasks, output))
+    raise click.exceptions.Exit(_report(ended, address, tasks, output, is_shared=share))
 
 
 class _Wanted(NamedTuple):
@@ -120,24 +120,27 @@ async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
         loop.add_signal_handler(signal.SIGTERM, run.stop, Exit.STOPPED)
         if wanted.is_fresh:
             async with connect(wanted.address) as broker:
-                await broker.delete()
+                await start_over(broker, wanted.address)
         ended = await run.run(source.read(), writer)
         if ended.summary is None:
             writer.discard()
     return ended
 
 
-def _report(ended: Ended, address: Address, tasks: TaskFile, output: str) -> int:
+def _report(ended: Ended, address: Address, tasks: TaskFile, output: str, *, is_shared: bool) -> int:
     """Say how it ended; the exit code."""
     if ended.summary is None:
         say(f"stopped; go on with: {again(address, fresh=False)}")
         return ended.exit
+    if ended.stale_failures:
+        say(
+            f"{counted(ended.stale_failures, 'failure')} on this queue {'is' if ended.stale_failures == 1 else 'are'} of no "
+            "task in this file as it is now"
+        )
     if ended.were_done:
         of = ", with an earlier version of the app" if ended.is_app_changed else ""
-        say(
-            f"{counted(ended.were_done, 'task')} had ended before{of}; to run all of them again: "
-            f"{again(address, fresh=True)}"
-        )
+        way = "" if is_shared else f"; to run all of them again: {again(address, fresh=True)}"
+        say(f"{counted(ended.were_done, 'task')} had ended before{of}{way}")
     left_out = tasks.left_out_text if tasks.left_out else ""
     ended_with(ended.summary, output, f"warrener failures list{address.flags()}", left_out)
     has_failed = ended.summary.failed or ended.summary.missing or tasks.is_all_invalid

@@ -49,15 +49,17 @@ class Desk:
         begun = Begun(uuid.uuid4().hex, f"host:{self.path / name}", time.time(), f"host:{APP}")
         return Run(self.address, ChildSettings(app=APP), begun, processes=1, is_shared=is_shared)
 
-    async def finish(self, run: Run, name: str = "tasks.jsonl") -> Ended:
+    async def finish(self, run: Run, name: str = "tasks.jsonl", output: str = "results.jsonl") -> Ended:
         """Let a run go to its end."""
         async with asyncio.timeout(PATIENCE):
-            with opened(str(self.path / "results.jsonl"), "jsonl") as writer:
+            with opened(str(self.path / output), "jsonl") as writer:
                 return await run.run(read(str(self.path / name)), writer)
 
-    async def run(self, name: str = "tasks.jsonl", *, is_shared: bool = False) -> Ended:
+    async def run(
+        self, name: str = "tasks.jsonl", *, is_shared: bool = False, output: str = "results.jsonl"
+    ) -> Ended:
         """Run a file of tasks."""
-        return await self.finish(self.start(name, is_shared=is_shared), name)
+        return await self.finish(self.start(name, is_shared=is_shared), name, output)
 
     async def is_published(self) -> None:
         """Wait until the journal says that all is published."""
@@ -176,6 +178,15 @@ async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) 
     await desk.run("others.jsonl", is_shared=True)
     assert desk.values == [4]
     assert desk.ran == Counter([1, 2])
+
+
+async def test_second_run_beside_the_first_helps_it(desk: Desk) -> None:
+    desk.write(*map(double, range(40)))
+    first, second = await asyncio.gather(desk.run(output="a.jsonl"), desk.run(output="b.jsonl"))
+    for ended in (first, second):
+        assert ended.summary
+        assert (ended.summary.completed, ended.summary.missing, ended.summary.duplicates) == (40, 0, 0)
+    assert desk.ran == Counter(range(40))
 
 
 async def test_interrupted_run_goes_on_and_runs_nothing_twice(desk: Desk) -> None:

@@ -1,0 +1,50 @@
+"""Runs of one source at the same time publish one after the other, so that none publishes what another has."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from warrener.brokers import Log
+from warrener.errors import AccessRefused
+from warrener.journal import JournalState
+
+if TYPE_CHECKING:
+    from warrener.brokers import Broker
+    from warrener.journal import Begun
+
+ALIVE_EVERY: Final = 3.0
+"""Seconds between two signs of life that a run writes into the journal while it publishes."""
+_SILENT_FOR: Final = 12.0  # seconds after which a run that says nothing is taken for dead
+_LOOK_EVERY: Final = 0.5  # seconds
+
+
+async def wait_for_turn(broker: Broker, begun: Begun) -> bool:
+    """Wait until no earlier run publishes the same source; whether there was one.
+
+    A run that was killed while it published is waited for as long as it might only be slow.
+
+    Args:
+        broker: Where.
+        begun: The run that waits; it is in the journal.
+    """
+    loop = asyncio.get_running_loop()
+    heard: dict[str, tuple[int, float]] = {}  # how many records of each earlier run, and since when
+    has_waited = False
+    while True:
+        state = JournalState()
+        try:
+            async for records in broker.noted(Log.JOURNAL):
+                state.add(records)
+        except AccessRefused:  # who may not read it publishes all, and each task has one row all the same
+            return False
+        earlier = state.publishing_before(begun)
+        now = loop.time()
+        heard = {
+            run: heard[run] if run in heard and heard[run][0] == count else (count, now)
+            for run, count in earlier.items()
+        }
+        if all(now - since > _SILENT_FOR for _, since in heard.values()):
+            return has_waited
+        has_waited = True
+        await asyncio.sleep(_LOOK_EVERY)
