@@ -194,7 +194,7 @@ def test_names_and_values_choose_no_file(place: Place) -> None:
         name for name in _files(work.parent) - before if "__pycache__" not in name and ".warrener" not in name
     }
     assert made == {"work/out.csv", "work/failures.jsonl"}
-    assert {path.name.partition(".db")[0] for path in (work / ".warrener").iterdir()} == {"work-queue"}
+    assert {path.name.partition(".db")[0] for path in (work / ".warrener").iterdir()} == {"tasks"}
 
 
 def _files(root: Path) -> set[str]:

@@ -93,21 +93,35 @@ def address(shared_address: Address) -> Address:
     return shared_address
 
 
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.sqlite),
+        pytest.param("rabbitmq", marks=[pytest.mark.rabbitmq, pytest.mark.long]),
+    ]
+)
+def any_address(request: pytest.FixtureRequest) -> Address:
+    """A queue of the test's own, for what happens within a worker, whichever broker it has."""
+    found: Address = request.getfixturevalue(
+        "sqlite_address" if request.param == "sqlite" else "rabbit_address"
+    )
+    return found
+
+
 @pytest.mark.parametrize("cases", [DEADLY, ENDLESS, RUDE], ids=["deadly", "endless", "rude"])
 async def test_hostile_task_costs_only_its_own_attempts(address: Address, cases: Cases) -> None:
     await _stand_by(address, cases, ChildSettings(APP), bystander="quick", processes=2)
 
 
 @pytest.mark.parametrize("cases", [DEADLY, ENDLESS, RUDE], ids=["deadly", "endless", "rude"])
-async def test_threads_beside_a_hostile_task_are_not_charged(address: Address, cases: Cases) -> None:
-    await _stand_by(address, cases, ChildSettings(APP, threads=8))
+async def test_threads_beside_a_hostile_task_are_not_charged(any_address: Address, cases: Cases) -> None:
+    await _stand_by(any_address, cases, ChildSettings(APP, threads=8))
 
 
 @pytest.mark.parametrize("case", ASYNC, ids=[case[0] for case in ASYNC])
 async def test_coroutines_beside_a_hostile_task_are_not_charged(
-    address: Address, case: tuple[str, dict[str, Any], Outcome]
+    any_address: Address, case: tuple[str, dict[str, Any], Outcome]
 ) -> None:
-    await _stand_by(address, [case], ChildSettings(ASYNC_APP, concurrency=8))
+    await _stand_by(any_address, [case], ChildSettings(ASYNC_APP, concurrency=8))
 
 
 @pytest.mark.parametrize("settings", [ChildSettings(APP), ChildSettings(ASYNC_APP)], ids=["alone", "async"])
