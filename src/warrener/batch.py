@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from warrener.batch_rows import BatchRows
 from warrener.codec import decode_failure
+from warrener.errors import QueueMissing, UsageError
 from warrener.id_set import IdSet
 from warrener.journal import mark_of_task
 from warrener.monitor import Monitor, Status
 from warrener.publication import DEFAULT_WINDOW, Publication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
+    from warrener.address import Address
+    from warrener.batch_rows import Sink
     from warrener.brokers import Broker
     from warrener.collector import Summary
     from warrener.journal import Begun
+    from warrener.models import Failure
     from warrener.sources import Line
-    from warrener.writers import ResultWriter
 
 
 class Batch:
@@ -30,7 +34,7 @@ class Batch:
     Args:
         broker: Open; its queue is there.
         begun: Who publishes what.
-        writer: Where rows go; None for nowhere.
+        sink: Where rows go; None for nowhere.
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker.
     """
@@ -39,14 +43,14 @@ class Batch:
         self,
         broker: Broker,
         begun: Begun,
-        writer: ResultWriter | None = None,
+        sink: Sink | None = None,
         *,
         is_shared: bool = False,
         window: int = DEFAULT_WINDOW,
     ) -> None:
         self.publication = Publication(begun, is_shared=is_shared, window=window)
         self._broker = broker
-        self._rows = BatchRows(self.publication, writer)
+        self._rows = BatchRows(self.publication, sink)
         self._monitor = Monitor(broker, 0)
         self._reading: asyncio.Task[None] | None = None
         self._rows_before = 0
@@ -120,18 +124,28 @@ class Batch:
             BrokerError: The broker is lost.
         """
         await self._have_rows((await self._broker.counts()).completed)
-        summary, seen = self._rows.summary, IdSet()
-        async for task in self._broker.failures():
+        summary = self._rows.summary
+        async for found in self.failures(self._broker):
+            summary.failed += 1
+            summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
+            summary.retries += max(0, found.attempts - 1)
+        summary.missing = max(0, self.publication.total - summary.completed - summary.failed)
+        return summary
+
+    async def failures(self, broker: Broker) -> AsyncIterator[Failure]:
+        """Its tasks that failed so far, the oldest first; also once the block is left, on a broker that is open then.
+
+        Raises:
+            BrokerError: The broker is lost.
+        """
+        seen = IdSet()
+        async for task in broker.failures():
             found = decode_failure(task.body, task.id, task.record)
             # A result outranks a failure of the same task, whichever came first.
             mark = mark_of_task(found.task_id, found.wording)
             is_own = self.publication.has(found.task_id, found.wording)
             if is_own and not self._rows.has_row(mark) and seen.add_mark(mark):
-                summary.failed += 1
-                summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
-                summary.retries += max(0, found.attempts - 1)
-        summary.missing = max(0, self.publication.total - summary.completed - summary.failed)
-        return summary
+                yield found
 
     async def _have_rows(self, count: int) -> None:
         """Wait until so many rows were read; raises what ended the reading."""
@@ -144,3 +158,16 @@ class Batch:
                 self._reading.result()
         finally:
             waiting.cancel()
+
+
+async def start_over(broker: Broker, address: Address) -> None:
+    """Remove the queue with all that is on it; whoever begins a batch makes it anew.
+
+    Raises:
+        UsageError: Somebody works on it.
+    """
+    with suppress(QueueMissing):
+        if workers := (await broker.counts()).workers:
+            are = "worker is" if workers == 1 else "workers are"
+            raise UsageError(f"{workers} {are} at work on {address.queue!r}: stop them before you start over")
+    await broker.delete()

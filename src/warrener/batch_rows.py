@@ -5,20 +5,31 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from warrener.collector import Summary, readable_rows
 from warrener.id_set import IdSet
 from warrener.journal import mark_of_task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from warrener.brokers import Broker
     from warrener.collector import Row
     from warrener.publication import Publication
-    from warrener.writers import ResultWriter
 
 _IN_MEMORY: Final = 8 * 1024 * 1024
 _AT_A_TIME: Final = 1000
+
+
+class Sink(Protocol):
+    """Where rows go: a file of results, or whoever reads them in this program."""
+
+    def write(self, rows: Sequence[bytes]) -> None:
+        """Take rows, each one a JSON object."""
+
+    def flush(self) -> None:
+        """Let readers see what was written."""
 
 
 class BatchRows:
@@ -29,16 +40,16 @@ class BatchRows:
 
     Args:
         publication: Whose rows.
-        writer: Where to; None to write nothing.
+        sink: Where to; None to write nothing.
     """
 
-    def __init__(self, publication: Publication, writer: ResultWriter | None) -> None:
+    def __init__(self, publication: Publication, sink: Sink | None) -> None:
         self.summary = Summary()
         """What was written so far."""
         self.count = 0
         """How many rows were read, of whatever task."""
         self._publication = publication
-        self._writer = writer
+        self._sink = sink
         self._seen = IdSet()
         self._aside = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `close`
         self._changed = asyncio.Condition()
@@ -57,8 +68,8 @@ class BatchRows:
             async for batch in batches:
                 self._take(readable_rows(batch, self.summary))
                 self.count += len(batch)
-                if not batch and self._writer:
-                    self._writer.flush()
+                if not batch and self._sink:
+                    self._sink.flush()
                 async with self._changed:
                     self._changed.notify_all()
 
@@ -102,5 +113,5 @@ class BatchRows:
     def _write(self, rows: list[Row]) -> None:
         self.summary.completed += len(rows)
         self.summary.retries += sum(row.attempts - 1 for row in rows)
-        if self._writer:
-            self._writer.write([row.line for row in rows])
+        if self._sink:
+            self._sink.write([row.line for row in rows])

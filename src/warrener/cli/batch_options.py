@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,13 +11,11 @@ from warrener.address import Address
 from warrener.cli.ending import guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for, yes_option
 from warrener.cli.printing import plain
-from warrener.errors import QueueMissing, UsageError
 from warrener.provenance import queue_named_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from warrener.brokers import Broker
 
 share_option: Final = click.option(
     "--share", is_flag=True, help="Add to a queue that holds the batch of another file, host or app."
@@ -60,16 +57,3 @@ def may_start_over(where: str, *, fresh: bool, yes: bool) -> None:
     if fresh and not yes:
         question = f"Drop all that is on queue {where}: waiting tasks, results and failures?"
         click.confirm(plain(question), abort=True, err=True)
-
-
-async def start_over(broker: Broker, address: Address) -> None:
-    """Remove the queue with all that is on it; whoever begins a batch makes it anew.
-
-    Raises:
-        UsageError: Somebody works on it.
-    """
-    with suppress(QueueMissing):
-        if workers := (await broker.counts()).workers:
-            are = "worker is" if workers == 1 else "workers are"
-            raise UsageError(f"{workers} {are} at work on {address.queue!r}: stop them before you start over")
-    await broker.delete()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from warrener.cli.batch_options import may_start_over, start_over, takes_batch
+from warrener.cli.batch_options import may_start_over, takes_batch
 from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
@@ -29,8 +29,8 @@ from warrener.worker.manifest import ChildSettings
 if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.journal import Begun
+    from warrener.local_run import Ended
     from warrener.monitor import Status
-    from warrener.run import Ended
 
 
 @click.command()
@@ -97,8 +97,9 @@ class _Wanted(NamedTuple):
 
 
 async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
+    from warrener.batch import start_over
     from warrener.brokers import connect
-    from warrener.run import Run
+    from warrener.local_run import Run
     from warrener.writers import opened
 
     with opened(results.path, results.checked()) as writer, Progress("running") as progress:
@@ -121,7 +122,7 @@ async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
         if wanted.is_fresh:
             async with connect(wanted.address) as broker:
                 await start_over(broker, wanted.address)
-        ended = await run.run(source.read(), writer)
+        ended = await run.run(lambda _: source.read(), writer)
         if ended.summary is None:
             writer.discard()
     return ended

@@ -17,7 +17,7 @@ from warrener.brokers import Log, connect
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
 from warrener.journal import Begun, JournalState
-from warrener.run import Ended, Run
+from warrener.local_run import Ended, Run
 from warrener.sources import read
 from warrener.worker.manifest import ChildSettings
 from warrener.writers import opened
@@ -53,7 +53,7 @@ class Desk:
         """Let a run go to its end."""
         async with asyncio.timeout(PATIENCE):
             with opened(str(self.path / output), "jsonl") as writer:
-                return await run.run(read(str(self.path / name)), writer)
+                return await run.run(lambda _: read(str(self.path / name)), writer)
 
     async def run(
         self, name: str = "tasks.jsonl", *, is_shared: bool = False, output: str = "results.jsonl"

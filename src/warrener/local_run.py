@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from warrener.address import Address
+    from warrener.batch_rows import Sink
     from warrener.collector import Summary
     from warrener.journal import Begun
     from warrener.monitor import Status
     from warrener.sources import Line
-    from warrener.worker.manifest import ChildSettings
-    from warrener.writers import ResultWriter
+    from warrener.worker.manifest import AppManifest, ChildSettings
 
 LOOK_EVERY: Final = 0.5
 
@@ -49,7 +49,7 @@ class Ended(msgspec.Struct):
 
 
 class Run:
-    """One run of a file of tasks to a file of results.
+    """One run of a source of tasks to its results.
 
     Args:
         address: The queue.
@@ -82,20 +82,27 @@ class Run:
         self._batch: Batch | None = None
         self._supervisor: Supervisor | None = None
         self._publishing: asyncio.Task[None] | None = None
+        self._stopped: Exit | None = None
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch, once the app is imported and the queue is there."""
+        return self._batch
 
     def stop(self, code: Exit) -> None:
-        """Stop cleanly; a second call stops at once."""
+        """Stop cleanly, also before it has begun; a second call stops at once."""
+        self._stopped = self._stopped or code
         if self._publishing:
             self._publishing.cancel()
         if self._supervisor:
             self._supervisor.stop(code)
 
-    async def run(self, lines: Iterator[Line], writer: ResultWriter) -> Ended:
+    async def run(self, tasks: Callable[[AppManifest], Iterator[Line]], sink: Sink) -> Ended:
         """Do all of it.
 
         Args:
-            lines: The tasks, from the file's first line on.
-            writer: Where results go.
+            tasks: Called once the app is imported, with what is in it; the tasks, from the source's first line on.
+            sink: Where results go.
 
         Raises:
             AppError: The app cannot be used; nothing was published then.
@@ -108,11 +115,16 @@ class Run:
                 working, self._settings, processes=self._processes, drain=True, is_complete=self._is_complete
             )
             self._supervisor = supervisor
+            if self._stopped is not None:  # while it connected
+                supervisor.stop(self._stopped)
             manifest = await supervisor.start()
             try:
+                if self._stopped is not None:
+                    return Ended(self._stopped, None, 0, is_app_changed=False, stale_failures=0)
+                lines = tasks(manifest)
                 await other.declare(delay_schedule(manifest.policies))
                 async with Batch(
-                    other, self._begun, writer, is_shared=self._is_shared, window=self._window
+                    other, self._begun, sink, is_shared=self._is_shared, window=self._window
                 ) as batch:
                     self._batch = batch
                     return await self._run(batch, lines, supervisor)
