@@ -38,11 +38,14 @@ async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
     breakable: Address, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     gate, log = tmp_path / "gate", tmp_path / "log"
-    slow = [task("wait_for", f"slow{n}", file=str(gate), log=str(log)) for n in range(3)]
-    await publish(breakable, [*slow, *(task("sleep_async", f"t{n}", seconds=0.1) for n in range(400))])
-    draining = asyncio.create_task(drain(breakable, processes=2))
+    ids = [f"slow{n}" for n in range(3)]
+    await publish(breakable, [task("wait_for", name, file=str(gate), log=str(log)) for name in ids])
+    draining = asyncio.create_task(drain(breakable, processes=2, is_patient=True))
 
     async def were_taken_back() -> bool:
+        # A queue to which nothing happens takes nothing back.
+        ids.append(f"t{len(ids)}")
+        await publish(breakable, [task("sleep_async", ids[-1], seconds=0.1)])
         # It ends our consumer; or the channel, where we have ended that consumer ourselves.
         return caplog.text.count("going on over a new channel") >= 2
 
@@ -50,10 +53,8 @@ async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
     gate.touch()
     assert await draining is Exit.DRAINED
 
-    assert len(log.read_text().splitlines()) == len(slow)
+    assert len(log.read_text().splitlines()) == 3
     rows = await results(breakable)
-    assert sorted(row["task_id"] for row in rows) == sorted(
-        [f"slow{n}" for n in range(3)] + [f"t{n}" for n in range(400)]
-    )
+    assert {row["task_id"] for row in rows} == set(ids)  # one that was on its way may have a second row
     assert {row["attempts"] for row in rows} == {1}
     assert await failures(breakable) == {}

@@ -32,7 +32,9 @@ async def test_each_task_ends_as_one_row(address: Address) -> None:
     assert {row["status"] for row in rows} == {"completed"}
 
 
-async def test_priorities_are_strict(address: Address) -> None:
+async def test_priorities_are_strict(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With one prefetch for all: while a worker changes to another, RabbitMQ serves both consumers, in no order of the two.
+    monkeypatch.setattr("warrener.worker.intake.is_unfit", lambda *_: False)
     await publish(address, [task("echo", f"t{n}", priority=n % 10) for n in range(50)])
 
     await drain(address)
