@@ -49,7 +49,7 @@ class IdSet:
 
     def has_mark(self, mark: bytes) -> bool:
         """Whether the id with this mark was seen."""
-        return self._table[2 * self._find(*_HALVES.unpack(mark))] != 0
+        return self._count > 0 and self._table[2 * self._find(*_HALVES.unpack(mark))] != 0
 
     def add_mark(self, mark: bytes) -> bool:
         """Add an id by its mark; whether it was new."""

@@ -123,6 +123,19 @@ async def note(broker: Broker, record: Record) -> None:
     await broker.note(Log.JOURNAL, [encode(record)])
 
 
+async def read_journal(broker: Broker) -> JournalState:
+    """What a queue's journal says so far.
+
+    Raises:
+        AccessRefused: This user may not read it.
+        BrokerError: The broker is lost.
+    """
+    state = JournalState()
+    async for records in broker.noted(Log.JOURNAL):
+        state.add(records)
+    return state
+
+
 async def note_published(broker: Broker, run: str, marks: Sequence[bytes]) -> None:
     """Write down that tasks are confirmed. Raises: as `note`."""
     await broker.note(Log.PUBLISHED, [encode(Published(run, part)) for part in _joined(marks)])

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from warrener.bridge import Bridge
 from warrener.brokers import Log, Verdict
@@ -25,12 +25,13 @@ from warrener.journal import (
     note,
     note_dropped,
     note_published,
+    read_journal,
 )
 from warrener.publisher import Window, publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from warrener.brokers import Broker, FailedTask, PublishSession
     from warrener.sources import Line
@@ -93,8 +94,7 @@ class Publication:
             BrokerError: The broker is lost, or refuses something.
         """
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
-            async for records in broker.noted(Log.JOURNAL):
-                self._journal.add(records)
+            self._journal = await read_journal(broker)
             await self._learn_published(broker)
         if not self._is_shared:
             check_owner(self._journal, self.begun)
@@ -131,13 +131,14 @@ class Publication:
             if await wait_for_turn(broker, self.begun):
                 await self._learn_published(broker)
             self._session = session = broker.publish_session()
-            await publish_all(
+            publishing = publish_all(
                 session,
                 Bridge(lines).start(),
                 lambda chunk: [line.task for line in chunk if self._is_new(line, has_row)],
                 on_progress=on_progress,
                 window=Window(broker, self._window),
             )
+            await _while_running(noting, publishing)
         finally:
             noting.cancel()
             await asyncio.gather(noting, return_exceptions=True)
@@ -226,6 +227,18 @@ class Publication:
             return Verdict.KEEP
         self._dropped.append(mark_of_task(found.task_id, found.wording))
         return Verdict.DISCARD
+
+
+async def _while_running(companion: asyncio.Task[None], work: Coroutine[Any, Any, object]) -> None:
+    """Do the work, and end it with the companion's error if that ends first."""
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({working, companion}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        is_done = working.done()
+        working.cancel()  # which changes nothing where it has ended
+        await asyncio.wait({working})
+    (working if is_done else companion).result()
 
 
 def check_owner(journal: JournalState, begun: Begun) -> None:

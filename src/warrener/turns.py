@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from warrener.brokers import Log
 from warrener.errors import AccessRefused
-from warrener.journal import JournalState
+from warrener.journal import read_journal
 
 if TYPE_CHECKING:
     from warrener.brokers import Broker
@@ -32,10 +31,8 @@ async def wait_for_turn(broker: Broker, begun: Begun) -> bool:
     heard: dict[str, tuple[int, float]] = {}  # how many records of each earlier run, and since when
     has_waited = False
     while True:
-        state = JournalState()
         try:
-            async for records in broker.noted(Log.JOURNAL):
-                state.add(records)
+            state = await read_journal(broker)
         except AccessRefused:  # who may not read it publishes all, and each task has one row all the same
             return False
         earlier = state.publishing_before(begun)

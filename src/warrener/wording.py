@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b32encode
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ _canonical: Final = msgspec.json.Encoder(order="sorted")
 
 
 def wording_of(task_type: str, data: Mapping[str, Any]) -> str:
-    """A digest of a task's type and data, of 16 letters and digits; the order of members does not matter.
+    """A digest of a task's type and data, of 20 letters and digits; the order of members does not matter.
 
     Raises:
         TypeError: JSON cannot carry the data.
@@ -41,4 +40,4 @@ def _as_text(value: Any) -> Any:
 
 
 def _digest(text: bytes) -> str:
-    return b32encode(blake2b(text, digest_size=_BYTES).digest()).decode().lower()
+    return blake2b(text, digest_size=_BYTES).hexdigest()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.batch import PATIENCE, eventually, until_written
-from warrener.brokers import Log, connect
+from warrener.brokers import connect
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
-from warrener.journal import Begun, JournalState
+from warrener.journal import Begun, read_journal
 from warrener.local_run import Ended, Run
 from warrener.sources import read
 from warrener.worker.manifest import ChildSettings
@@ -65,11 +65,8 @@ class Desk:
         """Wait until the journal says that all is published."""
 
         async def is_read() -> bool:
-            state = JournalState()
             async with connect(self.address) as broker:
-                async for records in broker.noted(Log.JOURNAL):
-                    state.add(records)
-            return state.read is not None
+                return (await read_journal(broker)).read is not None
 
         await eventually(is_read)
 
