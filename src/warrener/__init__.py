@@ -6,34 +6,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from warrener.api.async_batch import AsyncBatch
+    from warrener.api.batch import Batch
+    from warrener.api.calls import map, run  # noqa: A004 - it is `warrener.map`
+    from warrener.api.rows import Result
     from warrener.app import App
-    from warrener.collector import results
+    from warrener.collector import Summary, results
     from warrener.errors import PermanentError, TransientError, WarrenerError
-    from warrener.models import Task
+    from warrener.models import Failure, Task
+    from warrener.monitor import Status
     from warrener.publisher import Publisher, publish
 
 __all__ = [
     "App",
+    "AsyncBatch",
+    "Batch",
+    "Failure",
     "PermanentError",
     "Publisher",
+    "Result",
+    "Status",
+    "Summary",
     "Task",
     "TransientError",
     "WarrenerError",
+    "map",
     "publish",
     "results",
+    "run",
 ]
 
 __version__: str
 
 _HOMES: Final = {
     "App": "app",
+    "AsyncBatch": "api.async_batch",
+    "Batch": "api.batch",
+    "Failure": "models",
     "PermanentError": "errors",
     "Publisher": "publisher",
+    "Result": "api.rows",
+    "Status": "monitor",
+    "Summary": "collector",
     "Task": "models",
     "TransientError": "errors",
     "WarrenerError": "errors",
+    "map": "api.calls",
     "publish": "publisher",
     "results": "collector",
+    "run": "api.calls",
 }
 
 

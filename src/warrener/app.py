@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, overload
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from warrener.errors import AppError, UsageError
 from warrener.handler import Handler
 from warrener.retry import RetryPolicy
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from warrener.models import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 _UNSET: Final = object()
 
 
@@ -47,7 +54,7 @@ class App:
         self.handlers: dict[str, Handler] = {}
 
     @overload
-    def task(self, function: Function, /) -> Function: ...
+    def task(self, function: Callable[P, R], /) -> HandlerFunction[P, R]: ...
 
     @overload
     def task(
@@ -59,7 +66,7 @@ class App:
         base: float | None = None,
         timeout: float | None = ...,
         permanent: tuple[type[BaseException], ...] = (),
-    ) -> Callable[[Function], Function]: ...
+    ) -> Callable[[Callable[P, R]], HandlerFunction[P, R]]: ...
 
     def task(
         self,
@@ -73,6 +80,8 @@ class App:
     ) -> Any:
         """Register a function, plain or `async`, as the handler of one type of task.
 
+        It stays the function that it is, and `resize.task(file="a.jpg")` makes a task for it.
+
         Args:
             type: The type it handles; by default the function's name.
             retries: As the app's, for this type.
@@ -85,11 +94,11 @@ class App:
             UsageError: A value is out of range.
         """
 
-        def register(function: Function) -> Function:
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
             name = type if isinstance(type, str) else function.__name__
             if name in self.handlers:
                 raise AppError(f"type {name!r} has two handlers; give one of them another name")
-            self.handlers[name] = Handler(
+            handler = self.handlers[name] = Handler(
                 name,
                 function,
                 policy=RetryPolicy(
@@ -99,9 +108,59 @@ class App:
                 timeout=self._timeout if timeout is _UNSET else _checked_timeout(timeout),
                 permanent=(*self._permanent, *permanent),
             )
+            with suppress(AttributeError, TypeError):  # a built-in function takes no attributes
+                if isinstance(maker := vars(function).setdefault("task", TaskMaker()), TaskMaker):
+                    maker.homes.append(Home(self, handler))
             return function
 
         return register(type) if callable(type) else register
+
+
+class HandlerFunction(Protocol[P, R_co]):
+    """A handler's function: it can be called as ever, and makes tasks."""
+
+    __name__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call it here."""
+
+    def task(self, *args: P.args, **kwargs: P.kwargs) -> Task:
+        """A task with these arguments, for `run`, `publish` and `Publisher`, which give it an id.
+
+        Raises:
+            InvalidTask: They do not fit the function's annotations, or JSON cannot carry them.
+        """
+
+
+class Home(NamedTuple):
+    """Where a function is a handler."""
+
+    app: App
+    handler: Handler
+
+
+class TaskMaker:
+    """What a handler's function has as `task`: makes tasks for it."""
+
+    def __init__(self) -> None:
+        self.homes: list[Home] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Task:
+        """See `HandlerFunction.task`."""
+        return self.only_home().handler.task(args, kwargs)
+
+    def only_home(self) -> Home:
+        """Where the function is a handler.
+
+        Raises:
+            UsageError: It is one in several places.
+        """
+        if len(self.homes) > 1:
+            types = " and ".join(repr(home.handler.name) for home in self.homes)
+            raise UsageError(
+                f"this function handles {types}; say which one with warrener.Task(ID, TYPE, DATA)"
+            )
+        return self.homes[0]
 
 
 def _checked_timeout(timeout: float | None) -> float | None:

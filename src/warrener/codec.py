@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import os
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -32,7 +34,18 @@ NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 # So many levels of nesting are left to those who read something later: for what is around it, and their own calls.
 _ROOM: Final = 200
 
+
+def _as_json(value: object) -> object:
+    """What JSON has for a value of a task that it does not know: for paths and NumPy's numbers, what programs mean by them."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()  # type: ignore[attr-defined] # a scalar has it
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
 _encoder = msgspec.json.Encoder()
+_task_encoder = msgspec.json.Encoder(enc_hook=_as_json)
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
 _anything = msgspec.json.Decoder()
@@ -61,9 +74,21 @@ def encode_task(task: Task) -> bytes:
             members["origin"] = task.origin
         if task.wording:
             members["wording"] = task.wording
-        return encode(members)
+        body = _task_encoder.encode(members)
+        if b"null" in body and _has_no_number(msgspec.to_builtins(task.data, enc_hook=_as_json)):
+            raise InvalidTask("its data has a NaN or an infinity, which JSON cannot carry: use null or text")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidTask(f"this cannot be written as JSON: {sanitize(error)}") from error
+    return body
+
+
+def _has_no_number(value: Any) -> bool:
+    """Whether somewhere in plain data there is a NaN or an infinity, which would be written as `null`."""
+    if isinstance(value, dict):
+        return any(map(_has_no_number, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_has_no_number, value))
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def encode_record(record: Record) -> bytes:

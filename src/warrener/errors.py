@@ -3,6 +3,7 @@
 WarrenerError
 |-- UsageError            what was asked cannot be done: mend the input (exit 2)
 |   |-- InvalidTask       a line or a message that is no valid task
+|   |-- QueueTaken        the queue holds another batch
 |   `-- AppError          the app does not import, or has no handlers
 |-- BrokerError           the broker cannot do it now, or not for us (exit 3)
 |   |-- BrokerUnreachable nobody answers, or the connection was lost
@@ -10,12 +11,13 @@ WarrenerError
 |   |-- QueueMissing      the queue was never set up
 |   |-- QueueMismatch     the queue exists with other arguments
 |   `-- MessageTooLarge   a message is over the broker's size limit
-`-- ClusterError          the cluster cannot do it now, or not for us (exit 3)
-    |-- ClusterUnreachable nobody answers, or the connection was lost
-    |-- ClusterRefused    the cluster refuses the credentials, the permission or the object
-    |-- ObjectMissing     the object, or its kind, is not in the cluster
-    |-- ObjectConflict    the object exists, or others manage what we want to set
-    `-- ObjectInvalid     the cluster finds the object wrong
+|-- ClusterError          the cluster cannot do it now, or not for us (exit 3)
+|   |-- ClusterUnreachable nobody answers, or the connection was lost
+|   |-- ClusterRefused    the cluster refuses the credentials, the permission or the object
+|   |-- ObjectMissing     the object, or its kind, is not in the cluster
+|   |-- ObjectConflict    the object exists, or others manage what we want to set
+|   `-- ObjectInvalid     the cluster finds the object wrong
+`-- TasksFailed           a batch that Python ran has ended, and not all of its tasks have completed
 
 TransientError, PermanentError   raised by handlers, never by Warrener
 """
@@ -33,6 +35,19 @@ class UsageError(WarrenerError):
 
 class InvalidTask(UsageError):  # noqa: N818 - reads as what it is
     """A line of a file or a message of a queue that is no valid task."""
+
+
+class QueueTaken(UsageError):  # noqa: N818
+    """The queue holds another batch.
+
+    Args:
+        fact: Whose, and whose batch it was to hold.
+        way_out: What to do instead.
+    """
+
+    def __init__(self, fact: str, way_out: str) -> None:
+        super().__init__(f"{fact}: {way_out}")
+        self.fact = fact
 
 
 class AppError(UsageError):
@@ -94,6 +109,21 @@ class ObjectConflict(ClusterError):  # noqa: N818
 
 class ObjectInvalid(ClusterError):  # noqa: N818
     """The cluster finds something wrong with the object."""
+
+
+class TasksFailed(WarrenerError):  # noqa: N818
+    """A batch has ended, and not all of its tasks have completed. The rows of the others are there.
+
+    Args:
+        sentence: How many, and where to look.
+        failed: How many have failed.
+        missing: How many have neither a row nor a failure.
+    """
+
+    def __init__(self, sentence: str, failed: int, missing: int) -> None:
+        super().__init__(sentence)
+        self.failed = failed
+        self.missing = missing
 
 
 class TransientError(Exception):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 import msgspec
 
-from warrener.codec import NOT_JSON
+from warrener.codec import NOT_JSON, encode, encode_task
 from warrener.errors import AppError, InvalidTask
 from warrener.models import MAX_NAME_BYTES, Task
 from warrener.text import sanitize
@@ -41,8 +41,8 @@ class Handler:
         self.timeout = timeout
         self.permanent = permanent
         self.is_async = inspect.iscoroutinefunction(function)
-        self._task_parameter, self._takes_rest, self._arguments = _arguments(name, function)
-        self._decoder = msgspec.json.Decoder(self._arguments, strict=False)
+        self._parameters = _parameters(name, function)
+        self._decoder = msgspec.json.Decoder(self._parameters.data, strict=False)
 
     def bind(self, task_id: str, task_type: str, priority: int, data: bytes) -> dict[str, Any]:
         """A task's data as the function's keyword arguments, checked against its annotations.
@@ -53,48 +53,106 @@ class Handler:
             InvalidTask: The data does not fit; the text names the argument.
         """
         try:
-            if self._takes_rest:
+            if self._parameters.rest:
                 members = msgspec.json.decode(data, type=dict[str, Any])
-                bound = msgspec.structs.asdict(msgspec.convert(members, self._arguments, strict=False))
+                bound = msgspec.structs.asdict(msgspec.convert(members, self._parameters.data, strict=False))
                 bound = {**members, **bound}
             else:
                 bound = msgspec.structs.asdict(self._decoder.decode(data))
-            if self._task_parameter:
+            if self._parameters.task:
                 members = msgspec.json.decode(data, type=dict[str, Any])
-                bound[self._task_parameter] = Task(task_id, task_type, members, priority)
+                bound[self._parameters.task] = Task(task_id, task_type, members, priority)
         except NOT_JSON as error:
             raise InvalidTask(f"data does not fit handler {self.name!r}: {sanitize(error)}") from error
         return bound
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that each task must give; where it need give none, the first that it may."""
+        return self._parameters.required or self._parameters.optional[:1]
 
-def _arguments(name: str, function: Callable[..., Any]) -> tuple[str | None, bool, type[msgspec.Struct]]:
-    """What a function takes: the name of its `Task` parameter, whether it takes any other, and the rest."""
+    def task(self, args: tuple[Any, ...], arguments: dict[str, Any]) -> Task:
+        """A task for this handler with the arguments of a call, checked as a worker will check them. It has no id yet.
+
+        Raises:
+            InvalidTask: They do not fit; the text says why.
+        """
+        try:
+            given = self._parameters.signature.bind(*args, **arguments).arguments
+        except TypeError as error:
+            raise InvalidTask(f"a task for handler {self.name!r} cannot be made so: {error}") from None
+        given |= given.pop(self._parameters.rest, {})
+        try:
+            body = encode_task(Task("-", self.name, given))
+        except InvalidTask as error:
+            raise InvalidTask(f"a task for handler {self.name!r} cannot be made so: {error}") from None
+        data = msgspec.json.decode(body)["data"]  # plain, as it arrives
+        self.bind("", self.name, 0, encode(data))
+        return Task("", self.name, data)
+
+    def task_of(self, value: Any) -> Task:
+        """A task with one value, for the only parameter that must be given, or the first one that may.
+
+        Raises:
+            InvalidTask: It does not fit, or the handler needs more or takes none.
+        """
+        if len(self.required) != 1:
+            needs = " and ".join(self.required) or "no argument at all"
+            raise InvalidTask(
+                f"handler {self.name!r} takes {needs}, and not one value: give a dict of arguments"
+            )
+        return self.task((), {self.required[0]: value})
+
+
+class _Parameters(NamedTuple):
+    """What a function takes.
+
+    Args:
+        task: The name of its `Task` parameter; empty if it has none.
+        rest: That of the one for all others; empty, too.
+        required: The names of those that need a value, and
+        optional: of those that have a default.
+        data: All of them.
+        signature: All of them as a call gives them.
+    """
+
+    task: str
+    rest: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    data: type[msgspec.Struct]
+    signature: inspect.Signature
+
+
+def _parameters(name: str, function: Callable[..., Any]) -> _Parameters:
     try:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError) as error:
         raise AppError(f"handler {name!r} has an annotation that cannot be read: {error}") from error
-    task_parameter, takes_rest = None, False
+    task, rest = "", ""
+    signature = inspect.signature(function)
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in signature.parameters.values():
         hint = hints.get(parameter.name, Any)
         if parameter.kind is parameter.VAR_KEYWORD:
-            takes_rest = True
+            rest = parameter.name
         elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
             raise AppError(f"handler {name!r} takes {parameter} by position; data is bound by name")
         elif hint is Task:
-            task_parameter = parameter.name
+            task = parameter.name
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, hint))
         else:
             fields.append((parameter.name, hint, msgspec.field(default_factory=partial(_default, parameter))))
     try:
-        arguments = msgspec.defstruct(
-            "data", fields, kw_only=True, forbid_unknown_fields=not (takes_rest or task_parameter)
-        )
+        arguments = msgspec.defstruct("data", fields, kw_only=True, forbid_unknown_fields=not (rest or task))
         msgspec.json.Decoder(arguments)
     except TypeError as error:
         raise AppError(f"handler {name!r} has a parameter that cannot come from JSON: {error}") from error
-    return task_parameter, takes_rest, arguments
+    required = tuple(field[0] for field in fields if len(field) == 2)  # noqa: PLR2004 - name and type, and no default
+    optional = tuple(field[0] for field in fields if len(field) > 2)  # noqa: PLR2004 - as above
+    given = [parameter for parameter in signature.parameters.values() if parameter.name != task]
+    return _Parameters(task, rest, required, optional, arguments, signature.replace(parameters=given))
 
 
 def _default(parameter: inspect.Parameter) -> Any:

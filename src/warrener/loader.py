@@ -12,6 +12,7 @@ import msgspec
 
 from warrener.app import App
 from warrener.errors import AppError, UsageError
+from warrener.importing import importing
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -57,9 +58,8 @@ def _import(source: str) -> dict[str, Any]:
         raise AppError(f"app file {source!r} does not exist")
     sys.path.insert(0, str(Path(source).resolve().parent) if is_file else _working_directory())
     try:
-        if is_file:
-            return vars(_import_file(Path(source)))
-        return vars(importlib.import_module(source))
+        with importing(source):
+            return vars(_import_file(Path(source)) if is_file else importlib.import_module(source))
     except ModuleNotFoundError as error:
         if error.name and f"{source}.".startswith(f"{error.name}."):
             raise AppError(_no_module(source)) from error

@@ -59,6 +59,7 @@ class Run:
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker.
         on_status: Shown each look at the batch, with what holds up the publisher, if anything.
+        on_begun: Given the batch once the app is imported and the queue is its own.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Run:
         is_shared: bool = False,
         window: int = DEFAULT_WINDOW,
         on_status: Callable[[Status, str | None], None] = lambda *_: None,
+        on_begun: Callable[[Batch], None] = lambda _: None,
     ) -> None:
         self._address = address
         self._settings = settings
@@ -79,15 +81,11 @@ class Run:
         self._is_shared = is_shared
         self._window = window
         self._on_status = on_status
+        self._on_begun = on_begun
         self._batch: Batch | None = None
         self._supervisor: Supervisor | None = None
         self._publishing: asyncio.Task[None] | None = None
         self._stopped: Exit | None = None
-
-    @property
-    def batch(self) -> Batch | None:
-        """The batch, once the app is imported and the queue is there."""
-        return self._batch
 
     def stop(self, code: Exit) -> None:
         """Stop cleanly, also before it has begun; a second call stops at once."""
@@ -127,6 +125,7 @@ class Run:
                     other, self._begun, sink, is_shared=self._is_shared, window=self._window
                 ) as batch:
                     self._batch = batch
+                    self._on_begun(batch)
                     return await self._run(batch, lines, supervisor)
             finally:
                 await supervisor.close()

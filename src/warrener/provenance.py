@@ -31,16 +31,28 @@ def begun_now(tasks: str, app: str = "") -> Begun:
     Raises:
         UsageError: The file cannot be read.
     """
-    host = socket.gethostname()
     is_file = tasks != _STDIN
+    source = str(Path(tasks).resolve()) if is_file else "stdin"
+    return begun_from(source, app, count_lines(tasks) if is_file else None)
+
+
+def begun_from(source: str, app: str, planned: int | None) -> Begun:
+    """The record of a run that begins now, here.
+
+    Args:
+        source: Where on this host its tasks come from.
+        app: As `begun_now` takes it.
+        planned: How many tasks there will be, where that is known.
+    """
+    host = socket.gethostname()
     return Begun(
         uuid4().hex,
-        f"{host}:{Path(tasks).resolve()}" if is_file else f"{host}:stdin",
+        f"{host}:{source}",
         time.time(),
         _place(host, app),
         _digest(app.partition(":")[0]),
         f"{_user()}@{host}",
-        count_lines(tasks) if is_file else None,
+        planned,
     )
 
 

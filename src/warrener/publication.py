@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from warrener.bridge import Bridge
 from warrener.brokers import Log, Verdict
 from warrener.codec import decode_failure
-from warrener.errors import AccessRefused, BrokerError, UsageError
+from warrener.errors import AccessRefused, BrokerError, QueueTaken
 from warrener.id_set import IdSet
 from warrener.journal import (
     Begun,
@@ -245,15 +245,15 @@ def check_owner(journal: JournalState, begun: Begun) -> None:
     """See that a queue is this batch's, or nobody's.
 
     Raises:
-        UsageError: It is another's.
+        QueueTaken: It is another's.
     """
     owner = journal.first
     if owner is None:
         return
     if owner.source != begun.source:
-        raise UsageError(_taken("holds the batch of", owner.source, begun.source))
+        raise _taken("holds the batch of", owner.source, begun.source)
     if _differ(owner.app, begun.app):
-        raise UsageError(_taken("is worked on with", owner.app, begun.app))
+        raise _taken("is worked on with", owner.app, begun.app)
 
 
 def _differ(one: str, other: str) -> bool:
@@ -261,8 +261,9 @@ def _differ(one: str, other: str) -> bool:
     return bool(one and other) and one != other
 
 
-def _taken(how: str, theirs: str, ours: str) -> str:
-    return (
-        f"this queue {how} {theirs}, and not {ours}: take another one with --queue NAME, add to this one with --share, or "
-        "start over with --fresh, which drops all that is on it"
+def _taken(how: str, theirs: str, ours: str) -> QueueTaken:
+    return QueueTaken(
+        f"this queue {how} {theirs}, and not {ours}",
+        "take another one with --queue NAME, add to this one with --share, or start over with --fresh, which drops all that "
+        "is on it",
     )

@@ -12,6 +12,7 @@ from warrener.bridge import Bridge, chunks
 from warrener.brokers import Message, connect
 from warrener.codec import encode_task
 from warrener.errors import AccessRefused
+from warrener.importing import refuse_while_importing
 from warrener.loop_thread import LoopThread, wait_for
 from warrener.retry import RetryPolicy, delay_schedule
 
@@ -53,6 +54,7 @@ class Publisher:
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        refuse_while_importing("Publisher")
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._broker)
             await ensure(self._broker, self._delays)
@@ -90,6 +92,7 @@ def publish(tasks: Iterable[Task], *, broker: str | None = None, queue: str | No
         InvalidTask: One is not valid; those before it are published.
         BrokerError: The broker cannot take them.
     """
+    refuse_while_importing("warrener.publish")
     publisher = Publisher(broker, queue)
     bridge = Bridge(tasks)
 

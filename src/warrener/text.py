@@ -29,6 +29,14 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     return part.decode("utf-8", "ignore")
 
 
+def plain(text: str) -> str:
+    """Text as one line that a terminal may have, whoever wrote it.
+
+    What would steer the terminal, break the line or turn the direction of reading is written as Python's `repr` does.
+    """
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
+
+
 def escape_json(lines: bytes) -> bytes:
     """The same JSON for a terminal: what would steer it is escaped, which readers of JSON take for the same text."""
     return "".join(

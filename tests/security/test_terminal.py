@@ -18,8 +18,8 @@ import pytest
 from tests.batch import APP, drain, publish, task
 from tests.place import WARRENER, Place
 from tests.security.strangers import send
-from warrener.cli.printing import PlainFormatter, plain
-from warrener.text import escape_json
+from warrener.cli.printing import PlainFormatter
+from warrener.text import escape_json, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

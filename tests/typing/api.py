@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal, assert_type
 
 import warrener
 import warrener.testing
-from warrener import App, PermanentError, Publisher, Task, TransientError, WarrenerError, errors
+from warrener import (
+    App,
+    AsyncBatch,
+    Batch,
+    Failure,
+    PermanentError,
+    Publisher,
+    Result,
+    Status,
+    Summary,
+    Task,
+    TransientError,
+    WarrenerError,
+    errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,6 +51,52 @@ async def fetch(url: str, task: Task, **rest: Any) -> list[str]:
 
 
 assert_type(resize("a", Size(1)), dict[str, int])  # a decorated function stays what it is
+
+
+assert_type(resize.task("a", Size(1), width=3), Task)
+resize.task("a")  # type: ignore[call-arg]  # the type checker checks what a task says
+resize.task("a", Size(1), width="3")  # type: ignore[arg-type]
+warrener.map(len, [1])  # type: ignore[arg-type]  # it is no handler
+
+
+def batch() -> None:
+    with warrener.run(app, [resize.task("a", Size(1)), *tasks()], queue="images", processes=4) as batch:
+        assert_type(batch, Batch)
+        for row in batch:
+            assert_type(row, Result)
+            assert_type((row.task_id, row.type, row.value, row.attempts), tuple[str, str, Any, int])
+            assert_type((row.worker, row.started_at, row.processed_at), tuple[str, float, float])
+            assert_type((row.duration, row.origin, row.wording), tuple[float, str, str])
+        batch.wait()
+        assert_type(batch.status(), Status)
+        assert_type((batch.status().done, batch.status().eta), tuple[int, tuple[float, float] | None])
+        assert_type(batch.failures(), list[Failure])
+        failure = batch.failures()[0]
+        assert_type((failure.task_id, failure.error, failure.message), tuple[str, str, str])
+        assert_type(batch.summary, Summary | None)
+        batch.cancel()
+        batch.to_pandas()
+    for row in warrener.run("app.py", "tasks.csv", type="resize", fresh=True, share=False, progress=False):
+        assert_type(row, Result)
+    for row in warrener.map(resize, ["a.jpg", {"file": "b.jpg"}], threads=2, concurrency=1).ordered():
+        assert_type(row, Result)
+
+
+async def batch_in_a_loop() -> None:
+    async with warrener.map(fetch, (url for url in ["https://..."]), broker="amqp://host") as batch:
+        assert_type(batch, AsyncBatch)
+        async for row in batch:
+            assert_type(row, Result)
+        await batch.wait()
+        assert_type(await batch.status(), Status)
+        assert_type(await batch.failures(), list[Failure])
+        assert_type(batch.summary, Summary | None)
+        await batch.cancel()
+        await batch.to_pandas()
+        async for row in batch.ordered():
+            assert_type(row, Result)
+    async for row in warrener.map(fetch, ["https://..."]):
+        assert_type(row, Result)
 
 
 def tasks() -> Iterator[Task]:
@@ -73,7 +133,7 @@ def caught() -> str:
         script()
     except errors.MessageTooLarge as error:
         return f"{error.limit} bytes"
-    except (errors.InvalidTask, errors.AppError) as error:
+    except (errors.InvalidTask, errors.AppError, errors.QueueTaken) as error:
         mend: errors.UsageError = error
         return str(mend)
     except (
@@ -96,6 +156,14 @@ def caught() -> str:
     except WarrenerError as error:
         return str(error)
     return ""
+
+
+def not_completed() -> tuple[int, int]:
+    try:
+        batch()
+    except errors.TasksFailed as error:
+        return error.failed, error.missing
+    return 0, 0
 
 
 def tested() -> None:

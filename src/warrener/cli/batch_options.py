@@ -10,8 +10,8 @@ import click
 from warrener.address import Address
 from warrener.cli.ending import guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for, yes_option
-from warrener.cli.printing import plain
 from warrener.provenance import queue_named_after
+from warrener.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,9 @@ from warrener.address import EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish, guarded
 from warrener.cli.options import broker_option, json_option, management_option
-from warrener.cli.printing import plain, print_json, say
+from warrener.cli.printing import print_json, say
 from warrener.errors import UsageError
+from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.journal import JournalState

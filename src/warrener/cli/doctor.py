@@ -9,8 +9,8 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.options import looks_at
-from warrener.cli.printing import plain
 from warrener.exit_codes import Exit
+from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from warrener.cli.printing import plain
 from warrener.codec import encode
-from warrener.text import utc
+from warrener.text import plain, utc
 
 if TYPE_CHECKING:
     from warrener.failures import Group

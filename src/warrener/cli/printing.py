@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from warrener.codec import encode
-from warrener.text import escape_json
+from warrener.text import escape_json, plain
 
 if TYPE_CHECKING:
     from warrener.collector import Summary
@@ -50,14 +50,6 @@ def ended_with(summary: Summary, output: str, failures: str, left_out: str = "")
 def counted(count: int, noun: str) -> str:
     """A number of things."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def plain(text: str) -> str:
-    """Text as one line that a terminal may have, whoever wrote it.
-
-    What would steer the terminal, break the line or turn the direction of reading is written as Python's `repr` does.
-    """
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
 
 
 class PlainFormatter(logging.Formatter):

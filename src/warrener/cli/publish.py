@@ -15,9 +15,10 @@ from warrener.cli.files import TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import counted, say
-from warrener.cli.progress import Progress, rate
+from warrener.cli.progress import Progress
 from warrener.exit_codes import Exit
 from warrener.provenance import begun_now
+from warrener.status_line import rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,8 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.options import takes_address, yes_option
-from warrener.cli.printing import plain, say
+from warrener.cli.printing import say
+from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address

@@ -21,9 +21,10 @@ from warrener.cli.options import (
     threads_option,
 )
 from warrener.cli.printing import counted, ended_with, say
-from warrener.cli.progress import Progress, status_line
+from warrener.cli.progress import Progress
 from warrener.exit_codes import Exit
 from warrener.provenance import begun_now
+from warrener.status_line import status_line
 from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:

@@ -11,13 +11,15 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.options import json_option, looks_at
-from warrener.cli.printing import plain, say
-from warrener.cli.progress import Progress, eta, percent, rate, status_line
+from warrener.cli.printing import say
+from warrener.cli.progress import Progress
 from warrener.codec import encode
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
 from warrener.monitor import Status, watching
+from warrener.status_line import eta, percent, rate, status_line
+from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address

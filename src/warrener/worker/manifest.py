@@ -18,11 +18,19 @@ ANY_TYPE: Final = "*"
 
 
 class HandlerRules(msgspec.Struct, frozen=True):
-    """What the supervisor must know of a handler; the function itself stays in the children."""
+    """What the supervisor must know of a handler; the function itself stays in the children.
+
+    Args:
+        retries: How many times a failed task is tried again.
+        base: Seconds before the first retry.
+        timeout: Seconds after which an attempt is killed.
+        required: The parameters that a task must give; where there are none, the first that it may.
+    """
 
     retries: int
     base: float
     timeout: float | None
+    required: tuple[str, ...] = ()
 
     @property
     def policy(self) -> RetryPolicy:
@@ -47,7 +55,9 @@ class AppManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     def of(cls, handlers: Iterable[Handler], slots: int = 1) -> AppManifest:
         """The manifest of an app with these handlers."""
         rules = {
-            handler.name: HandlerRules(handler.policy.retries, handler.policy.base, handler.timeout)
+            handler.name: HandlerRules(
+                handler.policy.retries, handler.policy.base, handler.timeout, handler.required
+            )
             for handler in handlers
         }
         return cls(rules, slots)
@@ -67,6 +77,7 @@ class ChildSettings(msgspec.Struct, frozen=True):
 
     Args:
         app: As `warrener.loader.load` takes it; empty when a command is run instead.
+        search: Directories in which modules are looked for besides the usual ones.
         command: A shell-quoted command line that performs every task.
         threads: How many tasks a child runs at a time, in threads, where no handler is `async`.
         concurrency: How many it runs at a time where one is.
@@ -82,3 +93,4 @@ class ChildSettings(msgspec.Struct, frozen=True):
     timeout: float | None = None
     retries: int = 3
     max_result: int = 512 * 1024 * 1024
+    search: tuple[str, ...] = ()

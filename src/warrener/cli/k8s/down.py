@@ -7,7 +7,8 @@ import click
 from warrener.cli.ending import finish
 from warrener.cli.k8s.options import namespace_option, takes_cluster
 from warrener.cli.options import yes_option
-from warrener.cli.printing import plain, say
+from warrener.cli.printing import say
+from warrener.text import plain
 
 
 @click.command()

@@ -9,8 +9,9 @@ import click
 
 from warrener.cli.ending import finish
 from warrener.cli.k8s.options import takes_queue
-from warrener.cli.printing import plain, say
+from warrener.cli.printing import say
 from warrener.errors import ClusterError
+from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster

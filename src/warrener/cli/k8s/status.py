@@ -12,9 +12,10 @@ from warrener.cli.ending import finish
 from warrener.cli.k8s.options import takes_queue
 from warrener.cli.options import json_option
 from warrener.cli.printing import print_json, say
-from warrener.cli.progress import Progress, status_line
+from warrener.cli.progress import Progress
 from warrener.cli.status import members, table
 from warrener.exit_codes import Exit
+from warrener.status_line import status_line
 
 if TYPE_CHECKING:
     from warrener.kubernetes.operations.look import WorkerJob

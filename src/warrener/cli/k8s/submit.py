@@ -16,10 +16,11 @@ from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.status import workers_line
 from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import ended_with, say
-from warrener.cli.progress import Progress, status_line
+from warrener.cli.progress import Progress
 from warrener.exit_codes import Exit
 from warrener.kubernetes.commands import Commands
 from warrener.provenance import begun_now
+from warrener.status_line import status_line
 
 if TYPE_CHECKING:
     from warrener.journal import Begun

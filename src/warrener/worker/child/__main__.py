@@ -75,6 +75,7 @@ def _handlers(settings: ChildSettings) -> dict[str, Handler]:
                 settings.command, settings.timeout, settings.retries, settings.max_result
             )
         }
+    sys.path[:0] = [directory for directory in settings.search if directory not in sys.path]
     return load(settings.app).handlers
 
 

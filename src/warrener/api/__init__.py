@@ -1,0 +1,1 @@
+"""Batches from Python: `warrener.run` and `warrener.map`."""

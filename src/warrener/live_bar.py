@@ -1,0 +1,35 @@
+"""A bar on a terminal that moves."""
+
+from __future__ import annotations
+
+
+class LiveBar:
+    """A line on stderr, from now until it is stopped: a title, a bar, and text. Use it where stderr is a terminal.
+
+    Args:
+        title: What is going on.
+    """
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        # Where the terminal is narrow the end of the text is cut, and nothing else.
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            console=Console(stderr=True),
+            expand=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task(title, total=None, text="")
+
+    def show(self, text: str, done: float, total: float | None) -> None:
+        """Show how far things are."""
+        self._bar.update(self._task, text=text, completed=done, total=total)
+
+    def stop(self) -> None:
+        """Let the line stand as it is."""
+        self._bar.stop()
