@@ -115,8 +115,8 @@ class Run:
             self._supervisor = supervisor
             if self._stopped is not None:  # while it connected
                 supervisor.stop(self._stopped)
-            manifest = await supervisor.start()
             try:
+                manifest = await supervisor.start()
                 if self._stopped is not None:
                     return Ended(self._stopped, None, 0, is_app_changed=False, stale_failures=0)
                 lines = tasks(manifest)
