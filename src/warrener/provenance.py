@@ -62,11 +62,12 @@ def queue_named_after(tasks: str) -> str:
     Args:
         tasks: The file; `-` for stdin, which gives the default queue.
     """
-    name = (
-        re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(tasks.removesuffix(".gz")).stem).strip("-.")[:200]
-        if tasks != _STDIN
-        else ""
-    )
+    return queue_named(Path(tasks.removesuffix(".gz")).stem if tasks != _STDIN else "")
+
+
+def queue_named(wanted: str) -> str:
+    """A queue's name that is as near as can be to what is wanted; the default one where nothing is left of that."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip("-.")[:200]
     with suppress(UsageError):
         return Address(queue=name).queue
     return DEFAULT_QUEUE

@@ -14,7 +14,7 @@ from warrener.api.place import Place, home_of, place_of, program
 from warrener.api.work import Plan
 from warrener.errors import AppError, InvalidTask, UsageError
 from warrener.importing import refuse_while_importing
-from warrener.provenance import begun_from, begun_now, queue_named_after
+from warrener.provenance import begun_from, begun_now, queue_named, queue_named_after
 from warrener.sources import given_tasks, read
 from warrener.worker.manifest import ChildSettings
 
@@ -76,7 +76,7 @@ def run(
     else:
         _checked(tasks, "tasks")
         title, source = program()
-        name = queue_named_after(title or _stem(place))
+        name = queue_named(title or _stem(place))
         begun = begun_from(source, place.where, _length(tasks))
 
         def lines() -> Iterator[Line]:
@@ -122,7 +122,7 @@ def map(  # noqa: A001 - it is `warrener.map`
     app, found = home_of(handler)
     place = place_of(app)
     title, source = program()
-    name = queue_named_after(f"{title}-{found.name}" if title else found.name)
+    name = queue_named(f"{title}-{found.name}" if title else found.name)
     begun = begun_from(f"{source}: map {found.name}", place.where, _length(items))
     options = _Options(processes, threads, concurrency, fresh=fresh, share=share, progress=progress)
     return _batch(

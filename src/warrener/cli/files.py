@@ -77,6 +77,10 @@ class TaskFile(msgspec.Struct):
         if not self.count and not self.left_out:
             say(f"warrener: {'stdin' if self.is_stdin else self.path} has no tasks")
 
+    def lines(self, _: object) -> Iterator[Line]:
+        """The tasks, whatever is in the app."""
+        return self.read()
+
     def _leave_out(self, stack: ExitStack) -> Callable[[InvalidLine], None]:
         from warrener.writers import opened
 

@@ -13,6 +13,7 @@ from warrener.exit_codes import Exit
 _CLI: Final = "warrener.cli"
 _VERBS: Final = {
     "run": Lazy(f"{_CLI}.run", "run", "Publish tasks, work on them here, collect the results."),
+    "map": Lazy(f"{_CLI}.map", "map_", "Run a handler once for each file or line, and collect the results."),
     "publish": Lazy(f"{_CLI}.publish", "publish", "Publish tasks, each one confirmed by the broker."),
     "work": Lazy(f"{_CLI}.work", "work", "Take tasks from the queue and run them."),
     "batches": Lazy(f"{_CLI}.batches", "batches", "What is on a broker, and how far."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
@@ -28,10 +28,14 @@ from warrener.status_line import status_line
 from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from warrener.address import Address
     from warrener.journal import Begun
     from warrener.local_run import Ended
     from warrener.monitor import Status
+    from warrener.sources import Line
+    from warrener.worker.manifest import AppManifest
 
 
 @click.command()
@@ -74,7 +78,7 @@ def run(
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
     with guarded():
         begun = begun_now(tasks.path, app)
-    wanted = _Wanted(
+    wanted = Wanted(
         address,
         begun,
         ChildSettings(app=app, threads=threads, concurrency=concurrency),
@@ -83,11 +87,32 @@ def run(
         fresh,
         window,
     )
-    ended = finish(_run(wanted, tasks, results))
-    raise click.exceptions.Exit(_report(ended, address, tasks, output, is_shared=share))
+    ended = finish(run_here(wanted, tasks, results))
+    raise click.exceptions.Exit(report(ended, address, tasks, output, is_shared=share))
 
 
-class _Wanted(NamedTuple):
+class Source(Protocol):
+    """Where the tasks come from: `TaskFile`, or `warrener.cli.items.Items`."""
+
+    @property
+    def left_out(self) -> int:
+        """How many were left out."""
+
+    @property
+    def left_out_text(self) -> str:
+        """That, and where they are, for people."""
+
+    @property
+    def is_all_invalid(self) -> bool:
+        """Whether something was left out, and nothing remained."""
+
+    def lines(self, manifest: AppManifest) -> Iterator[Line]:
+        """The tasks, once it is known what is in the app."""
+
+
+class Wanted(NamedTuple):
+    """What is to be run, and how: see `warrener.local_run.Run`."""
+
     address: Address
     begun: Begun
     settings: ChildSettings
@@ -97,7 +122,8 @@ class _Wanted(NamedTuple):
     window: int
 
 
-async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
+async def run_here(wanted: Wanted, source: Source, results: ResultFile) -> Ended:
+    """Run it, and show how far it is."""
     from warrener.batch import start_over
     from warrener.brokers import connect
     from warrener.local_run import Run
@@ -123,13 +149,13 @@ async def _run(wanted: _Wanted, source: TaskFile, results: ResultFile) -> Ended:
         if wanted.is_fresh:
             async with connect(wanted.address) as broker:
                 await start_over(broker, wanted.address)
-        ended = await run.run(lambda _: source.read(), writer)
+        ended = await run.run(source.lines, writer)
         if ended.summary is None:
             writer.discard()
     return ended
 
 
-def _report(ended: Ended, address: Address, tasks: TaskFile, output: str, *, is_shared: bool) -> int:
+def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_shared: bool) -> int:
     """Say how it ended; the exit code."""
     if ended.summary is None:
         say(f"stopped; go on with: {again(address, fresh=False)}")

@@ -1,0 +1,94 @@
+"""`warrener map`: one task for each item, without a file of tasks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from warrener.address import Address
+from warrener.cli.batch_options import fresh_option, may_start_over, share_option, window_option
+from warrener.cli.ending import finish, guarded
+from warrener.cli.files import ResultFile
+from warrener.cli.items import Items
+from warrener.cli.options import (
+    broker_option,
+    concurrency_option,
+    format_option,
+    management_option,
+    output_option,
+    processes_option,
+    queue_option_for,
+    threads_option,
+    yes_option,
+)
+from warrener.cli.run import Wanted, report, run_here
+from warrener.errors import UsageError
+from warrener.provenance import begun_from, queue_named
+from warrener.worker.manifest import ChildSettings
+
+
+@click.command("map")
+@click.argument("handler", metavar="APP:HANDLER")
+@click.argument("items", nargs=-1, required=True)
+@output_option("results.jsonl")
+@format_option
+@processes_option
+@threads_option
+@concurrency_option
+@share_option
+@fresh_option
+@window_option
+@yes_option
+@broker_option
+@queue_option_for("named after the handler")
+@management_option
+def map_(
+    handler: str,
+    items: tuple[str, ...],
+    output: str,
+    form: str | None,
+    processes: int | None,
+    threads: int,
+    concurrency: int,
+    share: bool,
+    fresh: bool,
+    window: int,
+    yes: bool,
+    broker: str,
+    queue: str | None,
+    management: str | None,
+) -> None:
+    """Run a handler once for each item, and collect the results.
+
+    APP:HANDLER is an app as `warrener run` takes it, and the type of one of its handlers: app.py:resize,
+    package.module:app:resize. ITEMS are patterns like 'images/*.jpg' or 'images/**/*.jpg', words that are taken as they
+    are, or - for the lines of stdin. Each is the handler's one parameter that has no default.
+
+    Run it again, and what has ended is not run again; a row's origin is its item.
+
+    Example: warrener map app.py:resize 'images/*.jpg' -o results.jsonl
+    """
+    results = ResultFile(output, form)
+    app, _, name = handler.rpartition(":")
+    with guarded():
+        if not app or not name:
+            raise UsageError(f"{handler!r} names no handler: give APP:HANDLER, as app.py:resize")
+        results.checked()
+        source = Items(app, name, items)
+        source.check_apart(output)
+        address = Address(broker, queue or queue_named(name), management)
+        begun = begun_from(f"{Path.cwd()}: map {name}", app, source.count)
+    may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
+    wanted = Wanted(
+        address,
+        begun,
+        ChildSettings(app=app, threads=threads, concurrency=concurrency),
+        processes or os.cpu_count() or 1,
+        share,
+        fresh,
+        window,
+    )
+    ended = finish(run_here(wanted, source, results))
+    raise click.exceptions.Exit(report(ended, address, source, output, is_shared=share))
