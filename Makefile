@@ -25,15 +25,15 @@ lint: $(READY) ## Style, types and layers
 
 # Hostile tasks are left out since most of them run into time limits.
 check: lint ## The quick part, without a broker: style, types, layers, units, and whole workers in memory
-	$(BIN)/pytest --numprocesses 4 --dist worksteal -m 'not long and not sqlite and not rabbitmq' \
+	$(BIN)/pytest --numprocesses 4 -m 'not long and not sqlite and not rabbitmq' \
 		tests/unit tests/conformance --ignore tests/conformance/worker/test_hostile.py
 
-# Tests wait more than they work, so there is room for several at a time.
+# Tests wait more than they work, so there is room for several at a time. tests/schedule.py says which run together.
 test: lint ## Everything, on a RabbitMQ of its own
 ifdef WARRENER_TEST_BROKER
-	$(BIN)/pytest --numprocesses 4 --dist worksteal
+	$(BIN)/pytest --numprocesses 5
 else
-	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 4 --dist worksteal
+	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 5
 endif
 
 test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes, and long waits

@@ -13,7 +13,7 @@ from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.codec import encode_task
 from warrener.failures import read
 from warrener.models import Failure, Task
-from warrener.retry import RetryPolicy, delay_schedule
+from warrener.retry import COMMON_DELAYS, RetryPolicy
 from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from warrener.exit_codes import Exit
 
 APP = str(Path(__file__).parent / "conformance" / "worker" / "apps.py")
-# Those of nearly all apps under test: a worker makes what its app lacks, and each is a queue, whose making takes time.
-DELAYS = delay_schedule([RetryPolicy(3, 0.05)])
+# Those of nearly all apps under test, and one of those that every queue has: a worker makes what its app lacks, and each
+# is a queue, whose making takes time.
+DELAYS = [*RetryPolicy(3, 0.05).delays(), COMMON_DELAYS[0]]
 PATIENCE = 60.0
 QUICK = 0.5
 

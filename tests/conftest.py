@@ -5,18 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.batch import DELAYS
+from tests.operator import Operator
 from tests.place import Place
 from tests.rabbitmq_server import RabbitMQ
+from tests.schedule import Scheduler
 from warrener.address import Address
 from warrener.brokers import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    """What runs where, with several processes."""
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +45,20 @@ def rabbit_address(rabbitmq: tuple[str, str]) -> Iterator[Address]:
     address = Address(url, f"test-{uuid.uuid4().hex[:12]}", management or None)
     yield address
     asyncio.run(_delete(address))
+
+
+@pytest.fixture
+def few_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is declared in this process has one of the six delays that every queue has: each takes time to make."""
+    monkeypatch.setattr("warrener.retry.COMMON_DELAYS", (DELAYS[-1],))
+    for module in ("admin", "counting"):
+        monkeypatch.setattr(f"warrener.brokers.rabbitmq.{module}.DEFAULT_DELAYS", tuple(DELAYS))
+
+
+@pytest.fixture
+def operator(rabbitmq: tuple[str, str]) -> Operator:
+    """The administrator of the RabbitMQ that all tests share: what is done to more than a test's own breaks others."""
+    return Operator(*rabbitmq)
 
 
 @pytest.fixture

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 SHARED = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("sqlite", "rabbitmq")]
 
 
+@pytest.fixture(autouse=True)
+def _few(few_delays: None) -> None:
+    """In all tests here."""
+
+
 @pytest.fixture
 def memory_address() -> Iterator[Address]:
     """A queue of the test's own in this process, not yet declared."""

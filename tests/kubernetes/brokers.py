@@ -13,25 +13,26 @@ from warrener.kubernetes.operations.credentials import Login, login
 
 if TYPE_CHECKING:
     from tests.kubernetes.double import Double
-    from tests.rabbitmq_server import RabbitMQ
+    from tests.operator import Operator
     from warrener.kubernetes.manifests.spec import Spec
 
 POD = f"{BROKER}-0"
+VHOST = "warrener"
 
 
 def quiet(_: str) -> None:
     """Nobody is told."""
 
 
-def admin(server: RabbitMQ) -> dict[str, str]:
-    who = urlsplit(server.url)
+def admin(server: Operator) -> dict[str, str]:
+    who = server.url
     host = f"{BROKER}.batch.svc"
     return {
         "username": who.username or "",
         "password": who.password or "",
         "host": host,
-        "url": f"amqp://{who.username}:{who.password}@{host}:5672/warrener",
-        "vhost": "warrener",
+        "url": f"amqp://{who.username}:{who.password}@{host}:5672/{VHOST}",
+        "vhost": VHOST,
     }
 
 

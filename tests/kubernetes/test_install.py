@@ -12,7 +12,7 @@ from tests.batch import drain
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.specs import small_spec
-from tests.rabbitmq_server import RabbitMQ
+from tests.operator import Operator
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import ROLES, permissions
@@ -33,13 +33,28 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-from tests.kubernetes.brokers import POD, a_spec, admin, broker_pod, keep_secret, of_part, port_of, quiet
+from tests.kubernetes.brokers import (
+    POD,
+    VHOST,
+    a_spec,
+    admin,
+    broker_pod,
+    keep_secret,
+    of_part,
+    port_of,
+    quiet,
+)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RabbitMQ]:
-    with RabbitMQ() as node:
-        yield node
+def server(rabbitmq: tuple[str, str]) -> Iterator[Operator]:
+    """The RabbitMQ that all tests share, with a virtual host for these."""
+    operator = Operator(*rabbitmq)
+    yield operator
+    operator.delete("vhosts", VHOST)
+    for user in operator.get("users"):
+        if user["name"].startswith("it_"):
+            operator.delete("users", user["name"])
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +65,11 @@ def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def cluster(server: RabbitMQ) -> AsyncIterator[Double]:
+async def cluster(server: Operator) -> AsyncIterator[Double]:
     """A cluster whose broker's pod is the real RabbitMQ; its administrator is known already."""
     async with ApiServer() as api:
         api.pods = {POD: 1}
-        api.ports = {5672: port_of(server.url), 15672: port_of(server.management_url)}
+        api.ports = {5672: port_of(server.url.geturl()), 15672: port_of(server.management_url)}
         double = Double(f"ws{api.url.removeprefix('http')}")
         keep_secret(double, f"{BROKER}-admin", **admin(server))
 
@@ -66,7 +81,7 @@ async def cluster(server: RabbitMQ) -> AsyncIterator[Double]:
         yield double
 
 
-async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: RabbitMQ) -> None:
+async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: Operator) -> None:
     wanted = a_spec()
     said: list[str] = []
 
@@ -76,10 +91,10 @@ async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: R
         assert (await broker.counts()).ready == 0
         assert all(finding.ok for finding in await broker.inspect())
     may = permissions(wanted.queue)
-    users = {row["user"]: row for row in json.loads(server.ctl("list_users", "--formatter=json"))}
+    users = {row["name"]: row for row in server.get("users")}
     granted = {
         row["user"]: (row["configure"], row["write"], row["read"])
-        for row in json.loads(server.ctl("list_permissions", "-p", "warrener", "--formatter=json"))
+        for row in server.get("vhosts", VHOST, "permissions")
     }
     for part in ROLES:
         name = f"{wanted.queue}-{part}"

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import trustme
 
 from tests.rabbitmq_server import RabbitMQ
 from warrener.address import Address
@@ -20,10 +21,25 @@ max_message_size = {SMALL_LIMIT}
 """
 
 
+@pytest.fixture(autouse=True)
+def _few(few_delays: None) -> None:
+    """In all tests here."""
+
+
 @pytest.fixture(scope="package")
-def server() -> Iterator[RabbitMQ]:
-    """Its consumer timeout is shorter than a task, and its messages must be small."""
-    with RabbitMQ(extra_config=_CONFIG) as server:
+def authority() -> trustme.CA:
+    """Who vouches for it."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="package")
+def server(authority: trustme.CA) -> Iterator[RabbitMQ]:
+    """Its consumer timeout is shorter than a task, and its messages must be small; it speaks TLS, too."""
+    issued = authority.issue_cert("127.0.0.1")
+    chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
+    server = RabbitMQ(extra_config=_CONFIG)
+    server.serve_tls(chain, issued.private_key_pem.bytes())
+    with server:
         yield server
 
 

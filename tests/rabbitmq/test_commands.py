@@ -13,33 +13,19 @@ import pytest
 import trustme
 
 from tests.batch import APP, drain, publish, results, task
+from tests.operator import Operator
 from tests.place import Place
-from tests.rabbitmq_server import RabbitMQ
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import ROLES, permissions
 from warrener.errors import AccessRefused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.rabbitmq_server import RabbitMQ
+
 VHOST = "jobs"
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def server(authority: trustme.CA) -> Iterator[RabbitMQ]:
-    issued = authority.issue_cert("127.0.0.1")
-    chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
-    node = RabbitMQ()
-    node.serve_tls(chain, issued.private_key_pem.bytes())
-    with node:
-        yield node
 
 
 @pytest.fixture
@@ -78,13 +64,12 @@ def test_setup_makes_users_with_exactly_their_rights(
         assert done.returncode == 0, done.stderr
         assert f"queue {queue!r} on amqp://127.0.0.1:" in done.stderr
 
+    operator = Operator(server.url, server.management_url)
     granted = {
         row["user"]: (row["configure"], row["write"], row["read"])
-        for row in json.loads(server.ctl("list_permissions", "-p", VHOST, "--formatter=json"))
+        for row in operator.get("vhosts", VHOST, "permissions")
     }
-    tags = {
-        row["user"]: tuple(row["tags"]) for row in json.loads(server.ctl("list_users", "--formatter=json"))
-    }
+    tags = {row["name"]: tuple(row["tags"]) for row in operator.get("users")}
     administrator = urlsplit(server.url).username or ""
     own = {user: may for user, may in granted.items() if user.startswith(f"{queue}-")}
     assert own == {f"{queue}-{part}": tuple(may)[:3] for part, may in permissions(queue).items()}

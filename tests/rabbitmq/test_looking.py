@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.batch import drain, eventually, publish, task
+from tests.operator import Operator
 from tests.place import Place
-from tests.rabbitmq.test_policies import policy
+from warrener.address import Address
 from warrener.brokers import FailedTask, Verdict, connect
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq import RabbitBroker, failures
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.rabbitmq_server import RabbitMQ
-    from warrener.address import Address
     from warrener.brokers import Broker
 
 MANY = 150  # more than a channel of RabbitMQ's keeps back for a queue
 
 
-async def _limited(server: RabbitMQ, address: Address) -> AsyncIterator[None]:
-    """As an operator may limit every queue."""
+@pytest.fixture(scope="module")
+def limited(rabbitmq: tuple[str, str]) -> Iterator[Address]:
+    """Failures in a queue that is limited as an operator may limit every one; all look at these, since none takes any."""
+    url, management = rabbitmq
+    address = Address(url, f"test-{uuid.uuid4().hex[:12]}", management)
+    with Operator(url, management).policy(f"{address.queue}([.]failed)?", {"delivery-limit": 3}):
+        asyncio.run(_fill(address))
+        yield address
+    asyncio.run(_delete(address))
+
+
+async def _fill(address: Address) -> None:
     await publish(address, [task("no such type", f"t{n}") for n in range(MANY)])
     await drain(address)
-    with policy(server, address.queue.replace(".", "[.]") + "(.failed)?", '{"delivery-limit": 3}'):
-        async with connect(address) as broker:
+    async with connect(address) as broker:
 
-            async def is_limited() -> bool:
-                assert isinstance(broker, RabbitBroker)
-                told = await broker._queue.management.queues()
-                return "delivery-limit" in told[Names(address.queue).failed].policy
+        async def is_limited() -> bool:
+            assert isinstance(broker, RabbitBroker)
+            told = await broker._queue.management.queues()
+            return "delivery-limit" in told[Names(address.queue).failed].policy
 
-            await eventually(is_limited)
-        yield
+        await eventually(is_limited)
 
 
-@pytest.fixture
-async def limited(server: RabbitMQ, breakable: Address) -> AsyncIterator[Address]:
-    async for _ in _limited(server, breakable):
-        yield breakable
+async def _delete(address: Address) -> None:
+    async with connect(address) as broker:
+        await broker.delete()
 
 
 async def _close_early(broker: Broker) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
-from typing import TYPE_CHECKING
+import subprocess
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.place import Running
     from tests.rabbitmq_server import RabbitMQ
     from warrener.address import Address
 
-TASKS = 1500
+TASKS: Final[list[dict[str, object]]] = [{"type": "sleep_async", "data": {"seconds": 0.1}}] * 100
 
 
 @pytest.fixture
@@ -53,33 +56,49 @@ def _collect_garbage(server: RabbitMQ) -> None:
     server.ctl("force_gc")
 
 
-@pytest.mark.parametrize("deed", [_close_connections, _maintain, _restart_app, _restart, _collect_garbage])
-async def test_everybody_goes_on(place: Place, server: RabbitMQ, deed: object) -> None:
-    assert callable(deed)
+async def test_everybody_goes_on(place: Place, server: RabbitMQ) -> None:
     over = place.path / "over"
-    tasks = [{"id": f"t{n}", "type": "sleep_async", "data": {"seconds": 0.05}} for n in range(TASKS - 1)]
-    last = {"id": "last", "type": "wait_for", "data": {"file": str(over), "log": str(place.path / "log")}}
-    publisher = place.begin("publish", place.tasks([*tasks, last]))
+    publisher = place.begin("publish", "-", stdin=subprocess.PIPE)
+    # Nobody may think that all is done until it is.
+    feed(publisher, {"type": "wait_for", "data": {"file": str(over), "log": str(place.path / "log")}})
     await place.has_ready(1)
     others = [
         place.begin("work", APP, "--processes", "1"),
         place.begin("results", "--follow", "-o", "out.jsonl"),
         place.begin("status", "--watch"),
     ]
-    await _is_done(place, TASKS // 10)
-
-    await asyncio.to_thread(deed, server)
+    worker, follower, watcher = others
+    count = 1
+    for deed in (_collect_garbage, _close_connections, _maintain, _restart_app, _restart):
+        before = worker.said
+        feed(publisher, *TASKS)
+        await _is_done(place, count + len(TASKS) // 10 - 1)
+        await asyncio.to_thread(deed, server)
+        feed(publisher, *TASKS)
+        count += 2 * len(TASKS)
+        await _is_done(place, count - 1)
+        is_connected_anew = "connecting again" in worker.said[len(before) :]
+        assert is_connected_anew == (deed is not _collect_garbage), deed
+        assert [one.said for one in (publisher, *others) if one.process.poll() is not None] == [], deed
 
     over.touch()
+    assert publisher.process.stdin
+    publisher.process.stdin.close()
     assert publisher.end() == 0, publisher.said
-    worker, follower, watcher = others
     assert follower.end() == 0, follower.said
     assert watcher.end() == 0, watcher.said
-    assert ("connecting again" in worker.said) == (deed is not _collect_garbage)
     assert worker.end(signal.SIGTERM) == 75
-    assert len(place.rows("out.jsonl")) == TASKS
-    assert {row["task_id"] for row in place.rows("out.jsonl")} == {task["id"] for task in (*tasks, last)}
+    rows = place.rows("out.jsonl")
+    assert len(rows) == len({row["task_id"] for row in rows}) == count
     assert [one.said for one in (publisher, *others) if "Traceback" in one.said] == []
+
+
+def feed(publisher: Running, *tasks: dict[str, object]) -> None:
+    """Let these be published, too."""
+    stdin = publisher.process.stdin
+    assert stdin
+    stdin.write(b"".join(json.dumps(task).encode() + b"\n" for task in tasks))
+    stdin.flush()
 
 
 async def _is_done(place: Place, count: int) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.rabbitmq_server import RabbitMQ
+    from tests.operator import Operator
 
 SECRET: Final = "quite-a-secret"
 # Each way is tried among the long tests; two of them are quick, and differ most.
@@ -32,46 +31,54 @@ DEEDS: Final = [
 class Tenant:
     """A user with a virtual host of their own, as long as it lasts."""
 
-    def __init__(self, server: RabbitMQ) -> None:
-        self.server = server
+    def __init__(self, operator: Operator) -> None:
+        self.operator = operator
         self.name = f"tenant-{uuid.uuid4().hex[:8]}"
         self.address = self.reached_by(self.name, SECRET)
         # Who reads what became of it all.
-        root = urlsplit(server.url)
+        root = operator.url
         self.owner = self.reached_by(root.username or "", root.password or "")
 
     def reached_by(self, user: str, password: str) -> Address:
-        port = urlsplit(self.server.url).port
-        return Address(
-            f"amqp://{user}:{password}@127.0.0.1:{port}/{self.name}", "q", self.server.management_url
-        )
+        host = self.operator.url.netloc.rpartition("@")[2]
+        return Address(f"amqp://{user}:{password}@{host}/{self.name}", "q", self.operator.management_url)
 
     def settle(self) -> None:
-        self.server.ctl("add_vhost", self.name)
-        self.server.ctl("add_user", self.name, SECRET)
-        self.server.ctl("set_user_tags", self.name, "management")  # or a worker waits for what may be hidden
+        self.operator.put("vhosts", self.name)
+        self.set_password(SECRET)
         for user in (self.name, self.owner.credentials[0]):
-            self.server.ctl("set_permissions", "-p", self.name, user, ".*", ".*", ".*")
+            self.operator.put("permissions", self.name, user, configure=".*", write=".*", read=".*")
+
+    def set_password(self, password: str) -> None:
+        # With the tag, or a worker waits for what may be hidden.
+        self.operator.put("users", self.name, password=password, tags="management")
+
+    def close_connections(self) -> None:
+        self.operator.delete("connections", "username", self.name)
 
     def lose(self, deed: str) -> None:
-        ctl, name = self.server.ctl, self.name
         if deed == "clear permissions":
-            ctl("clear_permissions", "-p", name, name)
+            self.operator.delete("permissions", self.name, self.name)
         elif deed == "change password":
-            ctl("change_password", name, "another")
+            self.set_password("another")
         elif deed == "delete user":
-            ctl("delete_user", name)
+            self.operator.delete("users", self.name)
         else:
-            ctl("delete_vhost", name)
+            self.operator.delete("vhosts", self.name)
         if deed in ("clear permissions", "change password"):
-            ctl("close_all_user_connections", name, "revoked")
+            self.close_connections()
+
+    def leave(self) -> None:
+        self.operator.delete("vhosts", self.name)
+        self.operator.delete("users", self.name)
 
 
 @pytest.fixture
-def tenant(server: RabbitMQ) -> Tenant:
-    tenant = Tenant(server)
+def tenant(operator: Operator) -> Iterator[Tenant]:
+    tenant = Tenant(operator)
     tenant.settle()
-    return tenant
+    yield tenant
+    tenant.leave()
 
 
 @pytest.mark.parametrize("deed", DEEDS)
@@ -133,21 +140,15 @@ async def test_publisher_that_is_let_in_no_more_says_where_to_go_on(
 
 
 @contextmanager
-def limited(tenant: Tenant, *words: str) -> Iterator[None]:
+def limited(tenant: Tenant, which: str) -> Iterator[None]:
     """No further connection meanwhile, and those that are there are closed."""
-    which, whose = words
-    if which == "user":
-        tenant.server.ctl("set_user_limits", whose, '{"max-connections": 0}')
-    else:
-        tenant.server.ctl("set_vhost_limits", "-p", whose, '{"max-connections": 0}')
+    limit = (f"{which}-limits", tenant.name, "max-connections")
+    tenant.operator.put(*limit, value=0)
     try:
-        tenant.server.ctl("close_all_user_connections", tenant.name, "too many")
+        tenant.close_connections()
         yield
     finally:
-        if which == "user":
-            tenant.server.ctl("clear_user_limits", whose, "all")
-        else:
-            tenant.server.ctl("clear_vhost_limits", "-p", whose)
+        tenant.operator.delete(*limit)
 
 
 @pytest.mark.parametrize("which", ["user", "vhost"])
@@ -157,7 +158,7 @@ async def test_limit_on_connections_is_waited_for(tenant: Tenant, tmp_path: Path
     with Place(tmp_path, tenant.address) as place:
         worker = place.begin("work", APP, "--processes", "1", "--drain")
         await until_written(log, 1)
-        with limited(tenant, which, tenant.name):
+        with limited(tenant, which):
             await worker.says("connecting again")
             newcomer = place.begin("work", APP, "--processes", "1", "--drain")
             await newcomer.says("accepts no more connections or channels: ")
@@ -174,7 +175,7 @@ async def test_limit_on_connections_is_waited_for(tenant: Tenant, tmp_path: Path
 
 
 def test_limit_on_queues_is_named_at_setup(tenant: Tenant, tmp_path: Path) -> None:
-    tenant.server.ctl("set_vhost_limits", "-p", tenant.name, '{"max-queues": 3}')
+    tenant.operator.put("vhost-limits", tenant.name, "max-queues", value=3)
     with Place(tmp_path, tenant.address) as place:
         done = place.warrener("setup")
 
