@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from tests import forked
 from tests.batch import PATIENCE, eventually
 from warrener.address import Address
 from warrener.brokers import connect
@@ -33,9 +34,7 @@ class Place:
     def __init__(self, path: Path, address: Address | None = None) -> None:
         self.path = path
         self.address = address or Address(f"sqlite:{path / '.warrener' / 'work-queue.db'}")
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("WARRENER_")
-        }
+        self.environment = {name: value for name, value in os.environ.items() if not _is_ours(name)}
         if address:
             self.environment |= {"WARRENER_BROKER": address.broker, "WARRENER_QUEUE": address.queue}
             if address.management:
@@ -51,6 +50,9 @@ class Place:
 
     def warrener(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
+        environment = {name: value for name, value in self.environment.items() if not _is_ours(name)}
+        if environment == {name: value for name, value in os.environ.items() if not _is_ours(name)}:
+            return forked.run(words, self.path, self.environment, text, 2 * PATIENCE)
         return subprocess.run(
             [*WARRENER, *words],
             cwd=self.path,
@@ -110,6 +112,10 @@ class Place:
     def rows(self, name: str) -> list[dict[str, object]]:
         """Read a file of JSON lines."""
         return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
+
+
+def _is_ours(variable: str) -> bool:
+    return variable.startswith("WARRENER_")
 
 
 def children(pid: int) -> list[int]:
