@@ -131,7 +131,7 @@ async def _ctl(trial: Trial, *words: str) -> str:
 
 FAULTS: Final = [
     Fault("broker stopped and started", under_load(_restart, 2), _ON, costs=_LOST),
-    Fault("broker killed and started", under_load(_kill, 2), _ON, costs=_LOST, is_quick=True),
+    Fault("broker killed and started", under_load(_kill, 2), _ON, costs=_LOST, quick_on=(RABBITMQ,)),
     Fault("connections closed by an operator", under_load(_close_connections), _ON, costs=_LOST),
     Fault("tasks longer than the broker waits for an ack", _time_out, _ON, tasks=_long_ones),
     Fault("memory alarm raised and lifted", under_load(_alarm_memory, 2), _ON),

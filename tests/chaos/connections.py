@@ -48,7 +48,7 @@ FAULTS: Final = [
             under_load(partial(_cut, stage=stage), _TIMES),
             _ON,
             costs=cuts(_TIMES),
-            is_quick=stage is Stage.BEFORE_CONFIRM,
+            quick_on=(RABBITMQ,) if stage is Stage.BEFORE_CONFIRM else (),
         )
         for stage, when in _STAGES.items()
     ),

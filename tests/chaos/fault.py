@@ -49,7 +49,7 @@ class Fault:
         costs: See `judge`.
         is_free: See `judge`.
         tasks: Makes the batch.
-        is_quick: Whether `make test` has it, too.
+        quick_on: The brokers on which `make test` has it, too: whichever shows the most in the least time.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Fault:
     costs: Mapping[str, int] = field(default_factory=dict)
     is_free: bool = False
     tasks: Callable[[], list[dict[str, Any]]] = batch
-    is_quick: bool = False
+    quick_on: tuple[str, ...] = ()
 
     async def try_on(self, arena: Arena, directory: Path, chance: random.Random) -> Row:
         """Run a batch under this fault, and count. Whatever goes wrong is in the row."""

@@ -71,7 +71,7 @@ FAULTS: Final = [
         f"{_CHILD_KILLERS} tasks that kill their child",
         _work_through,
         tasks=_with(_CHILD_KILLERS, "kills_child"),
-        is_quick=True,
+        quick_on=(EMBEDDED,),
     ),
     Fault(
         f"{_WORKER_KILLERS} tasks that kill their worker",

@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from tests.batch import eventually
-from tests.chaos.fault import Fault, batch, under_load
+from tests.chaos.fault import EMBEDDED, Fault, batch, under_load
 from tests.chaos.trial import APP, HELD, kill
 from tests.place import children
 
@@ -100,7 +100,7 @@ def _many() -> list[dict[str, Any]]:
 FAULTS: Final = [
     Fault("child killed", under_load(_kill_child, 10), costs={"Crashed": 10}),
     Fault("importing process killed, its children with it", under_load(_kill_fork_server), is_free=True),
-    Fault("worker killed", under_load(_kill_worker, 4), costs={"WorkerLost": 4 * HELD}, is_quick=True),
+    Fault("worker killed", under_load(_kill_worker, 4), costs={"WorkerLost": 4 * HELD}, quick_on=(EMBEDDED,)),
     Fault("worker told to end at once", under_load(_stop_worker, 4), is_free=True, tasks=_many),
     Fault(f"worker frozen for {_FROZEN:.0f} s", under_load(_freeze_worker, 1), costs={"WorkerLost": HELD}),
     Fault("publisher killed, and resumed", _kill_publishers, is_free=True, tasks=_many),

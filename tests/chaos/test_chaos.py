@@ -39,8 +39,19 @@ def chance() -> random.Random:
 
 
 def _quick(broker: str) -> pytest.MarkDecorator:
-    faults = [fault for fault in FAULTS if fault.is_quick and broker in fault.on]
-    return pytest.mark.parametrize("fault", faults, ids=[fault.name.replace(" ", "-") for fault in faults])
+    """Those that are quick on this broker; among the long tests, those that are so on another one."""
+    return pytest.mark.parametrize(
+        "fault",
+        [
+            pytest.param(
+                fault,
+                id=fault.name.replace(" ", "-"),
+                marks=[] if broker in fault.quick_on else [pytest.mark.long],
+            )
+            for fault in FAULTS
+            if fault.quick_on and broker in fault.on
+        ],
+    )
 
 
 @_quick(EMBEDDED)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import sys
 import uuid
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
@@ -53,15 +54,14 @@ def url(rabbit_address: Address, user: str) -> str:
     return url._replace(netloc=f"{user}:{quote(PASSWORD, safe='')}@{url.hostname}:{url.port}").geturl()
 
 
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest, rabbit_place: Place, url: str) -> tuple[Place, list[str]]:
-    """A place, and the words by which a command there learns the broker's address."""
-    if request.param == "argument":
-        del rabbit_place.environment["WARRENER_BROKER"]
-        return rabbit_place, ["--broker", url]
-    (rabbit_place.path / "url").write_text(url)
-    rabbit_place.environment["WARRENER_BROKER"] = url if request.param == "environment" else "file:url"
-    return rabbit_place, []
+def let_learn(place: Place, way: str, url: str) -> list[str]:
+    """Let commands learn the broker's address in this way; the words that it takes."""
+    if way == "argument":
+        place.environment.pop("WARRENER_BROKER", None)
+        return ["--broker", url]
+    (place.path / "url").write_text(url)
+    place.environment["WARRENER_BROKER"] = url if way == "environment" else "file:url"
+    return []
 
 
 def traces(pid: int, user: str, what: str) -> list[str]:
@@ -85,14 +85,24 @@ print("null")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("what", ["app", "command"])
+@pytest.mark.parametrize(
+    ("way", "what"),
+    [
+        ("environment", "app"),
+        ("environment", "command"),
+        ("file", "app"),
+        ("argument", "command"),
+        pytest.param("file", "command", marks=pytest.mark.long),
+        pytest.param("argument", "app", marks=pytest.mark.long),
+    ],
+)
 async def test_no_process_that_a_worker_starts_knows_the_password(
-    way: tuple[Place, list[str]], what: str, rabbit_address: Address, user: str
+    rabbit_place: Place, url: str, way: str, what: str, user: str
 ) -> None:
-    place, words = way
+    place, words = rabbit_place, let_learn(rabbit_place, way, url)
     (place.path / "command.py").write_text(COMMAND)
     go, log = place.path / "go", place.path / "log"
-    await publish(rabbit_address, [task("wait_for", "a", file=str(go), log=str(log))])
+    await publish(place.address, [task("wait_for", "a", file=str(go), log=str(log))])
     runs = [APP] if what == "app" else ["--exec", f"{sys.executable} command.py"]
     worker = place.begin("work", *runs, "--drain", "--processes", "1", *words)
 
@@ -112,7 +122,7 @@ async def test_no_process_that_a_worker_starts_knows_the_password(
     go.touch()
     assert worker.end() == 0
     assert not [form for form in forms(user) if form in worker.said]
-    assert [row["task_id"] for row in await results(rabbit_address)] == ["a"]
+    assert [row["task_id"] for row in await results(place.address)] == ["a"]
 
 
 CRASHING: Final = """
@@ -136,33 +146,43 @@ def show() -> str:
 """
 
 
-def test_no_command_says_the_password(way: tuple[Place, list[str]], user: str) -> None:
-    place, words = way
+VERBS: Final = (
+    ["setup"],
+    ["run", "crashing.py", "tasks.jsonl", "-o", "out.jsonl"],
+    ["status"],
+    ["status", "--json"],
+    ["doctor"],
+    ["results"],
+    ["failures", "list"],
+    ["failures", "show", "a"],
+    ["failures", "export"],
+    ["failures", "retry"],
+    ["work", "nosuchapp", "--drain"],
+    ["work", "crashing.py", "--drain", "--processes", "1"],
+    ["publish", "nosuchfile"],
+    ["publish", "tasks.jsonl", "--queue", "a/b"],
+    ["results", "--queue", "none"],
+    ["status", "--help"],
+    ["status", "--nosuch"],
+    ["purge", "--yes"],
+    ["delete", "--yes"],
+)
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        pytest.param(WAYS, id="each in turn"),
+        *(pytest.param([way], id=way, marks=pytest.mark.long) for way in WAYS),
+    ],
+)
+def test_no_command_says_the_password(rabbit_place: Place, url: str, ways: list[str], user: str) -> None:
+    place = rabbit_place
     (place.path / "crashing.py").write_text(CRASHING)
-    tasks = place.tasks([{"type": "crash", "id": "a"}, {"type": "show", "id": "b"}])
+    place.tasks([{"type": "crash", "id": "a"}, {"type": "show", "id": "b"}])
     said = ""
-    for verb in (
-        ["setup"],
-        ["run", "crashing.py", tasks, "-o", "out.jsonl"],
-        ["status"],
-        ["status", "--json"],
-        ["doctor"],
-        ["results"],
-        ["failures", "list"],
-        ["failures", "show", "a"],
-        ["failures", "export"],
-        ["failures", "retry"],
-        ["work", "nosuchapp", "--drain"],
-        ["work", "crashing.py", "--drain", "--processes", "1"],
-        ["publish", "nosuchfile"],
-        ["publish", tasks, "--queue", "a/b"],
-        ["results", "--queue", "none"],
-        ["status", "--help"],
-        ["status", "--nosuch"],
-        ["purge", "--yes"],
-        ["delete", "--yes"],
-    ):
-        done = place.warrener(*verb, *words)
+    for verb, way in zip(VERBS, cycle(ways), strict=False):
+        done = place.warrener(*verb, *let_learn(place, way, url))
         said += done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     said += (place.path / "out.jsonl").read_text()

@@ -81,9 +81,10 @@ def sanitize(request: pytest.FixtureRequest) -> Callable[..., str]:
     return told
 
 
-@pytest.fixture
-def failed_place(place: Place) -> Place:
-    """Where tasks have failed whose every part is hostile."""
+@pytest.fixture(scope="module")
+def failed_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Where tasks have failed whose every part is hostile; all look at it, and change nothing."""
+    place = Place(tmp_path_factory.mktemp("failed"))
     tasks = [
         {"type": "fail", "id": LINES, "data": {"message": LINES}},
         {"type": LINES[:150], "id": "unknown"},

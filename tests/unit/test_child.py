@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from warrener.worker.frames import Report
     from warrener.worker.pool import RunningAttempt
 
-TASKS = 20_000
+TASKS = 6_000
 HASTY = """
 import sys
 from warrener import App

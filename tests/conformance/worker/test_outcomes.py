@@ -6,8 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from warrener.brokers import Message, connect
 from warrener.exit_codes import Exit
@@ -15,6 +13,8 @@ from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    import pytest
+
     from warrener.address import Address
 
 OFTEN: Final = ChildSettings(str(Path(__file__).with_name("often_app.py")))
@@ -89,86 +89,65 @@ async def test_history_keeps_ten_attempts_and_counts_all(address: Address) -> No
     assert all(len(attempt.traceback) <= 4096 and len(attempt.message) <= 1024 for attempt in found.history)
 
 
-@pytest.mark.parametrize(
-    ("kind", "reason", "error", "attempts"),
-    [
-        ("permanent", "permanent", "PermanentError", 1),
-        ("permanent_by_type", "permanent", "KeyError", 1),
-        ("odd", "permanent", "PermanentError", 1),
-        ("hang", "timed-out", "TimedOut", 2),
-        ("exit_", "crashed", "Crashed", 2),
-        ("kill", "crashed", "Crashed", 1),
-        ("segfault", "crashed", "Crashed", 1),
-    ],
-)
-async def test_each_way_to_fail(address: Address, kind: str, reason: str, error: str, attempts: int) -> None:
-    await publish(address, [task(kind, "bad"), task("echo", "good")])
+async def test_each_way_to_fail(address: Address) -> None:
+    ways = {
+        "permanent": ("permanent", "PermanentError", 1),
+        "permanent_by_type": ("permanent", "KeyError", 1),
+        "odd": ("permanent", "PermanentError", 1),
+        "hang": ("timed-out", "TimedOut", 2),
+        "exit_": ("crashed", "Crashed", 2),
+        "kill": ("crashed", "Crashed", 1),
+        "segfault": ("crashed", "Crashed", 1),
+        "publish_badly": ("exhausted", "InvalidTask", 2),
+        "publish_badly_async": ("exhausted", "InvalidTask", 2),
+        "nobody": ("unknown-type", "InvalidTask", 0),
+    }
+    publishing = [name for name in ways if name.startswith("publish_badly")]
+    bad = [task(name, name, kind="its child") if name in publishing else task(name, name) for name in ways]
+    await publish(address, [*bad, *(task("echo", f"good{n}") for n in range(20))])
 
-    await drain(address)
+    # One at a time: whoever is beside a crash runs again alone, which tests/conformance/worker/test_hostile.py looks at.
+    await drain(address, settings=ChildSettings(APP, concurrency=1), processes=2)
 
-    found = (await failures(address))["bad"]
-    assert (found.reason, found.error, found.attempts) == (reason, error, attempts)
-    (row,) = await results(address)
-    assert (row["task_id"], row["attempts"]) == ("good", 1)
-
-
-async def test_value_that_json_cannot_carry_names_its_type(address: Address) -> None:
-    await publish(address, [task("odd", "t")])
-
-    await drain(address)
-
-    assert "Odd" in (await failures(address))["t"].message
+    found = await failures(address)
+    assert {id_: (each.reason, each.error, each.attempts) for id_, each in found.items()} == ways
+    assert "Odd" in found["odd"].message  # a value that JSON cannot carry: its type is named
+    assert "'nobody'" in found["nobody"].message
+    for name in publishing:
+        assert "raise InvalidTask" in found[name].history[-1].traceback
+    rows = await results(address)
+    assert {row["task_id"] for row in rows} == {f"good{n}" for n in range(20)}
+    assert {row["attempts"] for row in rows} == {1}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_invalid_message_is_a_failure_kept_whole(address: Address) -> None:
+    bodies = [
         b"\xff\xfe not UTF-8",
         b"no JSON",
         b"[1, 2]",
-        b'{"id": "bad"}',
-        b'{"id": "bad", "type": ""}',
-        b'{"id": "bad", "type": "echo", "data": [1]}',
-        b'{"id": "bad", "type": "echo", "data": null}',
-        b'{"id": "bad", "type": "echo", "priority": 10}',
-        b'{"id": "bad", "type": "echo", "data": {"number": "many"}}',
-        b'{"id": "bad", "type": "echo", "data": {"nobody": 1}}',
+        b'{"id": "bad3"}',
+        b'{"id": "bad4", "type": ""}',
+        b'{"id": "bad5", "type": "echo", "data": [1]}',
+        b'{"id": "bad6", "type": "echo", "data": null}',
+        b'{"id": "bad7", "type": "echo", "priority": 10}',
+        b'{"id": "bad8", "type": "echo", "data": {"number": "many"}}',
+        b'{"id": "bad9", "type": "echo", "data": {"nobody": 1}}',
         b"",
-    ],
-)
-async def test_invalid_message_is_a_failure_kept_whole(address: Address, body: bytes) -> None:
-    await publish(address, [Message(body, "bad"), task("echo", "good")])
+    ]
+    ids = [f"bad{n}" for n in range(len(bodies))]
+    await publish(address, [*map(Message, bodies, ids), task("echo", "good")])
 
     await drain(address)
 
-    found = (await failures(address))["bad"]
-    assert (found.reason, found.attempts) == ("invalid", 0)
+    found = await failures(address)
+    assert {id_: (each.reason, each.attempts) for id_, each in found.items()} == dict.fromkeys(
+        ids, ("invalid", 0)
+    )
     async with connect(address) as broker:
-        assert [failed.body async for failed in broker.failures()] == [body]
+        assert {failed.id: failed.body async for failed in broker.failures()} == dict(
+            zip(ids, bodies, strict=True)
+        )
     assert [row["task_id"] for row in await results(address)] == ["good"]
-
-
-@pytest.mark.parametrize("handler", ["publish_badly", "publish_badly_async"])
-async def test_handler_that_meets_an_invalid_task_has_failed_like_any_other(
-    address: Address, handler: str
-) -> None:
-    await publish(address, [task(handler, "t", kind="its child")])
-
-    await drain(address)
-
-    found = (await failures(address))["t"]
-    assert (found.reason, found.attempts, found.error) == ("exhausted", 2, "InvalidTask")
-    assert "raise InvalidTask" in found.history[-1].traceback
-
-
-async def test_unknown_type_is_a_failure_that_names_it(address: Address) -> None:
-    await publish(address, [task("nobody", "t")])
-
-    await drain(address)
-
-    found = (await failures(address))["t"]
-    assert found.reason == "unknown-type"
-    assert "'nobody'" in found.message
 
 
 async def test_chosen_delay_is_honoured(address: Address, tmp_path: Path) -> None:

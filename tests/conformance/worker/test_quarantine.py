@@ -12,7 +12,7 @@ import pytest
 from tests.batch import APP, eventually, publish, results, task, until_written
 from warrener.brokers import connect
 from warrener.models import Record
-from warrener.worker import quarantine
+from warrener.worker import dispatcher, quarantine
 from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
 
@@ -29,6 +29,7 @@ OTHERS: Final = {f"t{n}" for n in range(20)}
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantine, "WAIT", 0.1)
+    monkeypatch.setattr(dispatcher, "_PASS_ON", 0.2)
 
 
 async def test_others_go_on_beside_a_long_task_that_it_waits_for(address: Address, tmp_path: Path) -> None:
