@@ -6,14 +6,16 @@ import asyncio
 import time
 from collections import deque
 from contextlib import asynccontextmanager, suppress
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from warrener.brokers import Log
-from warrener.errors import BrokerError
+from warrener.errors import AccessRefused, BrokerError
 from warrener.journal import JournalState
+from warrener.time_left import durations_in, time_left
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker, Counts
 
 WINDOW: Final = 30.0
+_LONG: Final = 0.5
+"""Seconds. Of tasks that take longer a worker fetches none ahead, so that what is processed is what runs; and they end in
+bursts, so that no rate tells when the last one will."""
+_NEWEST: Final = 200  # rows tell how long tasks take
+_READ_EVERY: Final = 5.0  # seconds
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -30,7 +37,8 @@ class Status(msgspec.Struct, frozen=True):
         total: All tasks known of.
         done: Those completed or failed.
         rate: Tasks done per second, of late; None while unknown.
-        eta: Seconds until all is done, at the fastest and the slowest rate of late; None while unknown.
+        eta: Between how many and how many seconds until all is done: by the fastest and the slowest rate of late, or, of
+            tasks that take long, by how long they took and how many run at a time. None while unknown.
     """
 
     counts: Counts
@@ -72,10 +80,18 @@ class Monitor:
         """The newest look."""
         self._broker = broker
         self._looks: deque[tuple[float, int]] = deque()
+        self._durations: list[float] = []
+        self._read: tuple[float, int] | None = None  # when that was, and how many rows there were
+        self._slots = 0
 
     async def look(self) -> Status:
-        """What is the case now."""
+        """What is the case now.
+
+        Raises:
+            BrokerError: The broker cannot say.
+        """
         counts = await self._broker.counts()
+        rows = counts.completed
         if self.journal:
             self.stale_rows, self.stale_failures = self.journal.stale_rows, self.journal.stale_failures
         counts = replace(
@@ -87,6 +103,9 @@ class Monitor:
         total = max(self.total or 0, done) if self.total is not None else done + counts.waiting
         if self.journal:
             total = max(total, self.journal.total or 0)
+        if counts.processing:  # which may be counted a few seconds late
+            counts = replace(counts, processing=min(counts.processing, total - done))
+            self._slots = counts.processing or self._slots
         now = time.monotonic()
         if self._looks and done < self._looks[-1][1]:
             self._looks.clear()  # failures are tried again, or the queue was purged: no rate spans that
@@ -94,13 +113,34 @@ class Monitor:
         while now - self._looks[0][0] > WINDOW:
             self._looks.popleft()
         rate = _rate(list(self._looks))
+        if rows and total > done:
+            await self._read_durations(now, rows)
         self.last = Status(counts, total, done, rate, self._eta(total - done))
         return self.last
 
+    async def _read_durations(self, now: float, rows: int) -> None:
+        if self._read:
+            read_at, had = self._read
+            every = _READ_EVERY if self._takes_long else WINDOW
+            if rows == had or (now - read_at < every and len(self._durations) > 1):
+                return
+        self._read = now, rows
+        with suppress(AccessRefused):  # who may not read results has the rate alone
+            self._durations = durations_in(await self._broker.newest_results(_NEWEST))
+
+    @property
+    def _takes_long(self) -> bool:
+        return bool(self._durations) and fmean(self._durations) > _LONG
+
     def _eta(self, left: int) -> tuple[float, float] | None:
-        """From the whole window's rate and its halves'."""
         if left <= 0:
             return 0.0, 0.0
+        if self._takes_long and self._slots:
+            return time_left(left, self._slots, self._durations)
+        return self._eta_by_rate(left)
+
+    def _eta_by_rate(self, left: int) -> tuple[float, float] | None:
+        """From the whole window's rate and its halves'."""
         looks = list(self._looks)
         middle = len(looks) // 2
         rates = [rate for part in (looks, looks[: middle + 1], looks[middle:]) if (rate := _rate(part))]

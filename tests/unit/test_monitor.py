@@ -18,9 +18,14 @@ class _Queue:
         self.done = 0
         self.ready = 1000
         self.failed = 0
+        self.processing = 0
+        self.durations: list[float] = []
 
     async def counts(self) -> Counts:
-        return Counts(self.ready, 0, 0, self.done - self.failed, self.failed, 1)
+        return Counts(self.ready, self.processing, 0, self.done - self.failed, self.failed, 1)
+
+    async def newest_results(self, most: int) -> list[bytes]:
+        return [b'{"duration":%r}' % duration for duration in self.durations[-most:]] + [b"strange"]
 
 
 @pytest.fixture
@@ -94,3 +99,33 @@ async def test_who_knows_the_total_is_believed_until_more_is_done(queue: Any) ->
 
     monitor.total = 500
     assert (await monitor.look()).total == 1000
+
+
+async def test_eta_of_long_tasks_is_from_how_long_they_took_and_how_many_run(queue: Any) -> None:
+    # Given tasks of 30 s on ten slots, which all end at about the same time
+    monitor = Monitor(queue)
+    queue.ready, queue.processing = 90, 10
+    await monitor.look()
+
+    # From the first one on the range has the truth in it: nine rounds, and half of the one that runs
+    queue.durations = [30.0]
+    status = await after(queue, monitor, 30, 1)
+    assert status.eta is not None
+    soonest, latest = status.eta
+    assert soonest < 285 < latest
+
+    # And it narrows with each that ends
+    queue.durations += [29.0, 31.0, 30.0, 30.0, 30.0, 29.5, 30.5, 30.0, 30.0]
+    status = await after(queue, monitor, 1, 9)
+    assert status.eta is not None
+    assert soonest < status.eta[0] < 255 < status.eta[1] < latest
+    for _ in range(29):  # while nothing ends
+        status = await after(queue, monitor, 1, 0)
+        assert status.eta is not None
+
+
+async def test_no_more_is_processed_than_is_left(queue: Any) -> None:
+    monitor = Monitor(queue, 1000)
+    queue.ready, queue.processing = 0, 64
+
+    assert (await after(queue, monitor, 0, 996)).counts.processing == 4

@@ -76,6 +76,14 @@ async def test_results_are_read_in_order_however_often(broker: Broker) -> None:
     assert (await broker.counts()).completed == 100
 
 
+async def test_newest_results_are_those_at_the_end(broker: Broker) -> None:
+    assert [*await broker.newest_results(3)] == []
+    names = [f"t{n}" for n in range(100)]
+    await complete(broker, *names)
+    assert [*await broker.newest_results(3)] == [row(name) for name in names[-3:]]
+    assert [*await broker.newest_results(1000)] == [row(name) for name in names]
+
+
 async def test_no_results_are_no_batches(broker: Broker) -> None:
     assert [batch async for batch in broker.results()] == []
 

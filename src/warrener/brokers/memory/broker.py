@@ -142,6 +142,9 @@ class MemoryBroker:
             if not rows:
                 await asyncio.sleep(POLL)
 
+    async def newest_results(self, most: int) -> Sequence[bytes]:
+        return self._queue().results[-most:]
+
     async def failures(self) -> AsyncIterator[FailedTask]:
         for task in (*self._queue().failures.values(),):
             yield task

@@ -76,6 +76,9 @@ class Reader(Protocol):
             follow: Wait for more instead of ending at the last row; empty batches mark the waiting.
         """
 
+    async def newest_results(self, most: int) -> Sequence[bytes]:
+        """The last result rows, at most so many, the oldest of them first; at a cost that does not grow with their number."""
+
     def failures(self) -> AsyncIterator[FailedTask]:
         """Failed tasks, the oldest first, without consuming them, however often it is done.
 

@@ -179,6 +179,10 @@ class RabbitBroker:
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return stream.messages(self._queue, self._queue.names.results, follow=follow)
 
+    async def newest_results(self, most: int) -> Sequence[bytes]:
+        connection = await self._connections.connection()
+        return await stream.newest(connection, self._queue.names.results, most)
+
     def failures(self) -> AsyncIterator[FailedTask]:
         return failures.read(self._queue)
 

@@ -119,6 +119,13 @@ async def read_stream(
             channel.ack(tag, multiple=True)
 
 
+async def newest(connection: Connection, stream: str, most: int) -> Sequence[bytes]:
+    """The last messages of a stream."""
+    first = max(0, await stream_end(connection, stream) - most)
+    async with aclosing(read_stream(connection, stream, first, follow=False)) as batches:
+        return [row async for _, rows in batches for row in rows][-most:]
+
+
 async def messages(queue: Queue, stream: str, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
     """What is in one of the queue's streams; a lost connection is followed by reading on where it was lost."""
     loop = asyncio.get_running_loop()

@@ -139,6 +139,9 @@ class SqliteBroker:
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return reading.results(self._writer, follow=follow)
 
+    async def newest_results(self, most: int) -> Sequence[bytes]:
+        return await reading.newest_results(self._writer, most)
+
     async def failures(self) -> AsyncIterator[FailedTask]:
         async for page in reading.failures(self._writer):
             for _, task in page:

@@ -65,6 +65,12 @@ async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[byt
             await asyncio.sleep(POLL)
 
 
+async def newest_results(writer: Writer, most: int) -> Sequence[bytes]:
+    """The last rows, the oldest of them first."""
+    rows = await writer.select("SELECT CAST(body AS BLOB) FROM results ORDER BY seq DESC LIMIT ?", (most,))
+    return [body for (body,) in reversed(rows)]
+
+
 async def failures(writer: Writer) -> AsyncIterator[_Page]:
     """Those that there are now, in pages, by their numbers; what a replay lets fail again is not among them."""
     ((end,),) = await writer.select("SELECT coalesce(max(seq), 0) FROM failures")
