@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,3 +183,48 @@ async def test_the_answer_is_the_pods_that_succeeded(cluster: Double) -> None:
     cluster.output["evicted"] = ['{"delays":[7]}']
 
     assert (await app_check.check(cluster, SPEC, lambda _: None)).delays == [5]
+
+
+async def test_two_checks_take_turns(cluster: Double) -> None:
+    def react(made: dict[str, Any]) -> None:
+        if made["kind"] == "Job":
+            cluster.pod(JOB, "Running", name="pod")
+
+    cluster.on_create = react
+    cluster.output["pod"] = ['{"delays":[1]}']
+    said: list[str] = []
+    first = asyncio.create_task(app_check.check(cluster, SPEC, lambda _: None))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(app_check.check(cluster, SPEC, said.append))
+    while not said:
+        await asyncio.sleep(0.01)
+    assert said[0] == f"waiting for another submit of this queue, which checks its app (Job {JOB})"
+
+    for check in (first, second):
+        while ("Job", JOB) not in cluster.objects:
+            await asyncio.sleep(0.01)
+        cluster.objects["Pod", "pod"]["status"] = {"phase": "Succeeded", **ended(0)}
+        cluster.end(JOB, "Complete")
+        assert (await check).delays == [1]
+    assert [deed for deed in cluster.deeds if deed[1] == "Job"] == [
+        ("create", "Job", JOB),
+        ("delete", "Job", JOB),
+    ] * 2
+
+
+async def test_check_that_was_left_behind_is_removed(
+    cluster: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_check, "_LEFT_AFTER", 0.02)
+    left = asyncio.create_task(app_check.check(cluster, SPEC, lambda _: None))
+    while ("Job", JOB) not in cluster.objects:
+        await asyncio.sleep(0.01)
+    kept = cluster.objects["Job", JOB]
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    cluster.objects["Job", JOB] = kept
+    cluster.end(JOB, "Complete")
+    with_pod(cluster, "Succeeded", then=lambda: cluster.end(JOB, "Complete"), **ended(0))
+    cluster.output["pod"] = ['{"delays":[1]}']
+
+    assert (await app_check.check(cluster, SPEC, lambda _: None)).delays == [1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.kubernetes.double import Double, ended, waiting
@@ -53,18 +54,47 @@ async def test_numbers_begin_again_before_names_grow_too_long(cluster: Double) -
     assert ("delete", "Job", JOB) in cluster.deeds
 
 
-@pytest.mark.parametrize("state", ["running", "finishing", "not admitted"])
-async def test_no_second_crew_beside_one_at_work(cluster: Double, state: str) -> None:
-    await worker_job.start(cluster, small_spec(kueue="team") if state == "not admitted" else SPEC)
+@pytest.mark.parametrize("state", ["running", "not admitted"])
+async def test_workers_of_the_same_make_are_gone_on_with(cluster: Double, state: str) -> None:
+    spec = small_spec(kueue="team") if state == "not admitted" else SPEC
+    await worker_job.start(cluster, spec)
     if state == "not admitted":
         cluster.objects["Job", JOB]["spec"]["suspend"] = True
-    if state == "finishing":
-        cluster.end(JOB, "FailureTarget")
+    await worker_job.scale(cluster, "images", 2)
+    deeds = [*cluster.deeds]
 
-    with pytest.raises(
-        ClusterError, match=r"queue 'images' has workers already \(Job images-workers\).*scale"
-    ):
-        await worker_job.start(cluster, SPEC)
+    assert await worker_job.find(cluster, spec) == JOB
+    assert await worker_job.start(cluster, spec) == JOB
+
+    assert cluster.deeds == deeds
+
+
+@pytest.mark.parametrize("other", [{"memory": "1Gi"}, {"code": Code(b"edited")}])
+async def test_no_second_workers_beside_those_of_another_make(cluster: Double, other: dict[str, Any]) -> None:
+    await worker_job.start(cluster, SPEC)
+    spec = msgspec.structs.replace(SPEC, **other)
+
+    for verb in (worker_job.find, worker_job.start):
+        with pytest.raises(
+            ClusterError, match=r"already \(Job images-workers\), of another version of the app"
+        ):
+            await verb(cluster, spec)
+
+
+async def test_workers_that_are_about_to_end_are_waited_for(
+    cluster: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_job, "_LOOK_EVERY", 0.01)
+    await worker_job.start(cluster, SPEC)
+    cluster.end(JOB, "SuccessCriteriaMet")
+    assert await worker_job.find(cluster, SPEC) is None
+    starting = asyncio.create_task(worker_job.start(cluster, SPEC))
+    await asyncio.sleep(0.05)
+    assert not starting.done()
+
+    cluster.end(JOB, "Complete")
+
+    assert await starting == f"{JOB}-2"
 
 
 async def test_other_workers_after_a_cancel(cluster: Double) -> None:
@@ -98,7 +128,8 @@ async def test_resume_makes_a_job_like_the_last_one(cluster: Double) -> None:
     changes["template"] = first["spec"]["template"]
     assert changes == first["spec"]
     assert second["spec"]["template"]["spec"] == first["spec"]["template"]["spec"]
-    assert second["metadata"]["annotations"] == {"warrener/queue": "images"}
+    assert second["metadata"]["annotations"]["warrener/queue"] == "images"
+    assert await worker_job.find(cluster, SPEC) == f"{JOB}-2"
     assert second["metadata"]["labels"] == {
         key: value for key, value in first["metadata"]["labels"].items() if "job-name" not in key
     }

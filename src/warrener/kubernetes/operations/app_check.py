@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from warrener.errors import AppError, ClusterError, ObjectMissing
+from warrener.errors import AppError, ClusterError, ObjectConflict, ObjectMissing
 from warrener.kubernetes.diagnosis.containers import IMAGE_REASONS
+from warrener.kubernetes.diagnosis.jobs import job_state
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.workers import CHECK_SECONDS
 from warrener.kubernetes.operations.look import look_at
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
     from warrener.kubernetes.manifests.spec import Spec
+    from warrener.kubernetes.objects import Object
     from warrener.kubernetes.operations.look import WorkerJob
 
 # What looks hopeless at first may still be on its way: a Secret that was just made, say.
@@ -27,6 +29,8 @@ _SETTLING: Final = 15.0
 # A registry that does not answer is given so long. A place on a node is waited for: one may be added.
 _PULLING: Final = 45.0
 _LOOK_EVERY: Final = 0.5
+# A check that has ended so long ago was left behind.
+_LEFT_AFTER: Final = 5.0
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -46,9 +50,11 @@ async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]
         AppError: The app does not import there, or is none.
         ClusterError: The pod cannot start, or does not answer; the text says what is in its way.
     """
-    await cluster.delete("Job", spec.names.check)
     for manifest in render(spec, ["check"]):
-        await cluster.apply(manifest)
+        if manifest["kind"] == "Job":
+            await _create(cluster, manifest, on_progress)
+        else:
+            await cluster.apply(manifest)
     loop = asyncio.get_running_loop()
     began = loop.time()
     seen: list[Diagnosis] = []
@@ -66,6 +72,23 @@ async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         await cluster.delete("Job", spec.names.check)
+
+
+async def _create(cluster: Cluster, job: Object, on_progress: Callable[[str], None]) -> None:
+    """Make the check's Job. One that is there is somebody else's, and waited for; whoever made it deletes it when it has ended."""
+    name, loop = job["metadata"]["name"], asyncio.get_running_loop()
+    ended_at: float | None = None
+    while True:
+        with suppress(ObjectConflict):
+            await cluster.create(job)
+            return
+        other = await cluster.get("Job", name)
+        if other and job_state(other) in ("complete", "failed"):
+            ended_at = ended_at or loop.time()
+            if loop.time() - ended_at > _LEFT_AFTER:
+                await cluster.delete("Job", name)
+        on_progress(f"waiting for another submit of this queue, which checks its app (Job {name})")
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 async def _job(cluster: Cluster, spec: Spec) -> dict[str, Any]:

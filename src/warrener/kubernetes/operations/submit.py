@@ -62,6 +62,8 @@ class Submission:
     async def run(self, lines: Iterator[Line], target: ResultWriter | None) -> Summary | None:
         """Do all of it; without a target, all until the workers are started.
 
+        Where workers of the same make are at work already, it goes on with them: after an interruption, or beside another one.
+
         Raises:
             UsageError: The spec is for a queue that stands, which has no end to wait for.
             AppError: The app cannot be used; nothing was published then.
@@ -75,11 +77,15 @@ class Submission:
                 "`warrener k8s render --section workers` writes with the same options, then publish with "
                 f"`{self._cluster.commands.on_queue('publish TASKS', self._spec.queue)}`"
             )
-        await worker_job.free(self._cluster, self._spec.queue)  # before anything is published
-        await prepare(self._cluster, self._spec, [], self._on_progress)
-        checked = await check(self._cluster, self._spec, self._on_progress)
+        delays = None
+        if found := await worker_job.find(self._cluster, self._spec):
+            self._on_progress(f"going on with the workers of Job {found}")
+        else:
+            await prepare(self._cluster, self._spec, [], self._on_progress)
+            delays = (await check(self._cluster, self._spec, self._on_progress)).delays
         async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
-            await broker.declare(checked.delays)
+            if delays is not None:
+                await broker.declare(delays)
             async with Batch(broker, self._begun, target, is_shared=self._is_shared) as batch:
                 await self._publish(batch, lines)
                 self.job = await worker_job.start(self._cluster, self._spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,39 +22,48 @@ if TYPE_CHECKING:
     from warrener.kubernetes.objects import Object
 
 _KUEUE: Final = "kueue.x-k8s.io/queue-name"
+_MADE_OF: Final = "warrener/made-of"  # a digest of what the pods are
+_LOOK_EVERY: Final = 1.0  # seconds
 
 
 async def start(cluster: Cluster, spec: Spec) -> str:
-    """Start a Job of workers; its name.
+    """Start a Job of workers, unless one that is made of the same is at work already; its name.
 
     Raises:
-        ClusterError: Workers of this queue are at work already.
+        ClusterError: The queue has workers of another make.
     """
-    newest = await free(cluster, spec.queue)
+    manifests = render(spec, ["workers"])
+    (template,) = (manifest["spec"]["template"] for manifest in manifests if manifest["kind"] == "Job")
+    newest = await newest_job(cluster, spec.names)
+    while newest and job_state(newest) == "finishing":
+        await asyncio.sleep(_LOOK_EVERY)
+        newest = await newest_job(cluster, spec.names)
+    if newest and not _has_ended(newest):
+        return _same(cluster, spec, newest, template)
     spec = msgspec.structs.replace(spec, round=_next_round(newest, spec.names))
     name = spec.names.workers(spec.round)
-    await cluster.delete("Job", name)  # one of the last time round
+    if (former := await cluster.get("Job", name)) and _has_ended(former):
+        await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(spec, ["workers"]):
+        if manifest["kind"] == "Job":
+            manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(template)
         await cluster.apply(manifest)
     if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
         await cluster.delete("Job", newest["metadata"]["name"])
     return name
 
 
-async def free(cluster: Cluster, queue: str) -> Object | None:
-    """The newest Job of a queue that has no workers now, because they ended or were cancelled; None if it never had any.
+async def find(cluster: Cluster, spec: Spec) -> str | None:
+    """The Job that works on a queue already, made of the same; None if there is none.
 
     Raises:
-        ClusterError: It has workers, or will have.
+        ClusterError: The queue has workers of another make.
     """
-    newest = await newest_job(cluster, object_names(queue))
-    if newest is None or job_state(newest) in ("complete", "failed") or _is_cancelled(newest):
-        return newest
-    raise ClusterError(
-        f"queue {queue!r} has workers already (Job {newest['metadata']['name']}): see "
-        f"`{cluster.commands.k8s('status', queue)}`, resize them with `{cluster.commands.k8s('scale N', queue)}`, "
-        f"or stop them with `{cluster.commands.k8s('cancel', queue)}`"
-    )
+    newest = await newest_job(cluster, spec.names)
+    if newest is None or _has_ended(newest) or job_state(newest) == "finishing":
+        return None
+    (template,) = (job["spec"]["template"] for job in render(spec, ["workers"]) if job["kind"] == "Job")
+    return _same(cluster, spec, newest, template)
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
@@ -120,6 +130,26 @@ async def until_gone(cluster: Cluster, job: str) -> None:
         if not any(pod.get("status", {}).get("phase", "Pending") in ("Running", "Pending") for pod in pods):
             return
         await asyncio.sleep(1)
+
+
+def _same(cluster: Cluster, spec: Spec, job: Object, template: Object) -> str:
+    name = str(job["metadata"]["name"])
+    if (job["metadata"].get("annotations") or {}).get(_MADE_OF) == _digest(template):
+        return name
+    raise ClusterError(
+        f"queue {spec.queue!r} has workers already (Job {name}), of another version of the app or with other options: "
+        f"stop them with `{cluster.commands.k8s('cancel', spec.queue)}` and submit again, or see "
+        f"`{cluster.commands.k8s('status', spec.queue)}`; `{cluster.commands.k8s('scale N', spec.queue)}` resizes them"
+    )
+
+
+def _digest(template: Object) -> str:
+    return hashlib.sha256(msgspec.json.encode(template, order="sorted")).hexdigest()[:16]
+
+
+def _has_ended(job: Object) -> bool:
+    """Whether it has no workers now, because they ended or were cancelled."""
+    return job_state(job) in ("complete", "failed") or _is_cancelled(job)
 
 
 def _is_cancelled(job: Object) -> bool:
