@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from warrener.errors import PermanentError, TransientError, WarrenerError
     from warrener.models import Failure, Task
     from warrener.monitor import Status
-    from warrener.publisher import Publisher, publish
+    from warrener.publisher import BlockingPublisher, Publisher, publish
 
 __all__ = [
     "App",
     "AsyncBatch",
     "Batch",
+    "BlockingPublisher",
     "Failure",
     "PermanentError",
     "Publisher",
@@ -42,6 +43,7 @@ _HOMES: Final = {
     "App": "app",
     "AsyncBatch": "api.async_batch",
     "Batch": "api.batch",
+    "BlockingPublisher": "publisher",
     "Failure": "models",
     "PermanentError": "errors",
     "Publisher": "publisher",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
-from warrener.errors import AppError, UsageError
+from warrener.errors import AppError, InvalidTask, UsageError
 from warrener.handler import Handler
 from warrener.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from warrener.models import Task
 
@@ -114,6 +114,46 @@ class App:
             return function
 
         return register(type) if callable(type) else register
+
+    def check(self, task: Task) -> None:
+        """See that a task fits its handler.
+
+        Raises:
+            InvalidTask: There is no such handler, or the data does not fit it.
+        """
+        handler = self.handlers.get(task.type)
+        if handler is None:
+            raise InvalidTask(
+                f"task {task.id!r} has the type {task.type!r}, for which this app has no handler"
+            )
+        handler.check(task)
+
+    def publish(
+        self,
+        tasks: Task | Iterable[Task],
+        *,
+        broker: str | None = None,
+        queue: str | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Publish tasks for this app's handlers to a standing queue: `warrener.publish`, and one that fits none is refused.
+
+        `Publisher(app=app)` does the same for services: it stays open, also in an event loop.
+
+        Args:
+            tasks: One or any number, as `resize.task(...)` makes them.
+            broker: As `Publisher` takes it.
+            queue: As `Publisher` takes it.
+            timeout: As `Publisher.publish` takes it.
+
+        Raises:
+            InvalidTask: One is not valid, or fits no handler; those before it are published.
+            UsageError: The address is wrong.
+            BrokerError: The broker cannot take them; `NotConfirmed` where that was not known in time.
+        """
+        from warrener.publisher import publish
+
+        return publish(tasks, broker=broker, queue=queue, app=self, timeout=timeout)
 
 
 class HandlerFunction(Protocol[P, R_co]):

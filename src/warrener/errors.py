@@ -10,6 +10,7 @@ WarrenerError
 |   |-- AccessRefused     the broker refuses the credentials or the permission
 |   |-- QueueMissing      the queue was never set up
 |   |-- QueueMismatch     the queue exists with other arguments
+|   |-- NotConfirmed      tasks were not confirmed in time
 |   `-- MessageTooLarge   a message is over the broker's size limit
 |-- ClusterError          the cluster cannot do it now, or not for us (exit 3)
 |   |-- ClusterUnreachable nobody answers, or the connection was lost
@@ -72,6 +73,19 @@ class QueueMissing(BrokerError):  # noqa: N818
 
 class QueueMismatch(BrokerError):  # noqa: N818
     """The queue exists with other arguments than the wanted ones."""
+
+
+class NotConfirmed(BrokerError, TimeoutError):  # noqa: N818
+    """The broker did not confirm all tasks in time; it may have them all the same.
+
+    Args:
+        sentence: How many, and what to do.
+        confirmed: How many were confirmed.
+    """
+
+    def __init__(self, sentence: str, confirmed: int) -> None:
+        super().__init__(sentence)
+        self.confirmed = confirmed
 
 
 class MessageTooLarge(BrokerError):  # noqa: N818

@@ -86,9 +86,21 @@ class Handler:
             body = encode_task(Task("-", self.name, given))
         except InvalidTask as error:
             raise InvalidTask(f"a task for handler {self.name!r} cannot be made so: {error}") from None
-        data = msgspec.json.decode(body)["data"]  # plain, as it arrives
+        return Task("", self.name, self._fitting(body))
+
+    def check(self, task: Task) -> None:
+        """See that a task's data fits.
+
+        Raises:
+            InvalidTask: It does not.
+        """
+        self._fitting(encode_task(task))
+
+    def _fitting(self, body: bytes) -> dict[str, Any]:
+        """The data of a task, plain as it arrives, once it is known to fit."""
+        data: dict[str, Any] = msgspec.json.decode(body)["data"]
         self.bind("", self.name, 0, encode(data))
-        return Task("", self.name, data)
+        return data
 
     def task_of(self, value: Any) -> Task:
         """A task with one value, for the only parameter that must be given, or the first one that may.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import warrener
-from tests.batch import drain
-from warrener import Publisher, Task, WarrenerError
+from tests.batch import PATIENCE, drain
+from warrener import App, Publisher, Task, WarrenerError
 from warrener.brokers import connect
-from warrener.errors import UsageError
+from warrener.errors import InvalidTask, NotConfirmed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from warrener.address import Address
 
@@ -41,6 +43,44 @@ def test_they_work_where_none_runs(address: Address) -> None:
     assert warrener.publish(tasks(3), broker=address.broker, queue=address.queue) == 3
     asyncio.run(drain(address))
     assert len(list(warrener.results(broker=address.broker, queue=address.queue))) == 3
+
+
+async def test_publisher_stays_open_for_services(address: Address) -> None:
+    """For one with a loop and for one with threads; tasks get ids, and what fits no handler is refused."""
+    app = App(retries=0)
+
+    @app.task
+    def echo(number: int) -> int:
+        return number
+
+    where: dict[str, Any] = {"broker": address.broker, "queue": address.queue}
+    with Publisher(**where, app=app) as publisher:
+        with ThreadPoolExecutor(4) as threads:
+            counts = threads.map(lambda n: publisher.publish(echo.task(n), timeout=PATIENCE), range(20))
+            assert sum(counts) == 20
+        with pytest.raises(InvalidTask, match="'fetch', for which this app has no handler"):
+            publisher.publish([Task("a", "echo", {"number": 20}), Task("b", "fetch")])
+        with pytest.raises(InvalidTask, match=r"Expected `int`"):
+            publisher.publish(Task("c", "echo", {"number": "x"}))
+    async with Publisher(**where) as open_one:
+        assert await open_one.publish([echo.task(21), echo.task(21)]) == 2
+        with pytest.raises(
+            NotConfirmed, match=r"the broker has confirmed [01] of the tasks within 0.01 s"
+        ) as late:
+            await open_one.publish(slowly(echo.task(22)), timeout=0.01)
+        assert isinstance(late.value, TimeoutError)
+    assert app.publish(echo.task(23), **where) == 1
+
+    await drain(address)
+    assert loop_threads() == 0
+    rows = [row["value"][0] for row in warrener.results(**where)]
+    assert Counter(rows) - Counter([22]) == Counter([*range(22), 21, 23])
+
+
+async def slowly(task: Task) -> AsyncIterator[Task]:
+    """A task, and then nothing for long."""
+    yield task
+    await asyncio.Event().wait()
 
 
 async def test_generator_that_is_left_early_closes_its_broker(address: Address) -> None:

@@ -11,6 +11,7 @@ from warrener import (
     App,
     AsyncBatch,
     Batch,
+    BlockingPublisher,
     Failure,
     PermanentError,
     Publisher,
@@ -119,6 +120,15 @@ def script() -> None:
     assert_type(next(rows), dict[str, Any])
     assert_type(warrener.__version__, str)
 
+    assert_type(warrener.publish(resize.task("a", Size(1)), app=app, timeout=5), int)
+    assert_type(
+        app.publish([fetch.task("https://...", Task("", ""))], broker="amqp://host", timeout=5.0), int
+    )
+    app.check(Task("one", "fetch"))
+    with Publisher(app=app) as publisher:
+        assert_type(publisher, BlockingPublisher)
+        assert_type(publisher.publish(tasks(), timeout=5), int)
+
 
 async def service() -> None:
     async with Publisher() as publisher:
@@ -126,6 +136,7 @@ async def service() -> None:
         assert_type(await publisher.publish(tasks()), int)
     async with Publisher("amqp://host", "images", delays=[1000, 2000]) as publisher:
         assert_type(await publisher.publish(tasks_that_come()), int)
+        assert_type(await publisher.publish(Task("one", "fetch"), timeout=5), int)
 
 
 def caught() -> str:
@@ -141,6 +152,7 @@ def caught() -> str:
         errors.AccessRefused,
         errors.QueueMissing,
         errors.QueueMismatch,
+        errors.NotConfirmed,
     ) as error:
         broken: errors.BrokerError = error
         return str(broken)
