@@ -67,6 +67,7 @@ class Batch:
             self._rows_before = (await self._broker.counts()).completed
         except BaseException:
             self._rows.close()
+            await self.publication.leave(self._broker)
             raise
         self._reading = asyncio.create_task(self._rows.read(self._broker))
         return self
@@ -76,6 +77,7 @@ class Batch:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
         self._rows.close()
+        await self.publication.leave(self._broker)
 
     async def publish(
         self, lines: Iterator[Line], on_progress: Callable[[int], None] = lambda _: None

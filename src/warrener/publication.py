@@ -79,6 +79,7 @@ class Publication:
         self._dropped: list[bytes] = []  # marks of the failures that were superseded
         self._noted = 0
         self._session: PublishSession | None = None
+        self._is_waited_for = False  # by later runs of the source, as far as the journal tells them
 
     @property
     def namespace(self) -> str:
@@ -105,7 +106,16 @@ class Publication:
                 async for task in broker.failures():
                     found = decode_failure(task.body, task.id, task.record)
                     self._failed[found.task_id] = found.wording
+        self._is_waited_for = True
         await note(broker, self.begun)
+
+    async def leave(self, broker: Broker) -> None:
+        """Let later runs of the source wait no longer for this one, if they do. Whether the broker hears it is not certain."""
+        if self._is_waited_for:
+            self._is_waited_for = False
+            with suppress(BrokerError, TimeoutError):
+                async with asyncio.timeout(_NOTE_FOR):
+                    await note(broker, Left(self.begun.run))
 
     async def publish(
         self,
@@ -145,8 +155,8 @@ class Publication:
             with suppress(BrokerError, TimeoutError):  # what ended the publishing says more
                 async with asyncio.timeout(_NOTE_FOR):
                     await self._note_confirmed(broker)
-                    if sys.exception():
-                        await note(broker, Left(self.begun.run))
+            if sys.exception():
+                await self.leave(broker)
         await self._note_confirmed(broker)
         self.total, self.is_read = self._count, True
         self.stale_failures = len(self._failed) - self._own_failed
@@ -162,6 +172,7 @@ class Publication:
             stale_rows: How many rows on the queue are none of these tasks'.
         """
         await note(broker, Read(self.begun.run, self.total, stale_rows, self.stale_failures))
+        self._is_waited_for = False
 
     def has(self, task_id: str, wording: str) -> bool:
         """Whether this wording of this task is one of the source's, as far as it was read."""

@@ -7,17 +7,24 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 import warrener
 from tests.batch import PATIENCE, until_written
 from tests.conformance.batch.counting_app import app, double, slow
+from warrener.api.work import Work
+from warrener.brokers import connect
 from warrener.errors import InvalidTask, TasksFailed, UsageError
+from warrener.exit_codes import Exit
+from warrener.journal import read_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from warrener.address import Address
+    from warrener.batch import Batch
+    from warrener.journal import Begun
 
 
 @pytest.fixture
@@ -115,3 +122,23 @@ def test_what_ends_the_batch_is_raised_and_what_was_given_before_it_is_there(
         pass  # which waits
     assert [row.value for row in batch.ordered()] == [2, 4]
     assert ran(tmp_path) == Counter([1, 2])
+
+
+def test_batch_that_is_stopped_before_it_publishes_holds_up_none(
+    where: dict[str, Any], address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_at_once(work: Work, batch: Batch) -> None:
+        begun.append(batch.publication.begun)
+        work._run.stop(Exit.INTERRUPTED)
+        work._has_begun.set()
+
+    async def look() -> dict[str, int]:
+        async with connect(address) as broker:
+            return (await read_journal(broker)).publishing_before(replace(begun[0], run="later"))
+
+    begun: list[Begun] = []
+    monkeypatch.setattr(Work, "_on_begun", stop_at_once)
+    with warrener.map(double, [1], **where) as batch:
+        pass
+    assert batch.summary is None
+    assert asyncio.run(look()) == {}
