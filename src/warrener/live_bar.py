@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class LiveBar:
     """A line on stderr, from now until it is stopped: a title, a bar, and text. Use it where stderr is a terminal.
@@ -22,6 +24,8 @@ class LiveBar:
             TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
             console=Console(stderr=True),
             expand=True,
+            # What is printed meanwhile comes above the bar; but in a pipe or a file it stays there.
+            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )
         self._bar.start()
         self._task = self._bar.add_task(title, total=None, text="")

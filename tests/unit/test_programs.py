@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -186,6 +187,18 @@ def test_rows_are_a_table_where_pandas_is(monkeypatch: pytest.MonkeyPatch) -> No
     assert table["origin"] == ["a.jpg", "a.jpg"]
     assert table["value"] == [{"a": 1}, {"a": 1}]
     assert table["started_at"] == ["at 1.0", "at 1.0"]
+
+
+def test_what_is_printed_beside_a_bar_stays_in_its_file(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    code = "from warrener.live_bar import LiveBar\nbar = LiveBar('running')\nprint('a row')\nbar.stop()"
+    try:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, check=True)
+        assert b"running" in os.read(ours, 4096)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.stdout == b"a row\n"
 
 
 def test_progress_is_a_line_below_a_notebooks_cell_and_nothing_elsewhere(

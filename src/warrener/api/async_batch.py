@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from warrener.api.frame import frame
+from warrener.api.frame import frame, pandas
 from warrener.api.order import InOrder
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class AsyncBatch:
 
     async def to_pandas(self) -> Any:
         """See `Batch.to_pandas`."""
+        pandas()
         return frame([row async for row in self.ordered()])
 
     # --- waiting

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from warrener.api.async_batch import AsyncBatch
-from warrener.api.frame import frame
+from warrener.api.frame import frame, pandas
 from warrener.api.order import InOrder
 from warrener.api.work import Work
 from warrener.loop_thread import LoopThread, wait_for
@@ -127,6 +127,7 @@ class Batch:
         Raises:
             UsageError: pandas is not installed.
         """
+        pandas()  # before the batch runs for it
         return frame(list(self.ordered()))
 
     # --- waiting

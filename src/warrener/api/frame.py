@@ -17,16 +17,22 @@ _COLUMNS: Final = (
 _TIMES: Final = ("started_at", "processed_at")
 
 
-def frame(rows: Sequence[Result]) -> Any:
-    """A `pandas.DataFrame` with a row for each.
+def pandas() -> Any:
+    """The module.
 
     Raises:
-        UsageError: pandas is not installed.
+        UsageError: It is not installed.
     """
     try:
         import pandas as pd
     except ImportError:
         raise UsageError("to_pandas needs pandas, which is not installed: `pip install pandas`") from None
+    return pd
+
+
+def frame(rows: Sequence[Result]) -> Any:
+    """A `pandas.DataFrame` with a row for each. Raises: as `pandas`."""
+    pd = pandas()
     columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
     for name in _TIMES:
         columns[name] = pd.to_datetime(columns[name], unit="s", utc=True)
