@@ -10,7 +10,7 @@ from warrener.batch_rows import BatchRows
 from warrener.codec import decode_failure
 from warrener.errors import QueueMissing, UsageError
 from warrener.id_set import IdSet
-from warrener.journal import mark_of_task
+from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.monitor import Monitor, Status
 from warrener.publication import DEFAULT_WINDOW, Publication
 
@@ -93,7 +93,7 @@ class Batch:
             BrokerError: The broker is lost, or refuses something.
         """
         await self._have_rows(self._rows_before)
-        await self.publication.publish(self._broker, lines, self._rows.has_row, on_progress)
+        await self.publication.publish(self._broker, lines, on_progress)
         self._rows.end_source()
         await self.publication.finish(self._broker, self._rows.count - self._rows.summary.completed)
 
@@ -145,8 +145,8 @@ class Batch:
             found = decode_failure(task.body, task.id, task.record)
             # A result outranks a failure of the same task, whichever came first.
             mark = mark_of_task(found.task_id, found.wording)
-            is_own = self.publication.has(found.task_id, found.wording)
-            if is_own and not self._rows.has_row(mark) and seen.add_mark(mark):
+            is_without_row = self.publication.marks.flags(mark) & (OF_SOURCE | HAS_ROW) == OF_SOURCE
+            if is_without_row and seen.add_mark(mark):
                 yield found
 
     async def _have_rows(self, count: int) -> None:

@@ -8,8 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 
 from warrener.collector import Summary, readable_rows
-from warrener.id_set import IdSet
-from warrener.journal import mark_of_task
+from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +49,8 @@ class BatchRows:
         """How many rows were read, of whatever task."""
         self._publication = publication
         self._sink = sink
-        self._seen = IdSet()
         self._aside = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `close`
         self._changed = asyncio.Condition()
-
-    def has_row(self, mark: bytes) -> bool:
-        """Whether there was a row of this wording of a task."""
-        return self._seen.has_mark(mark)
 
     async def read(self, broker: Broker) -> None:
         """Read until cancelled.
@@ -100,8 +94,8 @@ class BatchRows:
     def _take(self, rows: list[Row]) -> None:
         own = []
         for row in rows:
-            is_first = self._seen.add_mark(mark_of_task(row.task_id, row.wording))
-            is_own = self._publication.has(row.task_id, row.wording)
+            had = self._publication.marks.add(mark_of_task(row.task_id, row.wording), HAS_ROW)
+            is_first, is_own = not had & HAS_ROW, bool(had & OF_SOURCE)
             if is_own and is_first:
                 own.append(row)
             elif is_own:

@@ -13,14 +13,22 @@ import msgspec
 
 from warrener.brokers import Log
 from warrener.codec import NOT_JSON, encode
-from warrener.id_set import IdSet, mark_of, marks_in
+from warrener.marks import mark_of, marks_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from warrener.brokers import Broker
+    from warrener.marks import Marks
 
 _MARKS_IN_A_RECORD: Final = 4000
+
+# What is known of a task, as the flags of its mark.
+OF_SOURCE: Final = 1
+"""It is one of the source's, as far as that was read."""
+HAS_ROW: Final = 2
+PUBLISHED: Final = 4
+"""It was published, and not dropped since."""
 
 
 class Begun(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="begun"):
@@ -104,9 +112,9 @@ class Left(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
 
 Record = Begun | Publishing | Left | Read
-Marks = Published | Dropped
+Marked = Published | Dropped
 _records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
-_marks: msgspec.json.Decoder[Marks] = msgspec.json.Decoder(Marks)
+_marks: msgspec.json.Decoder[Marked] = msgspec.json.Decoder(Marked)
 
 
 def mark_of_task(task_id: str, wording: str) -> bytes:
@@ -136,6 +144,15 @@ async def read_journal(broker: Broker) -> JournalState:
     return state
 
 
+async def read_published(broker: Broker, marks: Marks) -> None:
+    """Let those be `PUBLISHED` that the journal says were. Raises: as `read_journal`."""
+    marks.take(PUBLISHED)
+    async for records in broker.noted(Log.PUBLISHED):
+        for body in records:
+            with suppress(*NOT_JSON):  # what is no record of ours
+                _take_in(_marks.decode(body), marks)
+
+
 async def note_published(broker: Broker, run: str, marks: Sequence[bytes]) -> None:
     """Write down that tasks are confirmed. Raises: as `note`."""
     await broker.note(Log.PUBLISHED, [encode(Published(run, part)) for part in _joined(marks)])
@@ -151,37 +168,20 @@ async def note_purged(broker: Broker) -> None:
     await broker.note(Log.PUBLISHED, [encode(Dropped())])
 
 
+def _take_in(record: Marked, marks: Marks) -> None:
+    if isinstance(record, Published):
+        for mark in marks_in(record.marks):
+            marks.add(mark, PUBLISHED)
+    elif record.marks:
+        for mark in marks_in(record.marks):
+            marks.take(PUBLISHED, mark)
+    else:
+        marks.take(PUBLISHED)
+
+
 def _joined(marks: Sequence[bytes]) -> Iterator[bytes]:
     for start in range(0, len(marks), _MARKS_IN_A_RECORD):
         yield b"".join(marks[start : start + _MARKS_IN_A_RECORD])
-
-
-class PublishedTasks:
-    """The tasks that were published and not dropped since."""
-
-    def __init__(self) -> None:
-        self._published = IdSet()
-        self._dropped: set[bytes] = set()
-
-    def __contains__(self, mark: bytes) -> bool:
-        return self._published.has_mark(mark) and mark not in self._dropped
-
-    def add(self, records: Iterable[bytes]) -> None:
-        """Take in what came next; what is no record of ours is passed over."""
-        for body in records:
-            with suppress(*NOT_JSON):
-                record = _marks.decode(body)
-                if isinstance(record, Published):
-                    self._add(record)
-                elif record.marks:
-                    self._dropped.update(marks_in(record.marks))
-                else:
-                    self._published, self._dropped = IdSet(), set()
-
-    def _add(self, record: Published) -> None:
-        for mark in marks_in(record.marks):
-            self._published.add_mark(mark)
-            self._dropped.discard(mark)
 
 
 class JournalState:

@@ -10,15 +10,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.bridge import Bridge
-from warrener.brokers import Log, Verdict
+from warrener.brokers import Verdict
 from warrener.codec import decode_failure
 from warrener.errors import AccessRefused, BrokerError, QueueTaken
-from warrener.id_set import IdSet
 from warrener.journal import (
+    HAS_ROW,
+    OF_SOURCE,
+    PUBLISHED,
     Begun,
     JournalState,
     Left,
-    PublishedTasks,
     Publishing,
     Read,
     mark_of_task,
@@ -26,7 +27,9 @@ from warrener.journal import (
     note_dropped,
     note_published,
     read_journal,
+    read_published,
 )
+from warrener.marks import Marks
 from warrener.publisher import Window, publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
 
@@ -63,15 +66,14 @@ class Publication:
         """Tasks of it that had a row or a failure before."""
         self.is_app_changed = False
         """Whether the queue's last batch began with another version of the app."""
-        self.marks = IdSet()
-        """The marks of its tasks that were read so far."""
+        self.marks = Marks()
+        """What is known of its tasks, and of others on the queue."""
         self.stale_failures = 0
         """How many failures on the queue are none of its tasks', once its source was read."""
         self._is_shared = is_shared
         self._count = 0
         self._own_failed = 0
         self._journal = JournalState()
-        self._published = PublishedTasks()
         self._failed: dict[str, str] = {}  # wording by id, of failures from before
         self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
         self._unconfirmed: deque[tuple[int, bytes]] = deque()  # each with its line
@@ -96,7 +98,7 @@ class Publication:
         """
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)
-            await self._learn_published(broker)
+            await read_published(broker, self.marks)
         if not self._is_shared:
             check_owner(self._journal, self.begun)
         last = self._journal.last
@@ -121,7 +123,6 @@ class Publication:
         self,
         broker: Broker,
         lines: Iterator[Line],
-        has_row: Callable[[bytes], bool],
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Publish what is not on the queue yet, and wait until the last task is confirmed. Call it once, after `begin`.
@@ -129,7 +130,6 @@ class Publication:
         Args:
             broker: Where to.
             lines: The tasks, from the source's first line on.
-            has_row: Whether a task, by its mark, has a row from before.
             on_progress: Told now and then how many are published.
 
         Raises:
@@ -139,12 +139,12 @@ class Publication:
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
             if await wait_for_turn(broker, self.begun):
-                await self._learn_published(broker)
+                await read_published(broker, self.marks)
             self._session = session = broker.publish_session()
             publishing = publish_all(
                 session,
                 Bridge(lines).start(),
-                lambda chunk: [line.task for line in chunk if self._is_new(line, has_row)],
+                lambda chunk: [line.task for line in chunk if self._is_new(line)],
                 on_progress=on_progress,
                 window=Window(broker, self._window),
             )
@@ -176,7 +176,7 @@ class Publication:
 
     def has(self, task_id: str, wording: str) -> bool:
         """Whether this wording of this task is one of the source's, as far as it was read."""
-        return self.marks.has_mark(mark_of_task(task_id, wording))
+        return bool(self.marks.flags(mark_of_task(task_id, wording)) & OF_SOURCE)
 
     @property
     def confirmed(self) -> int:
@@ -189,29 +189,24 @@ class Publication:
         following = self.confirmed - self._noted
         return self._unconfirmed[following][0] if following < len(self._unconfirmed) else self._next_line
 
-    def _is_new(self, line: Line, has_row: Callable[[bytes], bool]) -> bool:
+    def _is_new(self, line: Line) -> bool:
         """Whether a task is to be published; it is counted in any case."""
         task, self._next_line = line.task, line.number + 1
         mark = mark_of_task(task.id, task.wording)
-        self.marks.add_mark(mark)
+        had = self.marks.add(mark, OF_SOURCE)
         self._count += 1
         self.total = max(self.total, self._count)
         failed_wording = self._failed.get(task.id)
         self._own_failed += failed_wording == task.wording
-        if has_row(mark) or failed_wording == task.wording:
+        if had & HAS_ROW or failed_wording == task.wording:
             self.were_done += 1
             return False
         if failed_wording is not None:
             self._superseded[task.id] = task.wording
-        if mark in self._published:
+        if had & PUBLISHED:
             return False
         self._unconfirmed.append((line.number, mark))
         return True
-
-    async def _learn_published(self, broker: Broker) -> None:
-        self._published = PublishedTasks()
-        async for records in broker.noted(Log.PUBLISHED):
-            self._published.add(records)
 
     async def _keep_noting(self, broker: Broker) -> None:
         loop = asyncio.get_running_loop()

@@ -40,4 +40,4 @@ async def test_publishing_ends_when_it_cannot_be_noted(monkeypatch: pytest.Monke
         await publishing.begin(broker)
 
         with pytest.raises(BrokerError, match="no more notes"):
-            await publishing.publish(broker, endless(), lambda _: False)
+            await publishing.publish(broker, endless())

@@ -103,7 +103,7 @@ async def _publish_to(broker: Broker, publication: Publication, source: TaskFile
             await ensure(broker, delay_schedule([RetryPolicy()]))
             await publication.begin(broker)
             lines = source.read(namespace=publication.namespace)
-            await publication.publish(broker, lines, lambda _: False, show)
+            await publication.publish(broker, lines, show)
         finally:
             showing.cancel()
     await publication.finish(broker, 0)

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from warrener.codec import check, encode_task
 from warrener.errors import InvalidTask
-from warrener.id_set import IdSet
 from warrener.models import DEFAULT_PRIORITY, MAX_NAME_BYTES, Task
 from warrener.sources.ids import ContentIds
 from warrener.sources.source import Line
@@ -32,13 +31,12 @@ def given_tasks(tasks: Iterable[Task | Mapping[str, Any]], name: str) -> Iterato
     Raises:
         InvalidTask: One is no valid task, or repeats an id; the text names which and why.
     """
-    identify = ContentIds()
-    seen = IdSet()
+    ids = ContentIds()
     for number, given in enumerate(tasks, 1):
         try:
             task = _task(given)
-            task = task if task.id else replace(task, id=identify(task.type, task.data))
-            if not seen.add(task.id):
+            task = task if task.id else replace(task, id=ids(task.type, task.data))
+            if not ids.claim(task.id):
                 raise InvalidTask(f"id {task.id!r} was given before; ids must differ")  # noqa: TRY301 - said below with its number
         except InvalidTask as error:
             raise InvalidTask(f"task {number} of {name}: {error}") from error

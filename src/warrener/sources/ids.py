@@ -14,7 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class ContentIds:
+class UniqueIds:
+    """The ids of one source's tasks: those that they bring, and for the others ids that no other task ever has."""
+
+    def __init__(self) -> None:
+        self._seen = IdSet()
+        self._made: str | None = None  # last, and for no task yet
+
+    def __call__(self, task_type: str, data: Mapping[str, Any]) -> str:
+        """Make the next task's id."""
+        self._made = self._make(task_type, data)
+        return self._made
+
+    def claim(self, task_id: str) -> bool:
+        """Take an id for the next task; false where an earlier one has it."""
+        made, self._made = self._made, None
+        return task_id == made or self._seen.add(task_id)
+
+    def _make(self, _: str, __: Mapping[str, Any]) -> str:
+        return unique_id()
+
+
+class ContentIds(UniqueIds):
     """Ids made from what tasks say, for a file that is given again.
 
     An edited line is a new task, one that is inserted changes no other, and where two say the same the second one is told
@@ -25,20 +46,22 @@ class ContentIds:
     """
 
     def __init__(self, namespace: str = "") -> None:
+        super().__init__()
         self._namespace = namespace
-        self._seen = IdSet()
         self._repeats: dict[str, int] = {}
 
-    def __call__(self, task_type: str, data: Mapping[str, Any]) -> str:
-        """The next task's id."""
+    def _make(self, task_type: str, data: Mapping[str, Any]) -> str:
         name = content_id(f"{self._namespace}\0{task_type}" if self._namespace else task_type, data)
         if self._seen.add(name):
             return name
-        self._repeats[name] = self._repeats.get(name, 1) + 1
-        return f"{name}-{self._repeats[name]}"
+        while True:
+            self._repeats[name] = self._repeats.get(name, 1) + 1
+            numbered = f"{name}-{self._repeats[name]}"
+            if self._seen.add(numbered):
+                return numbered
 
 
-def unique_id(*_: object) -> str:
+def unique_id() -> str:
     """An id that no other task ever has, whatever it says: a UUID of version 7 (RFC 9562), which sorts by its time."""
     milliseconds = int(time.time() * 1000) & (1 << 48) - 1
     chance = int.from_bytes(os.urandom(10))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from warrener.errors import InvalidTask, UsageError
-from warrener.id_set import IdSet
-from warrener.sources.ids import ContentIds, unique_id
+from warrener.sources.ids import ContentIds, UniqueIds
 from warrener.sources.jsonl import jsonl_tasks
 from warrener.sources.opening import STDIN, opened
 from warrener.sources.plan import delimiter_of, is_table
@@ -71,11 +70,10 @@ def read(
         InvalidTask: A line is no valid task, or repeats an id; the text names file, line and reason.
     """
     name = "stdin" if path == STDIN else Path(path).name
-    identify = unique_id if path == STDIN else ContentIds(namespace)
-    seen = IdSet()
-    for found in _found(path, task_type, identify, table or TableOptions()):
+    ids = UniqueIds() if path == STDIN else ContentIds(namespace)
+    for found in _found(path, task_type, ids, table or TableOptions()):
         try:
-            task = _new(found.parse(), seen)
+            task = _new(found.parse(), ids)
         except InvalidTask as error:
             sentence = f"{path}, {found.unit} {found.number}: {error}"
             if on_invalid is None:
@@ -100,7 +98,7 @@ def _found(path: str, task_type: str, identify: Identify, table: TableOptions) -
         yield from table_tasks(file, task_type, identify, path, options)
 
 
-def _new(task: Task, seen: IdSet) -> Task:
-    if not seen.add(task.id):
+def _new(task: Task, ids: UniqueIds) -> Task:
+    if not ids.claim(task.id):
         raise InvalidTask(f"id {task.id!r} was on an earlier line; ids must differ")
     return task
