@@ -159,6 +159,11 @@ def test_what_cannot_be_run_is_said(
         call()
 
 
+def test_batch_that_is_only_made_is_told_of() -> None:
+    with pytest.warns(RuntimeWarning, match="made and never run"):
+        warrener.map(same, [1])
+
+
 def test_handler_added_elsewhere_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "work.py").write_text(APP)
     monkeypatch.chdir(tmp_path)

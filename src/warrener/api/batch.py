@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -67,6 +68,15 @@ class Batch:
             self._work.check()
             if not self._knows:
                 self._work.tell()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_work") and not self._work.is_open:
+            warnings.warn(
+                "this batch was made and never run: enter it with `with`, or loop over its rows",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
 
     async def __aenter__(self) -> AsyncBatch:
         self._async = AsyncBatch(self._work)

@@ -12,6 +12,7 @@ from warrener.address import QUEUE_VARIABLE, Address
 from warrener.api.batch import Batch
 from warrener.api.place import Place, home_of, place_of, program
 from warrener.api.work import Plan
+from warrener.codec import encode
 from warrener.errors import AppError, InvalidTask, UsageError
 from warrener.importing import refuse_while_importing
 from warrener.provenance import begun_from, begun_now, queue_named, queue_named_after
@@ -182,8 +183,15 @@ def _bound(handler: Handler, items: Iterable[Any]) -> Iterator[Task]:
             task = handler.task((), item) if isinstance(item, dict) else handler.task_of(item)
         except InvalidTask as error:
             raise InvalidTask(f"item {number}: {error}") from error
-        origin = os.fspath(item) if isinstance(item, str | os.PathLike) else f"item {number}"
-        yield replace(task, origin=str(origin))
+        yield replace(task, origin=_told(item, task))
+
+
+def _told(item: Any, task: Task) -> str:
+    """An item for people. Not its number: its row may be of an earlier call, in which it had another one."""
+    if isinstance(item, str | os.PathLike):
+        return str(os.fspath(item))
+    (value,) = [task.data] if isinstance(item, dict) else task.data.values()
+    return encode(value).decode()
 
 
 def _typed(tasks: Iterable[Any], type: str) -> Iterator[Any]:

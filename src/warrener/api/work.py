@@ -155,11 +155,12 @@ class Work:
         summary = self.ended and self.ended.summary
         if not summary or not (summary.failed or summary.missing):
             return
+        total = summary.completed + summary.failed + (summary.missing or 0)
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(summary.by_reason.items()))
         missing = f"{summary.missing:,} missing" if summary.missing else ""
         failed = f"{summary.failed:,} failed ({reasons})" if summary.failed else ""
         raise TasksFailed(
-            f"of {summary.completed + summary.failed + (summary.missing or 0):,} tasks "
+            f"of {total:,} task{'' if total == 1 else 's'} "
             f"{' and '.join(filter(None, (failed, missing)))}; the rows of all others are there, and the failures in "
             f"`batch.failures()` and in `warrener failures list{self.address.flags()}`",
             summary.failed,

@@ -46,7 +46,7 @@ def test_rows_come_and_what_has_ended_is_not_run_again(where: dict[str, Any], tm
         assert {row.value for row in batch} == {2, 4, 6}
         assert [row.value for row in batch.ordered()] == [6, 2, 4]
     assert batch.status().done == 3
-    assert next((row.type, row.attempts, row.origin) for row in batch.ordered()) == ("double", 1, "item 1")
+    assert next((row.type, row.attempts, row.origin) for row in batch.ordered()) == ("double", 1, "3")
 
     # The same tasks in another form, one that is new and one that fails; the source is another, so it must share.
     tasks: list[warrener.Task | dict[str, Any]] = [
