@@ -98,7 +98,6 @@ class Publication:
         """
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)
-            await read_published(broker, self.marks)
         if not self._is_shared:
             check_owner(self._journal, self.begun)
         last = self._journal.last
@@ -138,8 +137,9 @@ class Publication:
         """
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
-            if await wait_for_turn(broker, self.begun):
-                await read_published(broker, self.marks)
+            await wait_for_turn(broker, self.begun)
+            with suppress(AccessRefused):
+                await read_published(broker, self.marks)  # not before: an earlier run may have added some until now
             self._session = session = broker.publish_session()
             publishing = publish_all(
                 session,

@@ -18,8 +18,8 @@ _SILENT_FOR: Final = 12.0  # seconds after which a run that says nothing is take
 _LOOK_EVERY: Final = 0.5  # seconds
 
 
-async def wait_for_turn(broker: Broker, begun: Begun) -> bool:
-    """Wait until no earlier run publishes the same source; whether there was one.
+async def wait_for_turn(broker: Broker, begun: Begun) -> None:
+    """Wait until no earlier run publishes the same source.
 
     A run that was killed while it published is waited for as long as it might only be slow.
 
@@ -29,12 +29,11 @@ async def wait_for_turn(broker: Broker, begun: Begun) -> bool:
     """
     loop = asyncio.get_running_loop()
     heard: dict[str, tuple[int, float]] = {}  # how many records of each earlier run, and since when
-    has_waited = False
     while True:
         try:
             state = await read_journal(broker)
         except AccessRefused:  # who may not read it publishes all, and each task has one row all the same
-            return False
+            return
         earlier = state.publishing_before(begun)
         now = loop.time()
         heard = {
@@ -42,6 +41,5 @@ async def wait_for_turn(broker: Broker, begun: Begun) -> bool:
             for run, count in earlier.items()
         }
         if all(now - since > _SILENT_FOR for _, since in heard.values()):
-            return has_waited
-        has_waited = True
+            return
         await asyncio.sleep(_LOOK_EVERY)
