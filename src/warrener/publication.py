@@ -138,8 +138,8 @@ class Publication:
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
             await wait_for_turn(broker, self.begun)
-            with suppress(AccessRefused):
-                await read_published(broker, self.marks)  # not before: an earlier run may have added some until now
+            with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
+                await read_published(broker, self.marks)
             self._session = session = broker.publish_session()
             publishing = publish_all(
                 session,
