@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from warrener.bridge import Bridge
 from warrener.brokers import Verdict
 from warrener.codec import decode_failure
-from warrener.errors import AccessRefused, BrokerError, QueueTaken
+from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueTaken
 from warrener.journal import (
     HAS_ROW,
     OF_SOURCE,
@@ -213,10 +213,13 @@ class Publication:
         said_at = loop.time()
         while True:
             await asyncio.sleep(NOTE_EVERY)
-            await self._note_confirmed(broker)
-            if loop.time() - said_at > ALIVE_EVERY:
-                await note(broker, Publishing(self.begun.run))
-                said_at = loop.time()
+            with suppress(
+                BrokerUnreachable
+            ):  # the session waits for it to be back, and says when it gives up
+                await self._note_confirmed(broker)
+                if loop.time() - said_at > ALIVE_EVERY:
+                    await note(broker, Publishing(self.begun.run))
+                    said_at = loop.time()
 
     async def _note_confirmed(self, broker: Broker) -> None:
         count = self.confirmed - self._noted

@@ -97,6 +97,7 @@ def feed(publisher: Running, *tasks: dict[str, object]) -> None:
     """Let these be published, too."""
     stdin = publisher.process.stdin
     assert stdin
+    assert publisher.process.poll() is None, publisher.said
     stdin.write(b"".join(json.dumps(task).encode() + b"\n" for task in tasks))
     stdin.flush()
 
