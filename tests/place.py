@@ -165,6 +165,8 @@ class Running:
             self.process.send_signal(number)
         try:
             return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it has not ended: {self.said}") from None
         finally:
             self.process.kill()
             if self.process.stdin:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tests.batch import eventually
 from tests.sqlite.gated import APP, Gated, ask
-from warrener.brokers.sqlite.clock import now
 
 if TYPE_CHECKING:
     from tests.place import Place
@@ -18,12 +17,12 @@ WORK = ["work", APP, "--processes", "1"]
 async def test_retries_go_before_what_is_less_urgent(place: Place) -> None:
     gated = Gated(place)
     low = [gated.task(f"low{n}", gate="low", priority=1) for n in range(4)]
-    high = [gated.task(f"high{n}", "again", gate="high", priority=9, after=2.0) for n in range(2)]
+    high = [gated.task(f"high{n}", "again", gate="high", priority=9, after=60.0) for n in range(2)]
     gated.publish(*low, *high)
     workers = [place.begin(*WORK), place.begin(*WORK)]
     # Both that are urgent, and, while these are delayed, one of the others for each worker.
     await gated.have_begun(4)
-    await _are_due(place, 2)
+    await _have_become_due(place, 2)
 
     gated.open("low")
     await gated.have_begun(6)
@@ -40,12 +39,14 @@ async def test_retries_go_before_what_is_less_urgent(place: Place) -> None:
     assert {name[:-1]: row["attempts"] for name, row in gated.rows().items()} == {"low": 1, "high": 2}
 
 
-async def _are_due(place: Place, count: int) -> None:
-    async def are() -> bool:
-        query = f"SELECT count(*) FROM tasks WHERE state = 1 AND due <= {now()}"  # noqa: S608 - our own number
-        return ask(place, query) == [(count,)]
+async def _have_become_due(place: Place, count: int) -> None:
+    """Wait until so many are delayed, and let their delays be over."""
 
-    await eventually(are)
+    async def are_delayed() -> bool:
+        return ask(place, "SELECT count(*) FROM tasks WHERE state = 1") == [(count,)]
+
+    await eventually(are_delayed)
+    ask(place, "UPDATE tasks SET due = 0 WHERE state = 1")
 
 
 async def _is_empty(place: Place) -> None:
