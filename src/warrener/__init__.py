@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from warrener.api.calls import map, run  # noqa: A004 - it is `warrener.map`
     from warrener.api.rows import Result
     from warrener.app import App
-    from warrener.collector import Summary, results
+    from warrener.collector import results
     from warrener.errors import PermanentError, TransientError, WarrenerError
     from warrener.models import Failure, Task
     from warrener.monitor import Status
     from warrener.publisher import BlockingPublisher, Publisher, publish
+    from warrener.rows import Summary
 
 __all__ = [
     "App",

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.batch_rows import Sink
     from warrener.brokers import Broker
-    from warrener.collector import Summary
     from warrener.journal import Begun
     from warrener.models import Failure
+    from warrener.rows import Summary
     from warrener.sources import Line
 
 

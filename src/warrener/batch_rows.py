@@ -7,15 +7,15 @@ import tempfile
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 
-from warrener.collector import Summary, readable_rows
 from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
+from warrener.rows import Summary, readable_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from warrener.brokers import Broker
-    from warrener.collector import Row
     from warrener.publication import Publication
+    from warrener.rows import Row
 
 _IN_MEMORY: Final = 8 * 1024 * 1024
 _AT_A_TIME: Final = 1000

@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from warrener.address import Address
 from warrener.brokers import connect
-from warrener.codec import NOT_JSON, decode_failure
+from warrener.codec import decode_failure
 from warrener.completion import Completion
 from warrener.errors import AccessRefused, BrokerUnreachable
 from warrener.id_set import IdSet
+from warrener.journal import mark_of_task
+from warrener.latest import superseded
 from warrener.loop_thread import LoopThread
+from warrener.rows import Summary, readable_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from warrener.brokers import Broker
     from warrener.writers import ResultWriter
-
-
-class _Row(msgspec.Struct):
-    task_id: str
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 1
-    wording: str = ""
-
-
-class Row(NamedTuple):
-    """What must be known of a row, and the row as it came."""
-
-    task_id: str
-    wording: str
-    attempts: int
-    line: bytes
-
-
-_rows = msgspec.json.Decoder(_Row)
-_anything = msgspec.json.Decoder()
-
-
-class Summary(msgspec.Struct):
-    """What was collected.
-
-    Args:
-        missing: Tasks that have neither a result nor a failure yet; None where this user may not see them.
-        duplicates: Rows left out because their task had one already.
-        strange: Rows left out because they are no results; somebody else wrote them.
-        by_reason: Failed tasks by reason.
-        retries: Attempts beyond the first, of all tasks that ended.
-    """
-
-    completed: int = 0
-    failed: int = 0
-    missing: int | None = 0
-    duplicates: int = 0
-    strange: int = 0
-    by_reason: dict[str, int] = {}
-    retries: int = 0
-
-    def __str__(self) -> str:
-        total = self.completed + self.failed + (self.missing or 0)
-        missing = "others not for this user to see" if self.missing is None else f"{self.missing:,} missing"
-        dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
-        strange = f"; {self.strange:,} left out that no worker wrote" if self.strange else ""
-        return (
-            f"{total:,} task{'' if total == 1 else 's'}: {self.completed:,} completed, {self.failed:,} failed, "
-            f"{missing}; {dropped}{strange}"
-        )
 
 
 def results(*, broker: str | None = None, queue: str | None = None) -> Iterator[dict[str, Any]]:
@@ -90,11 +44,14 @@ def results(*, broker: str | None = None, queue: str | None = None) -> Iterator[
 async def distinct(
     broker: Broker, seen: IdSet, summary: Summary, *, follow: bool = False
 ) -> AsyncGenerator[list[bytes]]:
-    """Rows of tasks that had none before, in batches that are empty only while following."""
+    """Rows of tasks that had none before, as they are worded now, in batches that are empty only while following."""
+    stale = await superseded(broker)
     async for batch in broker.results(follow=follow):
         fresh = []
         for row in readable_rows(batch, summary):
-            if seen.add(row.task_id):
+            if stale and mark_of_task(row.task_id, row.wording) in stale:
+                summary.superseded += 1
+            elif seen.add(row.task_id):
                 fresh.append(row.line)
                 summary.retries += row.attempts - 1
             else:
@@ -102,25 +59,6 @@ async def distinct(
         summary.completed += len(fresh)
         if fresh or follow:
             yield fresh
-
-
-def readable_rows(batch: Sequence[bytes], summary: Summary) -> list[Row]:
-    """The rows among what came; what is none is counted as strange."""
-    rows = []
-    for line in batch:
-        try:
-            known = _rows.decode(line)
-            _anything.decode(line)  # what is not looked into above may be no JSON, too
-        except NOT_JSON:
-            summary.strange += 1
-        else:
-            rows.append(Row(known.task_id, known.wording, known.attempts, _in_one_line(line)))
-    return rows
-
-
-def _in_one_line(row: bytes) -> bytes:
-    """The row without line breaks between its members, which would make several lines of it."""
-    return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
 
 
 async def collect(
@@ -143,13 +81,14 @@ async def collect(
                 counts = await broker.counts()
             except BrokerUnreachable:  # whether it comes back in time is for `results` to say
                 continue
-            read = summary.completed + summary.duplicates + summary.strange
+            read = summary.completed + summary.duplicates + summary.strange + summary.superseded
             if await completion.is_proven_by(counts) and read >= counts.completed:
                 break
+    stale = await superseded(broker)
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
         found = decode_failure(task.body, task.id, task.record)
-        if seen.add(found.task_id):
+        if mark_of_task(found.task_id, found.wording) not in stale and seen.add(found.task_id):
             summary.failed += 1
             summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
             summary.retries += max(0, found.attempts - 1)

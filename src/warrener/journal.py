@@ -16,7 +16,7 @@ from warrener.codec import NOT_JSON, encode
 from warrener.marks import mark_of, marks_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from warrener.brokers import Broker
     from warrener.marks import Marks
@@ -153,6 +153,18 @@ async def read_published(broker: Broker, marks: Marks) -> None:
                 _take_in(_marks.decode(body), marks)
 
 
+async def published_in_order(broker: Broker) -> AsyncIterator[tuple[int, bytes]]:
+    """The marks of all that was ever published, as often as it was, each with its place. Raises: as `read_journal`."""
+    place = 0
+    async for records in broker.noted(Log.PUBLISHED):
+        for body in records:
+            with suppress(*NOT_JSON):
+                record = _marks.decode(body)
+                for mark in marks_in(record.marks) if isinstance(record, Published) else ():
+                    yield place, mark
+                    place += 1
+
+
 async def note_published(broker: Broker, run: str, marks: Sequence[bytes]) -> None:
     """Write down that tasks are confirmed. Raises: as `note`."""
     await broker.note(Log.PUBLISHED, [encode(Published(run, part)) for part in _joined(marks)])
@@ -190,6 +202,8 @@ class JournalState:
     def __init__(self) -> None:
         self.first: Begun | None = None
         """Whose queue it is; None while nobody published with a journal."""
+        self.runs = 0
+        """How many runs published here."""
         self.last: Begun | None = None
         """The newest run."""
         self.totals: dict[str, int] = {}
@@ -233,6 +247,7 @@ class JournalState:
         if isinstance(record, Begun):
             self.first = self.first or record
             self.last = record
+            self.runs += 1
             self.totals[record.source] = max(record.planned or 0, self.totals.get(record.source, 0))
             self.read = None
             self._publishing[record.run] = (record.source, 1)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.batch_rows import Sink
-    from warrener.collector import Summary
     from warrener.journal import Begun
     from warrener.monitor import Status
+    from warrener.rows import Summary
     from warrener.sources import Line
     from warrener.worker.manifest import AppManifest, ChildSettings
 

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from tests.fuzz.strategies import bodies, fragments
 from warrener.brokers import Broker, Counts, FailedTask
 from warrener.codec import encode
-from warrener.collector import Summary, collect
+from warrener.collector import collect
 from warrener.models import Record, Result
 from warrener.retry import COMMON_DELAYS, MAX_DELAY, RetryPolicy, delay_schedule, nearest
 from warrener.writers import Format, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from warrener.rows import Summary
 
 policies = st.builds(RetryPolicy, st.integers(0, 12), st.floats(0.001, 1000))
 unicode = st.text(st.characters(codec="utf-8"))
@@ -72,6 +74,9 @@ class _Ended:
     async def failures(self) -> AsyncIterator[FailedTask]:
         for task in self._failed:
             yield task
+
+    async def noted(self, _: object) -> AsyncIterator[Sequence[bytes]]:
+        yield []
 
     async def counts(self) -> Counts:
         return Counts(0, 0, 0, sum(map(len, self._batches)), len(self._failed), 0)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from warrener.api.rows import Result
     from warrener.api.work import Work
-    from warrener.collector import Summary
     from warrener.models import Failure
     from warrener.monitor import Status
+    from warrener.rows import Summary
 
 
 class AsyncBatch:

@@ -12,7 +12,7 @@ from warrener.codec import encode
 from warrener.text import escape_json, plain
 
 if TYPE_CHECKING:
-    from warrener.collector import Summary
+    from warrener.rows import Summary
 
 
 def say(text: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.batch import PATIENCE, eventually, until_written
 from warrener.brokers import connect
+from warrener.collector import collect
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
 from warrener.journal import Begun, read_journal
@@ -137,6 +138,23 @@ async def test_changed_data_under_an_own_id_runs_and_its_row_replaces_the_old_on
     await desk.run()
     assert desk.values == [2, 14]
     assert desk.ran == Counter([1, 2, 7])
+
+
+async def test_who_collects_from_the_queue_gets_no_row_of_an_earlier_wording(desk: Desk) -> None:
+    # Given tasks that keep their ids: one stays, one completes as it is worded anew, one fails as it is
+    desk.write(double(1, id="a"), double(2, id="b"), double(3, id="c"))
+    await desk.run()
+    desk.write(double(1, id="a"), double(7, id="b"), double(-3, id="c"))
+    await desk.run()
+
+    # When the queue is collected, then each has one end, that of its last wording
+    async with connect(desk.address) as broker:
+        with opened(str(desk.path / "collected.jsonl"), "jsonl") as writer:
+            summary = await collect(broker, writer)
+    lines = (desk.path / "collected.jsonl").read_bytes().splitlines()
+    rows = {row["task_id"]: row["value"] for row in map(json.loads, lines)}
+    assert rows == {"a": 2, "b": 14}
+    assert (summary.completed, summary.failed, summary.superseded) == (2, 1, 2)
 
 
 async def test_corrected_failure_is_failed_no_more(desk: Desk) -> None:

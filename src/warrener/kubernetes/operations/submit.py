@@ -16,12 +16,12 @@ from warrener.kubernetes.operations.watch import watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from warrener.collector import Summary
     from warrener.journal import Begun
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.operations.look import WorkerJob
     from warrener.monitor import Status
+    from warrener.rows import Summary
     from warrener.sources import Line
     from warrener.writers import ResultWriter
 

@@ -1,0 +1,70 @@
+"""Which rows and failures on a queue are of an earlier wording of their task: one that keeps its id may be worded anew."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from warrener.codec import decode_failure
+from warrener.errors import AccessRefused
+from warrener.journal import mark_of_task, published_in_order, read_journal
+from warrener.marks import Marks, mark_of
+from warrener.rows import Summary, readable_rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from warrener.brokers import Broker
+
+_SEEN: Final = 1
+
+
+async def superseded(broker: Broker) -> frozenset[bytes]:
+    """The marks of rows and failures whose task has one of a later wording: that which was published last, by the journal.
+
+    Where several runs published to a queue this reads its rows once; only where a task was worded anew it reads once more,
+    and the journal's list of what was published. Who may not read that takes the wording of the later row for the later one.
+
+    Raises:
+        BrokerError: The queue cannot be read.
+    """
+    with suppress(AccessRefused):
+        if (await read_journal(broker)).runs < 2:  # noqa: PLR2004 - one file says each id once
+            return frozenset()
+    ids = await _of_several_wordings(broker)
+    if not ids:
+        return frozenset()
+    marks: dict[str, dict[bytes, int]] = {task_id: {} for task_id in ids}  # the later, the higher
+    async for task_id, wording in _ends(broker):
+        if task_id in marks:
+            marks[task_id][mark_of_task(task_id, wording)] = len(marks[task_id])
+    places = {mark: -1 for of_task in marks.values() for mark in of_task}
+    with suppress(AccessRefused):
+        async for place, mark in published_in_order(broker):
+            if mark in places:
+                places[mark] = place
+    stale: set[bytes] = set()
+    for of_task in marks.values():
+        newest = max(of_task, key=lambda mark: (places[mark], of_task[mark]))
+        stale.update(of_task.keys() - {newest})
+    return frozenset(stale)
+
+
+async def _of_several_wordings(broker: Broker) -> set[str]:
+    seen, found = Marks(), set()
+    async for task_id, wording in _ends(broker):
+        is_known = seen.add(mark_of(task_id), _SEEN)
+        is_same = seen.add(mark_of_task(task_id, wording), _SEEN)
+        if is_known and not is_same:
+            found.add(task_id)
+    return found
+
+
+async def _ends(broker: Broker) -> AsyncIterator[tuple[str, str]]:
+    """Id and wording of each row, then of each failure."""
+    async for batch in broker.results():
+        for row in readable_rows(batch, Summary()):
+            yield row.task_id, row.wording
+    async for task in broker.failures():
+        found = decode_failure(task.body, task.id, task.record)
+        yield found.task_id, found.wording

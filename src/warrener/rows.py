@@ -1,0 +1,83 @@
+"""Rows of results as they are read, and what is counted of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
+
+from warrener.codec import NOT_JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class _Row(msgspec.Struct):
+    task_id: str
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 1
+    wording: str = ""
+
+
+class Row(NamedTuple):
+    """What must be known of a row, and the row as it came."""
+
+    task_id: str
+    wording: str
+    attempts: int
+    line: bytes
+
+
+_rows = msgspec.json.Decoder(_Row)
+_anything = msgspec.json.Decoder()
+
+
+class Summary(msgspec.Struct):
+    """What was collected.
+
+    Args:
+        missing: Tasks that have neither a result nor a failure yet; None where this user may not see them.
+        duplicates: Rows left out because their task had one already.
+        superseded: Rows left out because their task was worded anew since, and has an end as it is worded now.
+        strange: Rows left out because they are no results; somebody else wrote them.
+        by_reason: Failed tasks by reason.
+        retries: Attempts beyond the first, of all tasks that ended.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    missing: int | None = 0
+    duplicates: int = 0
+    superseded: int = 0
+    strange: int = 0
+    by_reason: dict[str, int] = {}
+    retries: int = 0
+
+    def __str__(self) -> str:
+        total = self.completed + self.failed + (self.missing or 0)
+        missing = "others not for this user to see" if self.missing is None else f"{self.missing:,} missing"
+        dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
+        earlier = f"; {self.superseded:,} left out of earlier wordings" if self.superseded else ""
+        strange = f"; {self.strange:,} left out that no worker wrote" if self.strange else ""
+        return (
+            f"{total:,} task{'' if total == 1 else 's'}: {self.completed:,} completed, {self.failed:,} failed, "
+            f"{missing}; {dropped}{earlier}{strange}"
+        )
+
+
+def readable_rows(batch: Sequence[bytes], summary: Summary) -> list[Row]:
+    """The rows among what came; what is none is counted as strange."""
+    rows = []
+    for line in batch:
+        try:
+            known = _rows.decode(line)
+            _anything.decode(line)  # what is not looked into above may be no JSON, too
+        except NOT_JSON:
+            summary.strange += 1
+        else:
+            rows.append(Row(known.task_id, known.wording, known.attempts, _in_one_line(line)))
+    return rows
+
+
+def _in_one_line(row: bytes) -> bytes:
+    """The row without line breaks between its members, which would make several lines of it."""
+    return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
