@@ -213,9 +213,7 @@ class Publication:
         said_at = loop.time()
         while True:
             await asyncio.sleep(NOTE_EVERY)
-            with suppress(
-                BrokerUnreachable
-            ):  # the session waits for it to be back, and says when it gives up
+            with suppress(BrokerUnreachable):  # the session waits for it, and says when it gives up
                 await self._note_confirmed(broker)
                 if loop.time() - said_at > ALIVE_EVERY:
                     await note(broker, Publishing(self.begun.run))

@@ -51,6 +51,12 @@ async def fetch(url: str, task: Task, **rest: Any) -> list[str]:
     return [url, task.id, task.type, *task.data, str(task.priority), *rest]
 
 
+@app.task
+def own(url: str, task: Task = Task("", "")) -> str:  # noqa: B008 - the worker gives another one
+    return url + task.id
+
+
+assert_type(own.task("https://..."), Task)
 assert_type(resize("a", Size(1)), dict[str, int])  # a decorated function stays what it is
 
 
@@ -121,9 +127,7 @@ def script() -> None:
     assert_type(warrener.__version__, str)
 
     assert_type(warrener.publish(resize.task("a", Size(1)), app=app, timeout=5), int)
-    assert_type(
-        app.publish([fetch.task("https://...", Task("", ""))], broker="amqp://host", timeout=5.0), int
-    )
+    assert_type(app.publish([resize.task("a", Size(1))], broker="amqp://host", timeout=5.0), int)
     app.check(Task("one", "fetch"))
     with Publisher(app=app) as publisher:
         assert_type(publisher, BlockingPublisher)

@@ -18,6 +18,7 @@ from warrener.api.place import place_of, program
 from warrener.api.progress import shown
 from warrener.brokers import Counts
 from warrener.errors import UsageError
+from warrener.importing import importing
 from warrener.monitor import Status
 
 if TYPE_CHECKING:
@@ -157,6 +158,14 @@ def test_what_cannot_be_run_is_said(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=why):
         call()
+
+
+def test_publishing_while_an_app_is_imported_is_refused() -> None:
+    with importing("app.py"):
+        with pytest.raises(UsageError, match=r"it calls warrener\.publish while it is imported"):
+            warrener.publish([])
+        with pytest.raises(UsageError, match="it calls Publisher"), warrener.Publisher(broker="memory:a"):
+            pass
 
 
 def test_batch_that_is_only_made_is_told_of() -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from warrener.api.scratch import Scratch
 from warrener.codec import NOT_JSON
 from warrener.errors import WarrenerError
 from warrener.models import Attempt  # noqa: TC001 - msgspec reads the annotations when it runs
@@ -59,17 +56,17 @@ class Rows:
     """Rows as they come: written in the event loop of their batch, read in any thread, by several readers."""
 
     def __init__(self) -> None:
-        self.size = 0
-        """How many bytes there are."""
         self.count = 0
         """How many rows there are."""
         self.has_ended = False
         """Whether there will be no more."""
-        descriptor, name = tempfile.mkstemp(prefix="warrener-")
-        Path(name).unlink()
-        self._file = descriptor
+        self._scratch = Scratch()
         self._changed = asyncio.Event()
-        weakref.finalize(self, os.close, descriptor)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._scratch.size
 
     def write(self, rows: Sequence[bytes]) -> None:
         """Take rows.
@@ -77,20 +74,10 @@ class Rows:
         Raises:
             WarrenerError: They cannot be kept.
         """
-        if not rows:
-            return
-        data = b"\n".join(rows) + b"\n"
-        try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(self._file, data[written:], self.size + written)
-        except OSError as error:
-            raise WarrenerError(
-                f"rows cannot be kept in {tempfile.gettempdir()}: {error.strerror}; name another directory with TMPDIR"
-            ) from error
-        self.size += len(data)
-        self.count += len(rows)
-        self._wake()
+        if rows:
+            self._scratch.append(b"\n".join(rows) + b"\n")
+            self.count += len(rows)
+            self._wake()
 
     def flush(self) -> None:
         """Nothing more is to be done for readers."""
@@ -111,13 +98,10 @@ class Rows:
         Raises:
             WarrenerError: One is not as a worker writes it.
         """
-        size = self.size
-        if position >= size:
+        if position >= self.size:
             return []
         wanted = _CHUNK
-        while (
-            end := (data := os.pread(self._file, min(wanted, size - position), position)).rfind(b"\n")
-        ) < 0:
+        while (end := (data := self._scratch.read(position, wanted)).rfind(b"\n")) < 0:
             wanted *= 2
         found = []
         for line in data[:end].split(b"\n"):

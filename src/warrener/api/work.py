@@ -6,6 +6,7 @@ import asyncio
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from warrener.api.order import Order
 from warrener.api.progress import shown
 from warrener.api.rows import Rows
 from warrener.batch import start_over
@@ -69,8 +70,8 @@ class Work:
         self.address = plan.address
         self.ended: Ended | None = None
         """How it ended; None before, or where an error ended it."""
-        self.order = bytearray()
-        """The marks of the tasks that were read so far, 16 bytes each, in the order in which they were given."""
+        self.order = Order()
+        """The tasks that were read so far, in the order in which they were given."""
         self._plan = plan
         self._loop: LoopThread | None = None
         self._batch: Batch | None = None
@@ -226,7 +227,7 @@ class Work:
         def remembered() -> Iterator[Line]:
             try:
                 for line in lines:
-                    self.order += mark_of_task(line.task.id, line.task.wording)
+                    self.order.add(mark_of_task(line.task.id, line.task.wording))
                     yield line
             except (KeyboardInterrupt, SystemExit) as error:
                 raise _Carried(error) from error
