@@ -23,7 +23,7 @@ _WORKER_LOST: Final = "WorkerLost"
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
 
-Reason = Literal["permanent", "exhausted", "timed-out", "crashed", "invalid", "unknown-type"]
+Reason = Literal["permanent", "exhausted", "timed-out", "crashed", "invalid", "unknown-type", "cancelled"]
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ MAY: Final[dict[str, set[str]]] = {
     "producer": {"publish", "check"},
     "worker": {"work", "check"},
     "collector": {"results", "list", "export", "discard"},
+    "operator": {"check", "results", "list", "export", "discard", "status"},
     "watcher": {"check", "results", "list", "export", "discard", "status"},
 }
 EXIT_REFUSED: Final = {3, 78}

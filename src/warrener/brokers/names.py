@@ -27,6 +27,11 @@ class Names(msgspec.Struct, frozen=True):
         """The queue of failed tasks."""
         return f"{self.queue}.failed"
 
+    @property
+    def control(self) -> str:
+        """The exchange that orders are published to."""
+        return f"{self.queue}.control"
+
     def log(self, name: str) -> str:
         """The stream of one of the journal's logs."""
         return f"{self.queue}.{name}"

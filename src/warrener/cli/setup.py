@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--users",
     metavar="DIR",
     help="On RabbitMQ, as an administrator: create users, too, each with the rights of its part. DIR has for each "
-    "of setup, producer, worker, collector and watcher a directory with files username, password and vhost.",
+    "of setup, producer, worker, collector, operator and watcher a directory with files username, password and vhost.",
 )
 @takes_address
 def setup(app: str, users: str | None, address: Address) -> None:

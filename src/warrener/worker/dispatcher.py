@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Final
 from warrener.brokers.protocol import Completed, Delayed, Failed
 from warrener.codec import decode_record
 from warrener.models import Attempt, Record
-from warrener.worker.outcomes import Outcomes, opened
+from warrener.worker.outcomes import Outcomes, opened, refused
 from warrener.worker.pool import Owner, RunningAttempt
 from warrener.worker.quarantine import Quarantine
 from warrener.worker.redelivery import Redelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from warrener.brokers import Broker, Delivery, Outcome
     from warrener.brokers.protocol import Lost
-    from warrener.models import Reason
+    from warrener.models import Envelope, Reason
+    from warrener.orders import Cancelled
     from warrener.worker.frames import Report
     from warrener.worker.pool import Pool
 
@@ -63,6 +64,8 @@ class Dispatcher(Owner):
         self.has_seen_loss = False
         self.takes_nothing = False  # what still comes is returned
         self.is_stopping = False  # what waits does not begin
+        self.is_held = False  # for now, by an order
+        self.cancelled_types: Mapping[str, Cancelled] = {}
         self._broker = broker
         self._pool = pool
         self._on_change = on_change
@@ -101,10 +104,17 @@ class Dispatcher(Owner):
             self.quarantine.waiting.remove(attempt)
             self._broker.settle(attempt.delivery, Delayed(delay, attempt.record))
 
+    def end_cancelled(self) -> None:
+        """End what waits and is of a type that is cancelled."""
+        for waiting in (self.backlog, self.quarantine.waiting):
+            for attempt in [attempt for attempt in waiting if attempt.task.type in self.cancelled_types]:
+                waiting.remove(attempt)
+                self._settle(attempt.delivery, self._cancelled(attempt.task, attempt.record))
+
     def submit(self) -> None:
-        """Give what waits to children that have room, unless the quarantine or a stop forbids it."""
+        """Give what waits to children that have room, unless the quarantine, an order or a stop forbids it."""
         self._submitting = None
-        if not self.quarantine.holds_up and not self.is_stopping:
+        if not (self.quarantine.holds_up or self.is_stopping or self.is_held):
             self._pool.submit(self.backlog)
 
     # --- told by the broker
@@ -122,6 +132,9 @@ class Dispatcher(Owner):
             self._broker.requeue([delivery])
             return
         record = decode_record(delivery.record) if delivery.record else Record()
+        if task.type in self.cancelled_types:
+            self._settle(delivery, self._cancelled(task, record))
+            return
         self.has_seen_loss = self.has_seen_loss or delivery.lost > 0
         lost = delivery.lost - delivery.explained
         if lost > 0:
@@ -188,6 +201,8 @@ class Dispatcher(Owner):
                 self.quarantine.waiting.appendleft(attempt)
             else:
                 self.backlog.appendleft(attempt)
+        if self.cancelled_types:
+            self.end_cancelled()
         if self.takes_nothing:
             self.requeue_waiting()
         self.submit()
@@ -239,6 +254,10 @@ class Dispatcher(Owner):
 
     def _fail(self, attempt: RunningAttempt, last: Attempt, reason: Reason) -> None:
         self._finish(attempt, self.outcomes.of_failure(attempt.task, attempt.record, last, reason))
+
+    def _cancelled(self, task: Envelope, record: Record) -> Failed:
+        by = self.cancelled_types[task.type].by
+        return refused(record, "cancelled", f"type {task.type!r} was cancelled by {by}", "Cancelled")
 
     def _finish(self, attempt: RunningAttempt, outcome: Outcome) -> None:
         if self.redelivery.is_orphaned(attempt):

@@ -1,4 +1,4 @@
-"""When a worker takes tasks, and how many: as many as fit how long they take, and none while one runs alone."""
+"""When a worker takes tasks, and how many: as many as fit how long they take, none while one runs alone or an order forbids it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from warrener.worker.pool import TICK
 from warrener.worker.prefetch import ENOUGH, is_unfit, wanted_prefetch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from warrener.brokers import Broker
     from warrener.worker.dispatcher import Dispatcher
     from warrener.worker.pool import Pool
@@ -21,24 +23,29 @@ class Intake:
     Args:
         broker: An open broker.
         pool: Where they run.
+        enforce: Called now and then, to stop what runs against an order.
     """
 
-    def __init__(self, broker: Broker, pool: Pool) -> None:
+    def __init__(self, broker: Broker, pool: Pool, enforce: Callable[[], None] = lambda: None) -> None:
         self._broker = broker
         self._pool = pool
+        self._enforce = enforce
         self._attention = asyncio.Event()
         self._prefetch = 0
         self._is_paused = False
         self._dispatcher: Dispatcher
 
     async def begin(self, dispatcher: Dispatcher) -> None:
-        """Take the first tasks, as many as can run.
+        """Take the first tasks, as many as can run, unless an order forbids it.
 
         Raises:
             BrokerError: The broker is lost for good, or the queue is missing.
         """
         self._dispatcher = dispatcher
-        await self._take_more(self._pool.slots)
+        if dispatcher.is_held:
+            self._is_paused = dispatcher.takes_nothing = True
+        else:
+            await self._take_more(self._pool.slots)
 
     def look(self) -> None:
         """There may be something to do at once."""
@@ -54,6 +61,11 @@ class Intake:
                     await self._attention.wait()
             self._attention.clear()
             dispatcher.redelivery.forget_expired()
+            self._enforce()
+            if dispatcher.is_held:
+                await self._hold()
+                continue
+            dispatcher.takes_nothing = False
             if quarantine.is_occupied:
                 self._look_at_quarantine()
             if quarantine.holds_up:
@@ -77,6 +89,15 @@ class Intake:
     @property
     def _wanted_prefetch(self) -> int:
         return wanted_prefetch(self._pool.slots, self._pool.mean_duration, self._pool.depth)
+
+    async def _hold(self) -> None:
+        """Take nothing, and return what has not begun."""
+        if not self._is_paused:
+            self._is_paused = True
+            await self._broker.pause()
+        if self._dispatcher.is_held:  # still
+            self._dispatcher.takes_nothing = True
+            self._dispatcher.requeue_waiting()
 
     async def _take_more(self, prefetch: int) -> None:
         self._prefetch = prefetch

@@ -128,7 +128,7 @@ def opened(delivery: Delivery, manifest: AppManifest) -> tuple[Envelope, Handler
     return refused(decode_record(delivery.record), "unknown-type", said)
 
 
-def refused(record: Record, reason: Reason, message: str) -> Failed:
+def refused(record: Record, reason: Reason, message: str, error: str = "InvalidTask") -> Failed:
     """What becomes of a task that no handler ever had: the note in its history says why, and is no attempt."""
-    note = Attempt(record.attempts, "InvalidTask", cut(message, MAX_MESSAGE))
+    note = Attempt(record.attempts, error, cut(message, MAX_MESSAGE))
     return Failed(record.add(note).fail(reason))

@@ -21,6 +21,7 @@ from warrener.worker.dispatcher import Dispatcher
 from warrener.worker.drain import Drain
 from warrener.worker.intake import Intake
 from warrener.worker.manifest import AppManifest
+from warrener.worker.obedience import Obedience
 from warrener.worker.outcomes import Outcomes
 from warrener.worker.pool import TICK, Pool
 
@@ -76,8 +77,8 @@ class Supervisor:
             max_memory=max_memory,
             fork_server=fork_server,
         )
-        self._intake = Intake(broker, self._pool)
-        self._drain = Drain(broker, self._is_idle, self._is_proven_complete)
+        self._intake = Intake(broker, self._pool, self._enforce)
+        self._drain = Drain(broker, self._is_idle, self._is_proven_complete, self._is_cancelled)
         self._dispatcher = Dispatcher(
             broker,
             self._pool,
@@ -85,6 +86,7 @@ class Supervisor:
             on_report=self._intake.on_report,
             on_cut=self._drain.begin_anew,
         )
+        self._obedience = Obedience(broker, self._pool, self._dispatcher, self._intake.look)
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._stop_code = Exit.STOPPED
@@ -126,7 +128,6 @@ class Supervisor:
                 return self._stop_code
             delays = await self._find_delays()
             self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
-            await self._intake.begin(self._dispatcher)
             is_drained = await self._work()
             if not is_drained:
                 await self._wind_down()
@@ -188,7 +189,8 @@ class Supervisor:
             asyncio.create_task(self._broker.wait_lost()),
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._pool.wait_lost()),
-            asyncio.create_task(self._intake.steer()),
+            asyncio.create_task(self._obedience.follow()),
+            asyncio.create_task(self._take_tasks()),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -199,6 +201,11 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_tasks(self) -> None:
+        await self._obedience.have_heard()
+        await self._intake.begin(self._dispatcher)
+        await self._intake.steer()
 
     async def _wind_down(self) -> None:
         end = time.monotonic() + self._grace
@@ -230,6 +237,12 @@ class Supervisor:
 
     def _is_idle(self) -> bool:
         return not self._dispatcher.held and not self._broker.unsettled
+
+    def _enforce(self) -> None:
+        self._obedience.enforce()
+
+    def _is_cancelled(self) -> bool:
+        return self._obedience.is_cancelled and self._dispatcher.takes_nothing
 
     def _is_proven_complete(self) -> bool:
         # Once something was lost on its way a task may have two rows, and their number proves nothing.

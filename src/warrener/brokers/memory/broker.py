@@ -164,9 +164,11 @@ class MemoryBroker:
         self._queue().noted[log].extend(records)
 
     async def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
-        seen = 0
+        seen, queue = 0, self._queue()
         while True:
-            records = self._queue().noted[log][seen : seen + PAGE]
+            if self._queue() is not queue:
+                raise QueueMissing(f"{self._address.queue!r} was deleted, and made anew, while it was read")
+            records = queue.noted[log][seen : seen + PAGE]
             seen += len(records)
             if not records and not follow:
                 return

@@ -16,6 +16,8 @@ class Log(Enum):
     """Whose the queue is, and what it has: a few records, which everybody may follow."""
     PUBLISHED = "published"
     """Which tasks were published: as many records as there are thousands of tasks, for whoever publishes."""
+    CONTROL = "control"
+    """Orders to the workers: a few records, which everybody may follow, and which a producer cannot write."""
 
 
 class Journal(Protocol):
@@ -33,5 +35,9 @@ class Journal(Protocol):
 
         Args:
             log: Which.
-            follow: Wait for more instead of ending at the last one; an empty batch marks that all there was has come.
+            follow: Wait for more instead of ending at the last one; an empty batch marks that all there was has come. What
+                is new comes within a second or so.
+
+        Raises:
+            QueueMissing: There is no queue; or, while following, another one in its place.
         """

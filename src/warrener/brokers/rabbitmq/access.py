@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
 
-ROLES: Final = ("setup", "producer", "worker", "collector", "watcher")
+ROLES: Final = ("setup", "producer", "worker", "collector", "operator", "watcher")
 
 _NOTHING: Final = "^$"
 
@@ -36,9 +36,10 @@ def permissions(queue: str) -> dict[str, Permission]:
     return {
         "setup": Permission(everything, everything, everything, ("management",)),
         "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
-        # A worker only looks whether the delays are empty, and in the journal which there are.
+        # A worker only looks whether the delays are empty, and in the journal which there are, and what it is ordered.
         "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+|\.journal)?$"),
         "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed|journal)$"),
+        "operator": Permission(_NOTHING, rf"^{name}\.control$", everything),
         "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
     }
 

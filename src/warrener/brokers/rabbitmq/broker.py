@@ -192,10 +192,11 @@ class RabbitBroker:
     # --- the journal
 
     async def note(self, log: Log, records: Sequence[bytes]) -> None:
-        await self._queue.journal.note(log.value, records)
+        await self._queue.journal.note(log, records)
 
     def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
-        return stream.messages(self._queue, self._queue.names.log(log.value), follow=follow)
+        place = topology.place_of(self._queue.names, log)
+        return stream.messages(self._queue, place.stream, follow=follow, by=place.exchange)
 
     # --- what the connection tells
 

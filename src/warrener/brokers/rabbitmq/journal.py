@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import msgspec
 
+from warrener.brokers.protocol import Log
 from warrener.brokers.rabbitmq.confirms import ConfirmTracker
 from warrener.brokers.rabbitmq.stream import read_stream, stream_end
-from warrener.brokers.rabbitmq.topology import JOURNAL_KEY
+from warrener.brokers.rabbitmq.topology import place_of
 from warrener.codec import NOT_JSON
 
 if TYPE_CHECKING:
@@ -51,23 +52,24 @@ class Journal:
 
     async def write(self, delays: Sequence[int]) -> None:
         """Write down these delays, and return when the broker has that."""
-        await self.note(JOURNAL_KEY, [msgspec.json.encode(DelaysDeclared(tuple(sorted(delays))))])
+        await self.note(Log.JOURNAL, [msgspec.json.encode(DelaysDeclared(tuple(sorted(delays))))])
 
-    async def note(self, key: str, records: Sequence[bytes]) -> None:
+    async def note(self, log: Log, records: Sequence[bytes]) -> None:
         """Write down records, in order, and return when the broker has them.
 
         Args:
-            key: That of the stream for them.
+            log: Where.
             records: JSON.
         """
+        place = place_of(self._names, log)
         async with await (await self._connections.connection()).channel() as channel:
             tracker = await ConfirmTracker(channel).open()
             for record in records:
                 told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 channel.watch(partial(_tell, told))
                 tracker.publish(
-                    self._names.queue,
-                    key,
+                    place.exchange,
+                    place.key,
                     record,
                     message_id=uuid4().hex,
                     priority=None,
@@ -88,7 +90,7 @@ class Journal:
             first = self._read if end > self._read else 0  # it was made anew
             found = set(self._delays if first else ())
             async for after, records in read_stream(connection, self._names.journal, first, follow=False):
-                found.update(*map(_delays_in, records))
+                found.update(*(_delays_in(record.body) for record in records))
                 end = after
             self._read, self._delays = end, frozenset(found)
         return self._delays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from warrener.brokers.rabbitmq.condition import Condition
 from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
@@ -67,21 +67,28 @@ async def _end_over(channel: Channel, stream: str) -> int:
     return max(end, told)
 
 
+class Message(NamedTuple):
+    """A message, and the exchange that it came by."""
+
+    body: bytes
+    exchange: str
+
+
 async def read_stream(
     connection: Connection, stream: str, first: int, *, follow: bool
-) -> AsyncGenerator[tuple[int, Sequence[bytes]]]:
+) -> AsyncGenerator[tuple[int, Sequence[Message]]]:
     """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`.
 
     Unless it follows, it reads to the end that the stream had a moment after it began: workers may add to it for days.
     """
     condition = Condition()
-    rows: list[bytes] = []
+    rows: list[Message] = []
     tag, seen = 0, first
     lost: BrokerError | None = None
 
     def on_message(_: object, method: Delivered, properties: Properties, body: bytes) -> None:
         nonlocal tag, seen
-        rows.append(body)
+        rows.append(Message(body, method.exchange))
         tag, seen = method.delivery_tag, properties.header("x-stream-offset") + 1
         condition.notify()
 
@@ -102,7 +109,12 @@ async def read_stream(
     async with await connection.channel(on_close) as channel:
         await channel.call("basic_qos", prefetch_count=_PREFETCH)
         await channel.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
+        has_told = not follow
         while follow or given < end or looks < _LOOKS:
+            if given >= end and not has_told:
+                has_told = True
+                yield given, []
+                continue
             if not follow and given >= end:
                 looks, end = looks + 1, await stream_end(connection, stream)
                 continue
@@ -112,8 +124,9 @@ async def read_stream(
             except TimeoutError:
                 yield seen, []
                 continue
-            batch, given = rows.copy(), seen
+            batch = rows.copy()
             rows.clear()
+            given = seen
             yield given, batch
             # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
             channel.ack(tag, multiple=True)
@@ -123,13 +136,25 @@ async def newest(connection: Connection, stream: str, most: int) -> Sequence[byt
     """The last messages of a stream."""
     first = max(0, await stream_end(connection, stream) - most)
     async with aclosing(read_stream(connection, stream, first, follow=False)) as batches:
-        return [row async for _, rows in batches for row in rows][-most:]
+        return [row.body async for _, rows in batches for row in rows][-most:]
 
 
-async def messages(queue: Queue, stream: str, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
-    """What is in one of the queue's streams; a lost connection is followed by reading on where it was lost."""
+async def messages(
+    queue: Queue, stream: str, *, follow: bool, by: str | None = None
+) -> AsyncIterator[Sequence[bytes]]:
+    """What is in one of the queue's streams; a lost connection is followed by reading on where it was lost.
+
+    Args:
+        queue: Whose.
+        stream: Which.
+        follow: Wait for more; an empty batch marks that all there was has come, and then that there is nothing new.
+        by: Only what came by this exchange.
+
+    Raises:
+        Replaced: What came by an exchange was followed, and is of another queue now.
+    """
     loop = asyncio.get_running_loop()
-    place, give_up_at = _Place(), loop.time() + _READ_AGAIN_FOR
+    place, give_up_at = _Place(queue.names.queue if by and follow else None), loop.time() + _READ_AGAIN_FOR
     while True:
         try:
             connection = await queue.connections.connection()
@@ -139,11 +164,14 @@ async def messages(queue: Queue, stream: str, *, follow: bool) -> AsyncIterator[
                     new = place.go_on(after, rows)
                     if new is None:
                         break
-                    if new or follow:
-                        yield new
+                    wanted = [message.body for message in new if by is None or message.exchange == by]
+                    if wanted or (follow and not rows):
+                        yield wanted
                     give_up_at = loop.time() + _READ_AGAIN_FOR
                 else:
                     return
+        except Replaced:
+            raise
         except (BrokerUnreachable, QueueMissing) as error:
             # Streams need a moment longer than connections when a broker has been restarted; and a purge makes them anew.
             is_over = queue.connections.is_closing or loop.time() > give_up_at
@@ -153,13 +181,22 @@ async def messages(queue: Queue, stream: str, *, follow: bool) -> AsyncIterator[
             await asyncio.sleep(_READ_AGAIN_PAUSE)
 
 
-class _Place:
-    """Where a reader is, by its last row: after a purge another one is there."""
+class Replaced(QueueMissing):
+    """Another queue is in the place of the one that was followed."""
 
-    def __init__(self) -> None:
+
+class _Place:
+    """Where a reader is, by its last row: after a purge another one is there.
+
+    Args:
+        only: The queue's name, where it is to be said that there is another one in its place.
+    """
+
+    def __init__(self, only: str | None) -> None:
+        self._only = only
         self.first = 0
-        self.last: bytes | None = None
-        self._expected: bytes | None = None
+        self.last: Message | None = None
+        self._expected: Message | None = None
 
     def look_back(self) -> None:
         """Read the last row again."""
@@ -167,12 +204,14 @@ class _Place:
             self.first -= 1
             self._expected = self.last
 
-    def go_on(self, after: int, rows: Sequence[bytes]) -> Sequence[bytes] | None:
+    def go_on(self, after: int, rows: Sequence[Message]) -> Sequence[Message] | None:
         """Those of these rows, which end before an offset, that are new; None if the stream is another one, to be read anew."""
         if not rows:
             return rows
         expected, self._expected = self._expected, None
         if expected is not None and rows[0] != expected:
+            if self._only:
+                raise Replaced(f"queue {self._only!r} was deleted, and made anew")
             self.first, self.last = 0, None
             return None
         self.first, self.last = after, rows[-1]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from warrener.brokers.protocol import DELIVERY_BACKSTOP
+from warrener.brokers.protocol import DELIVERY_BACKSTOP, Log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +43,24 @@ class Binding(NamedTuple):
     queue: str
 
 
-def exchanges(names: Names) -> tuple[str, str]:
+def exchanges(names: Names) -> tuple[str, ...]:
     """The exchanges that belong to `names`, direct and durable."""
-    return names.queue, names.outcomes
+    return names.queue, names.outcomes, names.control
+
+
+class Place(NamedTuple):
+    """Where the records of a log are: published to this exchange with this key, they are in this stream, with others."""
+
+    exchange: str
+    key: str
+    stream: str
+
+
+def place_of(names: Names, log: Log) -> Place:
+    """Where a log is. Orders share a stream with the journal; a delivery names the exchange that it came by (seen)."""
+    if log is Log.CONTROL:
+        return Place(names.control, JOURNAL_KEY, names.journal)
+    return Place(names.queue, log.value, names.log(log.value))
 
 
 def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
@@ -53,6 +68,7 @@ def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
     return [
         Binding(names.queue, WORK_KEY, names.queue),
         Binding(names.queue, JOURNAL_KEY, names.journal),
+        Binding(names.control, JOURNAL_KEY, names.journal),
         Binding(names.queue, PUBLISHED_KEY, names.log(PUBLISHED_KEY)),
         Binding(names.outcomes, RESULTS_KEY, names.results),
         Binding(names.outcomes, FAILED_KEY, names.failed),

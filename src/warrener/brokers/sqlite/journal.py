@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from warrener.brokers.protocol import Log
 from warrener.brokers.sqlite.reading import PAGE, POLL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from warrener.brokers.protocol import Log
     from warrener.brokers.sqlite.writer import Writer
+
+# Every worker asks for orders, all the time.
+_LOOK_FOR_ORDERS: Final = 0.5  # seconds
 
 
 def note(writer: Writer, log: Log, records: Sequence[bytes]) -> None:
@@ -33,4 +36,4 @@ async def noted(writer: Writer, log: Log, *, follow: bool) -> AsyncIterator[Sequ
         if rows:
             seen = rows[-1][0]
         else:
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(_LOOK_FOR_ORDERS if log is Log.CONTROL else POLL)

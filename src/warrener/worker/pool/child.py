@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warrener.worker.frames import READ, FromChild, Unpacker, WorkBatch, WorkItem, pack
+from warrener.worker.frames import READ, RETURN_WAITING, FromChild, Unpacker, WorkBatch, WorkItem, pack
+from warrener.worker.pool.limits import TICK
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,6 +41,7 @@ class ChildProcess:
         self.pinged_at: float | None = None
         self.answered_at = 0.0
         self.overdue: list[RunningAttempt] = []
+        self.is_interrupted = False  # to be killed for no fault of anybody's
         self.fault = ""  # why it must be killed, where no time limit says so
         self._connection = connection
         self._unpacker = Unpacker(_messages)
@@ -60,7 +62,7 @@ class ChildProcess:
     @property
     def is_condemned(self) -> bool:
         """Whether it is to be killed."""
-        return bool(self.overdue or self.fault) or (self.is_retiring and not self.held)
+        return bool(self.overdue or self.fault or self.is_interrupted) or (self.is_retiring and not self.held)
 
     def load(self) -> tuple[bool, bool, int]:
         """The lower, the sooner it is to be given more."""
@@ -83,6 +85,12 @@ class ChildProcess:
         self.is_slow = False
         self._go_on(now)
         return attempt
+
+    def look_whether_slow(self, now: float) -> bool:
+        """Whether what runs has run for longer than a tick."""
+        oldest = next(iter(self.running.values()), None)
+        self.is_slow = oldest is not None and now - oldest.started > TICK
+        return self.is_slow
 
     def take_back(self, keys: set[int], now: float) -> list[RunningAttempt]:
         """It has returned these."""
@@ -147,6 +155,11 @@ class ChildProcess:
         ]
         self._not_sent.clear()
         self.send(pack(WorkBatch(items)))
+
+    def ask_back(self) -> None:
+        """Have it return what it holds and does not run."""
+        if self.waiting:
+            self.send(RETURN_WAITING)
 
     def send(self, frame: bytes) -> None:
         """Send it a frame, as soon as there is room."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from warrener.errors import AppError, WarrenerError
 from warrener.worker.fork_messages import Exited, Forked
 from warrener.worker.fork_server import ForkServer
-from warrener.worker.frames import RETURN_WAITING, Alive, NoFrame, Returned
+from warrener.worker.frames import Alive, NoFrame, Returned
 from warrener.worker.killing import how_ended, kill_all
 from warrener.worker.pool.child import ChildProcess
 from warrener.worker.pool.limits import TICK, Wear, watch_time
@@ -19,6 +19,7 @@ from warrener.worker.pool.owner import Owner
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Callable
 
     from warrener.worker.frames import FromChild
     from warrener.worker.manifest import AppManifest, ChildSettings
@@ -32,8 +33,7 @@ READY_SECONDS: Final = 0.05
 MOST_READY: Final = 64
 # A dead child's socket holds less than so many reads, unless somebody else than the child goes on writing.
 _MOST_UNREAD_CHUNKS: Final = 16
-# Seconds until a child that could not be forked is asked for again.
-_FORK_AGAIN: Final = 1.0
+_FORK_AGAIN: Final = 1.0  # seconds until a child that could not be forked is asked for again
 
 
 class Pool:
@@ -167,8 +167,13 @@ class Pool:
     def take_back(self) -> None:
         """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
         for child in self._children:
-            if child.waiting:
-                child.send(RETURN_WAITING)
+            child.ask_back()
+
+    def interrupt(self, is_meant: Callable[[RunningAttempt], bool]) -> None:
+        """Kill the children that run any of these; whatever they had comes by `on_returned`."""
+        for child in self._children:
+            if any(map(is_meant, child.running.values())):
+                child.is_interrupted = child.is_retiring = True
 
     # --- the fork server
 
@@ -256,8 +261,7 @@ class Pool:
             self._mean += (message.duration - self._mean) * 0.1
             if not child.is_retiring and self._wear.is_worn(child, message):
                 child.is_retiring = True
-                if child.waiting:
-                    child.send(RETURN_WAITING)
+                child.ask_back()
             self.owner.on_report(attempt, message, self._name(child))
 
     def _reap(self, pid: int, status: int) -> None:
@@ -277,7 +281,9 @@ class Pool:
         running = [attempt for attempt in child.running.values() if attempt not in overdue]
         for attempt in overdue:
             self.owner.on_timed_out(attempt, self._name(child))
-        if running and not child.overdue:  # otherwise it was killed, and for none of these
+        if running and not (
+            child.overdue or child.is_interrupted
+        ):  # otherwise it was killed, and for none of these
             self.owner.on_crashed(running, child.fault or how_ended(status), self._name(child))
             running = []
         self.owner.on_returned([*running, *child.waiting])
@@ -293,7 +299,5 @@ class Pool:
                 watch_time(child, now)
                 if child.is_condemned and child.pid:
                     kill_all(child.pid)
-                oldest = next(iter(child.running.values()), None)
-                child.is_slow = oldest is not None and now - oldest.started > TICK
-                if child.is_slow and child.waiting:
-                    child.send(RETURN_WAITING)
+                if child.look_whether_slow(now):
+                    child.ask_back()

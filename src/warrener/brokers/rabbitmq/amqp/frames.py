@@ -94,6 +94,7 @@ class Delivered(NamedTuple):
 
     delivery_tag: int
     redelivered: bool
+    exchange: str
 
 
 class Frames(AsyncioConnection):
@@ -233,9 +234,11 @@ class Frames(AsyncioConnection):
             return 0
         tag, is_again = _TAG.unpack_from(buffer, name_end)
         properties = Properties(buffer[content + _CONTENT.size : body - 1])
-        on_message(
-            owner, Delivered(tag, bool(is_again & 1)), properties, buffer[body + _FRAME.size : whole - 1]
+        exchange = name_end + _TAG.size + 1
+        delivered = Delivered(
+            tag, bool(is_again & 1), buffer[exchange : exchange + buffer[exchange - 1]].decode()
         )
+        on_message(owner, delivered, properties, buffer[body + _FRAME.size : whole - 1])
         return whole
 
 
