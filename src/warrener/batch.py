@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from warrener.batch_rows import BatchRows
 from warrener.codec import decode_failure
-from warrener.errors import QueueMissing, UsageError
+from warrener.errors import AccessRefused, QueueMissing, UsageError
 from warrener.id_set import IdSet
 from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.monitor import Monitor, Status
+from warrener.orders import Following, Orders, Paused, current, give
 from warrener.publication import DEFAULT_WINDOW, Publication
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.batch_rows import Sink
     from warrener.brokers import Broker
+    from warrener.failure_limit import FailureLimit
     from warrener.journal import Begun
     from warrener.models import Failure
     from warrener.rows import Summary
@@ -30,6 +33,7 @@ class Batch:
     """One batch on an open broker: `async with`, then `publish`, and `collect` once it is over.
 
     Rows are read and written while it runs. They are those of the source's tasks as they are worded now, and no others.
+    Once the queue is cancelled, nothing more is published; the source is read to its end all the same.
 
     Args:
         broker: Open; its queue is there.
@@ -37,6 +41,7 @@ class Batch:
         sink: Where rows go; None for nowhere.
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker.
+        limit: Once more of its tasks fail, the queue is paused.
     """
 
     def __init__(
@@ -47,16 +52,23 @@ class Batch:
         *,
         is_shared: bool = False,
         window: int = DEFAULT_WINDOW,
+        limit: FailureLimit | None = None,
     ) -> None:
-        self.publication = Publication(begun, is_shared=is_shared, window=window)
+        self.publication = Publication(begun, is_shared=is_shared, window=window, runs=True)
+        self.exceeded = ""
+        """What of its limit was exceeded, in words; its queue is paused then."""
+        self._limit = limit
+        self._failed_seen = 0
         self._broker = broker
         self._rows = BatchRows(self.publication, sink)
         self._monitor = Monitor(broker, 0)
         self._reading: asyncio.Task[None] | None = None
         self._rows_before = 0
+        self._following = Following(self._on_order)
+        self._hearing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Claim the queue, and begin to read.
+        """Claim the queue, and begin to read. A batch that was cancelled goes on where it was.
 
         Raises:
             UsageError: The queue is another batch's.
@@ -70,12 +82,15 @@ class Batch:
             await self.publication.leave(self._broker)
             raise
         self._reading = asyncio.create_task(self._rows.read(self._broker))
+        self._monitor.orders = self._following
+        self._hearing = asyncio.create_task(self._following.follow(self._broker))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._reading:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        for task in (self._reading, self._hearing):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         self._rows.close()
         await self.publication.leave(self._broker)
 
@@ -106,7 +121,30 @@ class Batch:
         self._monitor.total = self.publication.total
         self._monitor.stale_rows = self._rows.count - self._rows.summary.completed
         self._monitor.stale_failures = self.publication.stale_failures
-        return await self._monitor.look()
+        status = await self._monitor.look()
+        if self._limit and not (self.exceeded or status.is_finished):
+            await self._mind(self._limit, status)
+        return status
+
+    async def _mind(self, limit: FailureLimit, status: Status) -> None:
+        """Pause the queue where too many have failed since this began."""
+        if status.counts.failed == self._failed_seen or not limit.is_exceeded(
+            status.counts.failed, status.done
+        ):
+            return
+        self._failed_seen = status.counts.failed
+        failed = 0
+        async for found in self.failures(
+            self._broker
+        ):  # the broker counts those from before, and others', too
+            failed += found.reason != "cancelled" and not self.publication.had_failed(
+                found.task_id, found.wording
+            )
+        ended = failed + self._rows.count - self._rows_before
+        if limit.is_exceeded(failed, ended):
+            self.exceeded = limit.told(failed, ended)
+            by = self.publication.begun.by
+            await give(self._broker, Paused(by, time.time(), self.exceeded))
 
     @property
     def blocked_reason(self) -> str | None:
@@ -131,7 +169,11 @@ class Batch:
             summary.failed += 1
             summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
             summary.retries += max(0, found.attempts - 1)
-        summary.missing = max(0, self.publication.total - summary.completed - summary.failed)
+        left = max(0, self.publication.total - summary.completed - summary.failed)
+        if (await self._orders()).cancelled:
+            aside = (await self._broker.counts()).put_aside + self.publication.skipped
+            summary.cancelled = min(left, aside)
+        summary.missing = left - summary.cancelled
         return summary
 
     async def failures(self, broker: Broker) -> AsyncIterator[Failure]:
@@ -148,6 +190,17 @@ class Batch:
             is_without_row = self.publication.marks.flags(mark) & (OF_SOURCE | HAS_ROW) == OF_SOURCE
             if is_without_row and seen.add_mark(mark):
                 yield found
+
+    async def _orders(self) -> Orders:
+        """What is ordered at this moment; a follower may hear it a little later than workers did."""
+        try:
+            return await current(self._broker)
+        except AccessRefused:
+            return Orders()
+
+    def _on_order(self) -> None:
+        if self._following.orders.cancelled:
+            self.publication.stop()
 
     async def _have_rows(self, count: int) -> None:
         """Wait until so many rows were read; raises what ended the reading."""

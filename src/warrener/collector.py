@@ -15,6 +15,7 @@ from warrener.id_set import IdSet
 from warrener.journal import mark_of_task
 from warrener.latest import superseded
 from warrener.loop_thread import LoopThread
+from warrener.orders import Following, following
 from warrener.rows import Summary, readable_rows
 
 if TYPE_CHECKING:
@@ -61,29 +62,25 @@ async def distinct(
             yield fresh
 
 
-async def collect(
-    broker: Broker, writer: ResultWriter, *, follow: bool = False, total: int | None = None
-) -> Summary:
+async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False) -> Summary:
     """Write every result, count failures too.
 
     Args:
         broker: An open broker.
         writer: Where to.
-        follow: Wait for more until every task has ended.
-        total: How many tasks there are, where somebody knows; otherwise the broker is asked what is left.
+        follow: Wait for more until every task has ended, or those that have not are cancelled.
     """
-    seen, summary, completion = IdSet(), Summary(), Completion(broker)
-    async for rows in distinct(broker, seen, summary, follow=follow):
-        writer.write(rows)
-        if follow and not rows:
-            writer.flush()
-            try:
-                counts = await broker.counts()
-            except BrokerUnreachable:  # whether it comes back in time is for `results` to say
-                continue
-            read = summary.completed + summary.duplicates + summary.strange + summary.superseded
-            if await completion.is_proven_by(counts) and read >= counts.completed:
-                break
+    seen, summary = IdSet(), Summary()
+    async with following(broker) as heard:
+        completion = _Completion(broker, heard)
+        async for rows in distinct(broker, seen, summary, follow=follow):
+            writer.write(rows)
+            if follow and not rows:
+                writer.flush()
+                read = summary.completed + summary.duplicates + summary.strange + summary.superseded
+                if await completion.is_reached(read):
+                    break
+        is_cancelled = heard.orders.cancelled is not None
     stale = await superseded(broker)
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
@@ -92,17 +89,37 @@ async def collect(
             summary.failed += 1
             summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
             summary.retries += max(0, found.attempts - 1)
-    summary.missing = await _missing(broker, summary, total)
+    try:
+        counts = await broker.counts()
+    except AccessRefused:  # a user who may read what has ended, and nothing else
+        summary.missing = None
+    else:
+        summary.cancelled = counts.put_aside if is_cancelled else 0
+        summary.missing = (counts.without_cancelled() if is_cancelled else counts).waiting
     return summary
 
 
-async def _missing(broker: Broker, summary: Summary, total: int | None) -> int | None:
-    if total is not None:
-        return max(0, total - summary.completed - summary.failed)
-    try:
-        return (await broker.counts()).waiting
-    except AccessRefused:  # a user who may read what has ended, and nothing else
-        return None
+class _Completion:
+    """Whether all is done and read, but for what is cancelled."""
+
+    def __init__(self, broker: Broker, heard: Following) -> None:
+        self._broker = broker
+        self._heard = heard
+        self._completion = Completion(broker)
+
+    async def is_reached(self, read: int) -> bool:
+        """Whether it is so, where so many rows were read."""
+        try:
+            counts = await self._broker.counts()
+        except BrokerUnreachable:  # whether it comes back in time is for `results` to say
+            return False
+        is_cancelled = self._heard.orders.cancelled is not None
+        if is_cancelled:
+            counts = counts.without_cancelled()
+        return (
+            await self._completion.is_proven_by(counts, is_cancelled=is_cancelled)
+            and read >= counts.completed
+        )
 
 
 def _rows_at(broker: Broker) -> Iterator[dict[str, Any]]:

@@ -21,11 +21,16 @@ class Completion:
         self._seen: Counts | None = None
         self._since = 0.0
 
-    async def is_proven_by(self, counts: Counts) -> bool:
-        """Whether this look, after those before it, is enough."""
+    async def is_proven_by(self, counts: Counts, *, is_cancelled: bool = False) -> bool:
+        """Whether this look, after those before it, is enough.
+
+        Args:
+            counts: What was seen.
+            is_cancelled: Whether the queue is, so that what waits there, and is not in these counts, is not left to do.
+        """
         now = time.monotonic()
         if counts != self._seen:
             self._seen, self._since = counts, now
         if not counts.is_all_done or now - self._since < self._broker.counts_late:
             return False
-        return await self._broker.drained()
+        return is_cancelled or await self._broker.drained()

@@ -131,7 +131,7 @@ class TasksFailed(WarrenerError):  # noqa: N818
     Args:
         sentence: How many, and where to look.
         failed: How many have failed.
-        missing: How many have neither a row nor a failure.
+        missing: How many have neither a row nor a failure, those among them that were cancelled.
     """
 
     def __init__(self, sentence: str, failed: int, missing: int) -> None:

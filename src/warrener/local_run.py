@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.batch_rows import Sink
+    from warrener.failure_limit import FailureLimit
     from warrener.journal import Begun
     from warrener.monitor import Status
+    from warrener.orders import Hold
     from warrener.rows import Summary
     from warrener.sources import Line
     from warrener.worker.manifest import AppManifest, ChildSettings
@@ -39,6 +41,8 @@ class Ended(msgspec.Struct):
         were_done: Tasks whose result or failure was on the queue before.
         is_app_changed: Whether they are of another version of the app.
         stale_failures: Failures on the queue that are of none of the source's tasks as they are worded now.
+        hold: By what the queue was held at the end, if it was.
+        exceeded: What of its limit was exceeded, in words; the queue is paused then.
     """
 
     exit: Exit
@@ -46,6 +50,8 @@ class Ended(msgspec.Struct):
     were_done: int
     is_app_changed: bool
     stale_failures: int
+    hold: Hold | None = None
+    exceeded: str = ""
 
 
 class Run:
@@ -58,6 +64,7 @@ class Run:
         processes: How many children.
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker.
+        limit: Once more of its tasks fail, the queue is paused, and this run ends.
         on_status: Shown each look at the batch, with what holds up the publisher, if anything.
         on_begun: Given the batch once the app is imported and the queue is its own.
     """
@@ -71,6 +78,7 @@ class Run:
         processes: int,
         is_shared: bool = False,
         window: int = DEFAULT_WINDOW,
+        limit: FailureLimit | None = None,
         on_status: Callable[[Status, str | None], None] = lambda *_: None,
         on_begun: Callable[[Batch], None] = lambda _: None,
     ) -> None:
@@ -80,8 +88,10 @@ class Run:
         self._processes = processes
         self._is_shared = is_shared
         self._window = window
+        self._limit = limit
         self._on_status = on_status
         self._on_begun = on_begun
+        self._hold: Hold | None = None
         self._batch: Batch | None = None
         self._supervisor: Supervisor | None = None
         self._publishing: asyncio.Task[None] | None = None
@@ -122,7 +132,12 @@ class Run:
                 lines = tasks(manifest)
                 await other.declare(delay_schedule(manifest.policies))
                 async with Batch(
-                    other, self._begun, sink, is_shared=self._is_shared, window=self._window
+                    other,
+                    self._begun,
+                    sink,
+                    is_shared=self._is_shared,
+                    window=self._window,
+                    limit=self._limit,
                 ) as batch:
                     self._batch = batch
                     self._on_begun(batch)
@@ -150,7 +165,13 @@ class Run:
             await self._show(batch)
         publication = batch.publication
         return Ended(
-            code, summary, publication.were_done, publication.is_app_changed, publication.stale_failures
+            code,
+            summary,
+            publication.were_done,
+            publication.is_app_changed,
+            publication.stale_failures,
+            self._hold,
+            batch.exceeded,
         )
 
     async def _publish(
@@ -179,4 +200,8 @@ class Run:
 
     async def _show(self, batch: Batch) -> None:
         with suppress(BrokerUnreachable):  # the next look may have it again
-            self._on_status(await batch.look(), batch.blocked_reason)
+            status = await batch.look()
+            self._hold = status.hold
+            self._on_status(status, batch.blocked_reason)
+            if batch.exceeded and self._stopped is None:
+                self.stop(Exit.FAILED)

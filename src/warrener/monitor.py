@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from warrener.brokers import Log
 from warrener.errors import AccessRefused, BrokerError
 from warrener.journal import JournalState
+from warrener.orders import Following, Hold, Orders, following
 from warrener.time_left import durations_in, time_left
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Status(msgspec.Struct, frozen=True):
         rate: Tasks done per second, of late; None while unknown.
         eta: Between how many and how many seconds until all is done: by the fastest and the slowest rate of late, or, of
             tasks that take long, by how long they took and how many run at a time. None while unknown.
+        cancelled: Tasks that wait on a queue that is cancelled; they are counted neither as ready nor as delayed.
+        hold: Why workers take nothing; None while they do.
+        cancelled_types: Types of which each task ends as failed without being run.
     """
 
     counts: Counts
@@ -46,11 +50,14 @@ class Status(msgspec.Struct, frozen=True):
     done: int
     rate: float | None
     eta: tuple[float, float] | None
+    cancelled: int = 0
+    hold: Hold | None = None
+    cancelled_types: tuple[str, ...] = ()
 
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self.done >= self.total
+        return self.done + self.cancelled >= self.total
 
     @property
     def progress(self) -> float:
@@ -71,6 +78,8 @@ class Monitor:
         self, broker: Broker, total: int | None = None, *, journal: JournalState | None = None
     ) -> None:
         self.journal = journal
+        self.orders: Following | None = None
+        """What is ordered, where somebody follows it."""
         self.total = total
         self.stale_rows = 0
         """How many rows are none of the batch's tasks as they are worded now."""
@@ -115,7 +124,15 @@ class Monitor:
         rate = _rate(list(self._looks))
         if rows and total > done:
             await self._read_durations(now, rows)
-        self.last = Status(counts, total, done, rate, self._eta(total - done))
+        orders = self.orders.orders if self.orders else Orders()
+        cancelled, eta = 0, None if orders.paused else self._eta(total - done)
+        if orders.cancelled:
+            # What was not published yet waits as well.
+            cancelled = max(counts.put_aside, total - done - (counts.processing or 0))
+            counts, eta = counts.without_cancelled(), (0.0, 0.0)
+        self.last = Status(
+            counts, total, done, rate, eta, cancelled, orders.hold, tuple(sorted(orders.types))
+        )
         return self.last
 
     async def _read_durations(self, now: float, rows: int) -> None:
@@ -149,7 +166,10 @@ class Monitor:
 
 @asynccontextmanager
 async def watching(broker: Broker) -> AsyncIterator[Monitor]:
-    """A monitor that follows the queue's journal, which says how many tasks there are, also while they are published."""
+    """A monitor that follows the queue's journal, which says how many tasks there are, also while they are published.
+
+    It follows its orders, too.
+    """
     state = JournalState()
     monitor = Monitor(broker, journal=state)
     has_caught_up = asyncio.Event()
@@ -166,13 +186,14 @@ async def watching(broker: Broker) -> AsyncIterator[Monitor]:
         finally:
             has_caught_up.set()
 
-    following = asyncio.create_task(follow())
+    reading = asyncio.create_task(follow())
     try:
-        await has_caught_up.wait()
-        yield monitor
+        async with following(broker) as monitor.orders:
+            await has_caught_up.wait()
+            yield monitor
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 def _rate(looks: list[tuple[float, int]]) -> float | None:

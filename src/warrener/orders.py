@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
 
 _HEAR_AGAIN_AFTER: Final = 0.5  # seconds
+_Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_000_000)]  # that every calendar has
 
 
 class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="paused"):
@@ -33,7 +34,7 @@ class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     """
 
     by: str
-    at: float
+    at: _Time
     limit: str = ""
 
 
@@ -47,7 +48,7 @@ class Resumed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     """
 
     by: str
-    at: float
+    at: _Time
     is_by_run: bool = False
 
 
@@ -62,7 +63,7 @@ class Cancelled(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind
     """
 
     by: str
-    at: float
+    at: _Time
     types: tuple[str, ...] = ()
     running: bool = False
 

@@ -51,9 +51,14 @@ def begun_from(source: str, app: str, planned: int | None) -> Begun:
         time.time(),
         _place(host, app),
         _digest(app.partition(":")[0]),
-        f"{_user()}@{host}",
+        who(),
         planned,
     )
+
+
+def who() -> str:
+    """Who does this, here: `user@host`."""
+    return f"{_user()}@{socket.gethostname()}"
 
 
 def queue_named_after(tasks: str) -> str:

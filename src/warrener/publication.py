@@ -7,12 +7,13 @@ import sys
 from collections import deque
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from warrener.bridge import Bridge
-from warrener.brokers import Verdict
+from warrener.brokers import Message, Verdict
 from warrener.codec import decode_failure
-from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueTaken
+from warrener.companion import while_running
+from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
 from warrener.journal import (
     HAS_ROW,
     OF_SOURCE,
@@ -30,13 +31,16 @@ from warrener.journal import (
     read_published,
 )
 from warrener.marks import Marks
+from warrener.ownership import check_owner, differ, lift
 from warrener.publisher import Window, publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
 
     from warrener.brokers import Broker, FailedTask, PublishSession
+    from warrener.models import Task
+    from warrener.orders import Orders
     from warrener.sources import Line
 
 NOTE_EVERY: Final = 1.0
@@ -46,6 +50,15 @@ DEFAULT_WINDOW: Final = 1_000_000
 """Tasks on the broker at a time: RabbitMQ advises against more than five million messages in a queue."""
 
 
+_WAS_CANCELLED: Final = 8
+"""A flag of a task's mark beside those of the journal: it had failed, since its type was cancelled."""
+_ALL: Final = OF_SOURCE | HAS_ROW | _WAS_CANCELLED
+
+
+class _SourceLeft(Exception):  # noqa: N818 - no error
+    """The rest of the source is not to be read."""
+
+
 class Publication:
     """The tasks of one source.
 
@@ -53,11 +66,19 @@ class Publication:
         begun: Who publishes what; it is written into the queue's journal.
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker; publishing goes on as they are done.
+        runs: Whether it is a run, by which a batch that was cancelled goes on.
     """
 
-    def __init__(self, begun: Begun, *, is_shared: bool = False, window: int = DEFAULT_WINDOW) -> None:
-        self._window = window
+    def __init__(
+        self, begun: Begun, *, is_shared: bool = False, window: int = DEFAULT_WINDOW, runs: bool = False
+    ) -> None:
+        self._most_waiting = window
+        self._runs = runs
         self.begun = begun
+        self.lifted: Orders | None = None
+        """What kept the queue's tasks from running before this, where it was lifted."""
+        self.skipped = 0
+        """How many new tasks were read and not published, since the queue was cancelled meanwhile."""
         self.total = begun.planned or 0
         """How many tasks the source has: as planned until it was read to its end."""
         self.is_read = False
@@ -75,6 +96,9 @@ class Publication:
         self._own_failed = 0
         self._journal = JournalState()
         self._failed: dict[str, str] = {}  # wording by id, of failures from before
+        self._replays = False  # whether tasks that were cancelled by their type are to be published again
+        self._window: Window
+        self._is_stopped = False
         self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
         self._unconfirmed: deque[tuple[int, bytes]] = deque()  # each with its line
         self._next_line = 1
@@ -93,20 +117,25 @@ class Publication:
         """Claim the queue, and learn what it has from before. Call it once, on a queue that is there.
 
         Raises:
-            UsageError: The queue is another batch's; the text says whose, and the ways out.
+            UsageError: The queue is another batch's, or cancelled; the text says whose, and the ways out.
             BrokerError: The broker is lost, or refuses something.
         """
+        self._window = Window(broker, self._most_waiting)
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)
         if not self._is_shared:
             check_owner(self._journal, self.begun)
+        with suppress(AccessRefused):
+            self.lifted = await lift(broker, self.begun, self._journal, runs=self._runs)
         last = self._journal.last
-        self.is_app_changed = last is not None and _differ(last.app_digest, self.begun.app_digest)
+        self.is_app_changed = last is not None and differ(last.app_digest, self.begun.app_digest)
         with suppress(AccessRefused):
             if (await broker.counts()).failed:
                 async for task in broker.failures():
                     found = decode_failure(task.body, task.id, task.record)
                     self._failed[found.task_id] = found.wording
+                    if self._runs and found.reason == "cancelled":
+                        self.marks.add(mark_of_task(found.task_id, found.wording), _WAS_CANCELLED)
         self._is_waited_for = True
         await note(broker, self.begun)
 
@@ -144,11 +173,13 @@ class Publication:
             publishing = publish_all(
                 session,
                 Bridge(lines).start(),
-                lambda chunk: [line.task for line in chunk if self._is_new(line)],
+                self._choose,
                 on_progress=on_progress,
-                window=Window(broker, self._window),
+                window=self._window,
             )
-            await _while_running(noting, publishing)
+            await while_running(noting, publishing)
+        except _SourceLeft:
+            pass
         finally:
             noting.cancel()
             await asyncio.gather(noting, return_exceptions=True)
@@ -160,9 +191,18 @@ class Publication:
         await self._note_confirmed(broker)
         self.total, self.is_read = self._count, True
         self.stale_failures = len(self._failed) - self._own_failed
-        if self._superseded:
-            self.stale_failures -= await broker.sweep(self._drop_superseded)
+        if self._superseded or (self._replays and not self._is_stopped):
+            await broker.sweep(self._decide)
+            self.stale_failures -= len(self._dropped)
             await note_dropped(broker, self._dropped)
+
+    def stop(self) -> None:
+        """Publish nothing more, but read a file to its end, so that it is known which tasks are its own. Call it after `begin`.
+
+        Of another source, which may have no end, those are that were read so far.
+        """
+        self._is_stopped = True
+        self._window.lift()
 
     async def finish(self, broker: Broker, stale_rows: int) -> None:
         """Write into the journal that all is published.
@@ -178,6 +218,11 @@ class Publication:
         """Whether this wording of this task is one of the source's, as far as it was read."""
         return bool(self.marks.flags(mark_of_task(task_id, wording)) & OF_SOURCE)
 
+    def had_failed(self, task_id: str, wording: str) -> bool:
+        """Whether this failure is from before, and was none of a type that was cancelled."""
+        was_cancelled = self.marks.flags(mark_of_task(task_id, wording)) & _WAS_CANCELLED
+        return self._failed.get(task_id) == wording and not was_cancelled
+
     @property
     def confirmed(self) -> int:
         """How many tasks were published now, and confirmed."""
@@ -189,6 +234,11 @@ class Publication:
         following = self.confirmed - self._noted
         return self._unconfirmed[following][0] if following < len(self._unconfirmed) else self._next_line
 
+    def _choose(self, chunk: list[Line]) -> list[Task]:
+        if self._is_stopped and self.begun.planned is None:
+            raise _SourceLeft
+        return [line.task for line in chunk if self._is_new(line)]
+
     def _is_new(self, line: Line) -> bool:
         """Whether a task is to be published; it is counted in any case."""
         task, self._next_line = line.task, line.number + 1
@@ -198,12 +248,18 @@ class Publication:
         self.total = max(self.total, self._count)
         failed_wording = self._failed.get(task.id)
         self._own_failed += failed_wording == task.wording
+        if had & (HAS_ROW | _WAS_CANCELLED) == _WAS_CANCELLED:
+            self._replays = True
+            return False
         if had & HAS_ROW or failed_wording == task.wording:
             self.were_done += 1
             return False
         if failed_wording is not None:
             self._superseded[task.id] = task.wording
         if had & PUBLISHED:
+            return False
+        if self._is_stopped:
+            self.skipped += 1
             return False
         self._unconfirmed.append((line.number, mark))
         return True
@@ -228,49 +284,14 @@ class Publication:
                 self._unconfirmed.popleft()
             self._noted += count
 
-    def _drop_superseded(self, task: FailedTask) -> Verdict:
+    def _decide(self, task: FailedTask) -> Verdict | Message:
+        """Publish again what was cancelled, drop what is worded anew."""
         found = decode_failure(task.body, task.id, task.record)
+        mark = mark_of_task(found.task_id, found.wording)
+        is_own_cancelled = self.marks.flags(mark) & _ALL == OF_SOURCE | _WAS_CANCELLED
+        if is_own_cancelled and found.reason == "cancelled" and not self._is_stopped:
+            return Message(task.body, found.task_id, task.priority, task.record.replay())
         if self._superseded.get(found.task_id) in {None, found.wording}:
             return Verdict.KEEP
-        self._dropped.append(mark_of_task(found.task_id, found.wording))
+        self._dropped.append(mark)
         return Verdict.DISCARD
-
-
-async def _while_running(companion: asyncio.Task[None], work: Coroutine[Any, Any, object]) -> None:
-    """Do the work, and end it with the companion's error if that ends first."""
-    working = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait({working, companion}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        is_done = working.done()
-        working.cancel()  # which changes nothing where it has ended
-        await asyncio.wait({working})
-    (working if is_done else companion).result()
-
-
-def check_owner(journal: JournalState, begun: Begun) -> None:
-    """See that a queue is this batch's, or nobody's.
-
-    Raises:
-        QueueTaken: It is another's.
-    """
-    owner = journal.first
-    if owner is None:
-        return
-    if owner.source != begun.source:
-        raise _taken("holds the batch of", owner.source, begun.source)
-    if _differ(owner.app, begun.app):
-        raise _taken("is worked on with", owner.app, begun.app)
-
-
-def _differ(one: str, other: str) -> bool:
-    """Whether both are known, and are not the same."""
-    return bool(one and other) and one != other
-
-
-def _taken(how: str, theirs: str, ours: str) -> QueueTaken:
-    return QueueTaken(
-        f"this queue {how} {theirs}, and not {ours}",
-        "take another one with --queue NAME, add to this one with --share, or start over with --fresh, which drops all that "
-        "is on it",
-    )

@@ -226,6 +226,11 @@ class Window:
         self._broker = broker
         self._most = most
         self._room = 0
+        self._is_lifted = False
+
+    def lift(self) -> None:
+        """Have nobody wait any more."""
+        self._is_lifted = True
 
     async def has_room(self, count: int) -> None:
         """Wait until there is room, and take so much of it; one chunk may go beyond what there is.
@@ -233,7 +238,7 @@ class Window:
         Raises:
             BrokerError: The broker cannot be asked.
         """
-        while self._room <= 0:
+        while self._room <= 0 and not self._is_lifted:
             try:
                 counts = await self._broker.counts()
             except AccessRefused:  # a user who may publish, and not look

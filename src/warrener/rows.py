@@ -35,6 +35,7 @@ class Summary(msgspec.Struct):
     """What was collected.
 
     Args:
+        cancelled: Tasks that wait on a queue that is cancelled, or were not published since it is.
         missing: Tasks that have neither a result nor a failure yet; None where this user may not see them.
         duplicates: Rows left out because their task had one already.
         superseded: Rows left out because their task was worded anew since, and has an end as it is worded now.
@@ -45,6 +46,7 @@ class Summary(msgspec.Struct):
 
     completed: int = 0
     failed: int = 0
+    cancelled: int = 0
     missing: int | None = 0
     duplicates: int = 0
     superseded: int = 0
@@ -53,14 +55,15 @@ class Summary(msgspec.Struct):
     retries: int = 0
 
     def __str__(self) -> str:
-        total = self.completed + self.failed + (self.missing or 0)
+        total = self.completed + self.failed + self.cancelled + (self.missing or 0)
+        cancelled = f"{self.cancelled:,} cancelled, " if self.cancelled else ""
         missing = "others not for this user to see" if self.missing is None else f"{self.missing:,} missing"
         dropped = f"{self.duplicates:,} duplicate row{'' if self.duplicates == 1 else 's'} dropped"
         earlier = f"; {self.superseded:,} left out of earlier wordings" if self.superseded else ""
         strange = f"; {self.strange:,} left out that no worker wrote" if self.strange else ""
         return (
             f"{total:,} task{'' if total == 1 else 's'}: {self.completed:,} completed, {self.failed:,} failed, "
-            f"{missing}; {dropped}{earlier}{strange}"
+            f"{cancelled}{missing}; {dropped}{earlier}{strange}"
         )
 
 

@@ -23,6 +23,8 @@ def status_line(status: Status) -> str:
         f"completed {counts.completed:,}",
         f"failed {counts.failed:,}",
     ]
+    if status.cancelled:
+        parts.append(f"cancelled {status.cancelled:,}")
     return " | ".join(parts)
 
 

@@ -97,6 +97,7 @@ def test_users_are_those_that_there_are() -> None:
         "producer",
         "worker",
         "collector",
+        "operator",
         "watcher",
         "setup",
         "admin",

@@ -83,12 +83,12 @@ def test_secrets_go_to_a_file_that_nobody_else_reads(place: Place) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert file.stat().st_mode & 0o777 == 0o600
-    assert len(objects(file.read_text())) == 7
+    assert len(objects(file.read_text())) == 8
 
 
 def test_secrets_go_to_a_pipe_but_not_to_a_terminal(place: Place) -> None:
     words = ["k8s", "render", "--section", "secrets"]
-    assert len(objects(place.warrener(*words).stdout)) == 7
+    assert len(objects(place.warrener(*words).stdout)) == 8
 
     ours, theirs = pty.openpty()
     done = subprocess.run(

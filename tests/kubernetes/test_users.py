@@ -58,7 +58,7 @@ def test_permissions_are_those_of_the_part() -> None:
         "producer": ("^$", r"^a\.b$", "^$", ()),
         "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+|\.journal)?$", ()),
         "collector": ("^$", "^$", r"^a\.b\.(results|failed|journal)$", ()),
-        "operator": ("^$", r"^a\.b\.control$", r"^a\.b(\..*)?$", ()),
+        "operator": ("^$", r"^a\.b\.control$", r"^a\.b(\..*)?$", ("management",)),
         "watcher": ("^$", "^$", r"^a\.b(\..*)?$", ("management",)),
     }
 

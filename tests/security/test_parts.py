@@ -36,18 +36,22 @@ OPERATIONS: Final[dict[str, list[str]]] = {
     "retry": ["failures", "retry"],
     "discard": ["failures", "discard", "--yes"],
     "status": ["status", "--json"],
+    "pause": ["pause"],
+    "cancel": ["cancel", "--type", "nothing"],
+    "resume": ["resume"],
     "run": ["run", APP, "tasks.jsonl"],
     "purge": ["purge", "--yes"],
     "delete": ["delete", "--yes"],
 }
-# `work --check` sees that the queue is there, as anybody may who has any right to it.
+# `work --check` sees that the queue is there, as anybody may who has any right to it; and `resume` that nothing is paused, as
+# anybody may who may read the journal.
 MAY: Final[dict[str, set[str]]] = {
     "setup": set(OPERATIONS),
     "producer": {"publish", "check"},
-    "worker": {"work", "check"},
-    "collector": {"results", "list", "export", "discard"},
-    "operator": {"check", "results", "list", "export", "discard", "status"},
-    "watcher": {"check", "results", "list", "export", "discard", "status"},
+    "worker": {"work", "check", "resume"},
+    "collector": {"results", "list", "export", "discard", "resume"},
+    "operator": {"check", "results", "list", "export", "discard", "status", "pause", "cancel", "resume"},
+    "watcher": {"check", "results", "list", "export", "discard", "status", "resume"},
 }
 EXIT_REFUSED: Final = {3, 78}
 

@@ -154,18 +154,19 @@ class Work:
             TasksFailed: There are some.
         """
         summary = self.ended and self.ended.summary
-        if not summary or not (summary.failed or summary.missing):
+        if not summary or not (summary.failed or summary.cancelled or summary.missing):
             return
-        total = summary.completed + summary.failed + (summary.missing or 0)
+        total = summary.completed + summary.failed + summary.cancelled + (summary.missing or 0)
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(summary.by_reason.items()))
         missing = f"{summary.missing:,} missing" if summary.missing else ""
         failed = f"{summary.failed:,} failed ({reasons})" if summary.failed else ""
+        cancelled = f"{summary.cancelled:,} cancelled" if summary.cancelled else ""
         raise TasksFailed(
             f"of {total:,} task{'' if total == 1 else 's'} "
-            f"{' and '.join(filter(None, (failed, missing)))}; the rows of all others are there, and the failures in "
+            f"{' and '.join(filter(None, (failed, cancelled, missing)))}; the rows of all others are there, and the failures in "
             f"`batch.failures()` and in `warrener failures list{self.address.flags()}`",
             summary.failed,
-            summary.missing or 0,
+            summary.cancelled + (summary.missing or 0),
         )
 
     # --- in the loop

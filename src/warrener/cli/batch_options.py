@@ -31,6 +31,12 @@ window_option: Final = click.option(
     help="At most so many tasks wait on the broker; the rest is published as they are done.",
 )
 
+max_failures_option: Final = click.option(
+    "--max-failures",
+    metavar="N|N%",
+    help="Pause the batch and end once more tasks than this fail: a number, or a share of those that have ended.",
+)
+
 
 def takes_batch(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb with an argument `tasks` the options of a batch; its queue is named after the file of tasks."""

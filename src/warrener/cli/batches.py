@@ -73,6 +73,7 @@ def _row(name: str, status: Status, journal: JournalState | None) -> dict[str, A
         "tasks": status.total,
         "done": status.counts.completed,
         "failed": status.counts.failed,
+        "cancelled": status.cancelled,
         "began": last.at if last else None,
         "source": last.source if last else None,
         "by": last.by if last else None,
@@ -80,6 +81,8 @@ def _row(name: str, status: Status, journal: JournalState | None) -> dict[str, A
 
 
 def _state(status: Status) -> str:
+    if status.hold and (status.cancelled or not status.is_finished):
+        return status.hold.what
     if status.is_finished:
         return "done"
     return "running" if status.counts.workers else "waiting"

@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from warrener.address import Address
-from warrener.cli.batch_options import fresh_option, may_start_over, share_option, window_option
+from warrener.cli.batch_options import (
+    fresh_option,
+    max_failures_option,
+    may_start_over,
+    share_option,
+    window_option,
+)
 from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile
 from warrener.cli.items import Items
@@ -25,6 +31,7 @@ from warrener.cli.options import (
 )
 from warrener.cli.run import Wanted, report, run_here
 from warrener.errors import UsageError
+from warrener.failure_limit import FailureLimit
 from warrener.provenance import begun_from, queue_named
 from warrener.worker.manifest import ChildSettings
 
@@ -37,6 +44,7 @@ from warrener.worker.manifest import ChildSettings
 @processes_option
 @threads_option
 @concurrency_option
+@max_failures_option
 @share_option
 @fresh_option
 @window_option
@@ -52,6 +60,7 @@ def map_(
     processes: int | None,
     threads: int,
     concurrency: int,
+    max_failures: str | None,
     share: bool,
     fresh: bool,
     window: int,
@@ -76,6 +85,7 @@ def map_(
         if not app or not name:
             raise UsageError(f"{handler!r} names no handler: give APP:HANDLER, as app.py:resize")
         results.checked()
+        limit = FailureLimit.parse(max_failures) if max_failures else None
         source = Items(app, name, items)
         source.check_apart(output)
         address = Address(broker, queue or queue_named(name), management)
@@ -89,6 +99,7 @@ def map_(
         share,
         fresh,
         window,
+        limit,
     )
     ended = finish(run_here(wanted, source, results))
     raise click.exceptions.Exit(report(ended, address, source, output, is_shared=share))

@@ -16,6 +16,7 @@ from warrener.cli.hint import again
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import counted, say
 from warrener.cli.progress import Progress
+from warrener.errors import QueueTaken
 from warrener.exit_codes import Exit
 from warrener.provenance import begun_now
 from warrener.status_line import rate
@@ -66,6 +67,8 @@ async def _publish(address: Address, publication: Publication, source: TaskFile)
     async with connected(address) as broker:
         try:
             await _publish_to(broker, publication, source)
+        except QueueTaken:
+            raise
         except BaseException as error:
             are = "task is" if publication.confirmed == 1 else "tasks are"
             say(

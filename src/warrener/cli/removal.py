@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +12,12 @@ from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.options import takes_address, yes_option
 from warrener.cli.printing import say
+from warrener.provenance import who
 from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address
+    from warrener.brokers import Broker
 
 
 @click.command()
@@ -30,6 +34,7 @@ def purge(yes: bool, address: Address) -> None:
         async with connected(address) as open_broker:
             count = await open_broker.purge()
             await note_purged(open_broker)  # so that the same file may be published again
+            await _lift_cancellation(open_broker)
         say(f"{count:,} tasks, results and failures dropped from {address.queue!r}")
 
     _ask(address, "Drop all waiting tasks, results and failures", yes)
@@ -52,6 +57,16 @@ def delete(yes: bool, address: Address) -> None:
 
     _ask(address, "Remove the queue with its tasks, results and failures", yes)
     finish(main())
+
+
+async def _lift_cancellation(broker: Broker) -> None:
+    """What was cancelled is gone: what comes may run."""
+    from warrener.errors import AccessRefused
+    from warrener.orders import Resumed, current, give
+
+    with suppress(AccessRefused):
+        if (await current(broker)).is_liftable_by_run:
+            await give(broker, Resumed(who(), time.time(), is_by_run=True))
 
 
 def _ask(address: Address, question: str, yes: bool) -> None:

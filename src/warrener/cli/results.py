@@ -38,4 +38,4 @@ async def _results(address: Address, file: ResultFile, follow: bool) -> int:
         async with connected(address) as open_broker:
             summary = await collect(open_broker, writer, follow=follow)
     say(str(summary))
-    return Exit.FAILED if summary.failed or summary.missing else Exit.OK
+    return Exit.FAILED if summary.failed or summary.cancelled or summary.missing else Exit.OK

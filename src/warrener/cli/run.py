@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
-from warrener.cli.batch_options import may_start_over, takes_batch
+from warrener.cli.batch_options import max_failures_option, may_start_over, takes_batch
 from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
+from warrener.cli.holding import held_by, hold_text
 from warrener.cli.options import (
     concurrency_option,
     format_option,
@@ -23,6 +24,8 @@ from warrener.cli.options import (
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress
 from warrener.exit_codes import Exit
+from warrener.failure_limit import FailureLimit
+from warrener.orders import Orders
 from warrener.provenance import begun_now
 from warrener.status_line import status_line
 from warrener.worker.manifest import ChildSettings
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from warrener.address import Address
+    from warrener.batch import Batch
     from warrener.journal import Begun
     from warrener.local_run import Ended
     from warrener.monitor import Status
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 @processes_option
 @threads_option
 @concurrency_option
+@max_failures_option
 @takes_batch
 def run(
     app: str,
@@ -56,6 +61,7 @@ def run(
     processes: int | None,
     threads: int,
     concurrency: int,
+    max_failures: str | None,
     share: bool,
     fresh: bool,
     window: int,
@@ -75,6 +81,7 @@ def run(
     results = ResultFile(output, form)
     with guarded():
         results.checked(tasks)
+        limit = FailureLimit.parse(max_failures) if max_failures else None
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
     with guarded():
         begun = begun_now(tasks.path, app)
@@ -86,6 +93,7 @@ def run(
         share,
         fresh,
         window,
+        limit,
     )
     ended = finish(run_here(wanted, tasks, results))
     raise click.exceptions.Exit(report(ended, address, tasks, output, is_shared=share))
@@ -120,6 +128,7 @@ class Wanted(NamedTuple):
     is_shared: bool
     is_fresh: bool
     window: int
+    limit: FailureLimit | None
 
 
 async def run_here(wanted: Wanted, source: Source, results: ResultFile) -> Ended:
@@ -129,10 +138,12 @@ async def run_here(wanted: Wanted, source: Source, results: ResultFile) -> Ended
     from warrener.local_run import Run
     from warrener.writers import opened
 
+    resume = f"warrener resume{wanted.address.flags()}"
     with opened(results.path, results.checked()) as writer, Progress("running") as progress:
 
         def show(status: Status, blocked_reason: str | None) -> None:
-            progress.show(status_line(status), status.done, status.total or None, blocked_reason)
+            held_up = hold_text(status.hold, resume) if status.hold else blocked_reason
+            progress.show(status_line(status), status.done, status.total or None, held_up)
 
         run = Run(
             wanted.address,
@@ -141,7 +152,9 @@ async def run_here(wanted: Wanted, source: Source, results: ResultFile) -> Ended
             processes=wanted.processes,
             is_shared=wanted.is_shared,
             window=wanted.window,
+            limit=wanted.limit,
             on_status=show,
+            on_begun=_say_lifted,
         )
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, run.stop, Exit.INTERRUPTED)
@@ -155,8 +168,25 @@ async def run_here(wanted: Wanted, source: Source, results: ResultFile) -> Ended
     return ended
 
 
+def _say_lifted(batch: Batch) -> None:
+    """Say what keeps the batch from running no more."""
+    orders = batch.publication.lifted or Orders()
+    if orders.cancelled:
+        say(f"it was cancelled {held_by(orders.cancelled)}, and goes on where it was")
+    elif orders.paused:
+        say(f"it was paused, since {orders.paused.limit}, and goes on where it was")
+    if orders.types:
+        say(f"tasks of type {', '.join(map(repr, sorted(orders.types)))} were cancelled, and run now")
+
+
 def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_shared: bool) -> int:
     """Say how it ended; the exit code."""
+    if ended.exceeded and ended.exit is Exit.FAILED:
+        say(
+            f"{ended.exceeded}, so the batch is paused: see `warrener failures list{address.flags()}`; go on with: "
+            f"{again(address, fresh=False)}"
+        )
+        return ended.exit
     if ended.summary is None:
         say(f"stopped; go on with: {again(address, fresh=False)}")
         return ended.exit
@@ -171,5 +201,10 @@ def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_sha
         say(f"{counted(ended.were_done, 'task')} had ended before{of}{way}")
     left_out = tasks.left_out_text if tasks.left_out else ""
     ended_with(ended.summary, output, f"warrener failures list{address.flags()}", left_out)
-    has_failed = ended.summary.failed or ended.summary.missing or tasks.is_all_invalid
+    if ended.summary.cancelled:
+        by = f" {held_by(ended.hold)}" if ended.hold else ""
+        say(f"cancelled{by}; go on with: {again(address, fresh=False)}")
+    has_failed = (
+        ended.summary.failed or ended.summary.cancelled or ended.summary.missing or tasks.is_all_invalid
+    )
     return Exit.FAILED if has_failed else Exit.OK

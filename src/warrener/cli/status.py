@@ -10,6 +10,7 @@ import click
 
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
+from warrener.cli.holding import hold_text, types_text
 from warrener.cli.options import json_option, looks_at
 from warrener.cli.printing import say
 from warrener.cli.progress import Progress
@@ -56,9 +57,9 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
                 if as_json:
                     click.echo(encode(members(seen)))
                 else:
-                    progress.show(status_line(seen), seen.done, seen.total)
-                if await completion.is_proven_by(seen.counts):
-                    return Exit.FAILED if seen.counts.failed else Exit.OK
+                    progress.show(status_line(seen), seen.done, seen.total, _held_up(address, seen))
+                if await completion.is_proven_by(seen.counts, is_cancelled=seen.cancelled > 0):
+                    return Exit.FAILED if seen.counts.failed or seen.cancelled else Exit.OK
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
                 try:
                     seen = await monitor.look()
@@ -76,11 +77,14 @@ def members(seen: Status) -> dict[str, object]:
         "delayed": counts.delayed,
         "completed": counts.completed,
         "failed": counts.failed,
+        "cancelled": seen.cancelled,
         "total": seen.total,
         "progress": seen.progress,
         "rate": seen.rate,
         "eta": seen.eta,
         "workers": counts.workers,
+        "hold": seen.hold,
+        "cancelled_types": seen.cancelled_types,
     }
 
 
@@ -94,12 +98,21 @@ def table(address: Address, seen: Status) -> str:
         ("delayed", counts.delayed),
         ("completed", counts.completed),
         ("failed", counts.failed),
+        *([("cancelled", seen.cancelled)] if seen.cancelled else []),
         ("progress", f"{seen.done:,} of {seen.total:,} ({percent(seen)})"),
         ("rate", None if seen.rate is None else rate(seen.rate)),
         ("ETA", eta(seen)),
         ("workers", counts.workers),
     ]
+    if text := _held_up(address, seen):
+        rows.append(("orders", text))
+    if seen.cancelled_types:
+        rows.append(("orders", types_text(seen.cancelled_types)))
     return "\n".join(plain(f"{name:<11}{_cell(value)}") for name, value in rows)
+
+
+def _held_up(address: Address, seen: Status) -> str | None:
+    return hold_text(seen.hold, f"warrener resume{address.flags()}") if seen.hold else None
 
 
 def _cell(value: object) -> str:

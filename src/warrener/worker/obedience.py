@@ -75,9 +75,9 @@ class Obedience:
         dispatcher = self._dispatcher
         dispatcher.is_held, dispatcher.cancelled_types = hold is not None, orders.types
         if hold and hold != former:
-            _log.warning("%s by %s: what runs may end, and nothing begins", hold.what, hold.by)
+            _log.info("%s by %s: what runs may end, and nothing begins", hold.what, hold.by)
         elif former and not hold:
-            _log.warning("resumed: tasks are taken again")
+            _log.info("resumed: tasks are taken again")
         if orders.types:
             dispatcher.end_cancelled()
         dispatcher.submit()

@@ -4,96 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-import uuid
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.batch import PATIENCE, eventually, until_written
+from tests.batch import until_written
+from tests.conformance.batch.desk import Desk, double, slow
 from warrener.brokers import connect
 from warrener.collector import collect
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
-from warrener.journal import Begun, read_journal
-from warrener.local_run import Ended, Run
-from warrener.sources import read
-from warrener.worker.manifest import ChildSettings
 from warrener.writers import opened
-
-if TYPE_CHECKING:
-    from warrener.address import Address
-
-APP: Final = str(Path(__file__).parent / "counting_app.py")
-
-
-class Desk:
-    """A directory with files of tasks, and what became of them.
-
-    Args:
-        path: The directory.
-        address: The queue.
-    """
-
-    def __init__(self, path: Path, address: Address) -> None:
-        self.path = path
-        self.address = address
-
-    def write(self, *tasks: dict[str, Any], name: str = "tasks.jsonl") -> None:
-        """A file of tasks."""
-        (self.path / name).write_text("".join(f"{json.dumps(task)}\n" for task in tasks))
-
-    def start(self, name: str = "tasks.jsonl", *, is_shared: bool = False) -> Run:
-        """A run of a file that has not begun yet."""
-        begun = Begun(uuid.uuid4().hex, f"host:{self.path / name}", time.time(), f"host:{APP}")
-        return Run(self.address, ChildSettings(app=APP), begun, processes=1, is_shared=is_shared)
-
-    async def finish(self, run: Run, name: str = "tasks.jsonl", output: str = "results.jsonl") -> Ended:
-        """Let a run go to its end."""
-        async with asyncio.timeout(PATIENCE):
-            with opened(str(self.path / output), "jsonl") as writer:
-                return await run.run(lambda _: read(str(self.path / name)), writer)
-
-    async def run(
-        self, name: str = "tasks.jsonl", *, is_shared: bool = False, output: str = "results.jsonl"
-    ) -> Ended:
-        """Run a file of tasks."""
-        return await self.finish(self.start(name, is_shared=is_shared), name, output)
-
-    async def is_published(self) -> None:
-        """Wait until the journal says that all is published."""
-
-        async def is_read() -> bool:
-            async with connect(self.address) as broker:
-                return (await read_journal(broker)).read is not None
-
-        await eventually(is_read)
-
-    @property
-    def values(self) -> list[int]:
-        """What the rows in the file of results say."""
-        lines = (self.path / "results.jsonl").read_text().splitlines()
-        return sorted(json.loads(line)["value"] for line in lines)
-
-    @property
-    def ran(self) -> Counter[int]:
-        """How often each task ran."""
-        file = self.path / "ran"
-        return Counter(map(int, file.read_text().split())) if file.exists() else Counter()
-
-
-@pytest.fixture
-def desk(tmp_path: Path, address: Address, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A directory of the test's own."""
-    monkeypatch.setenv("PLACE", str(tmp_path))
-    return Desk(tmp_path, address)
-
-
-def double(number: int, **more: object) -> dict[str, Any]:
-    """A task."""
-    return {"type": "double", "data": {"number": number}, **more}
 
 
 async def test_second_run_runs_nothing_and_has_all_rows(desk: Desk) -> None:
@@ -205,7 +126,7 @@ async def test_second_run_beside_the_first_helps_it(desk: Desk) -> None:
 
 
 async def test_interrupted_run_goes_on_and_runs_nothing_twice(desk: Desk) -> None:
-    desk.write(*({"type": "slow", "data": {"number": number}} for number in range(4)))
+    desk.write(*map(slow, range(4)))
     run = desk.start()
     going = asyncio.create_task(desk.finish(run))
     await until_written(desk.path / "ran", 1)

@@ -23,6 +23,7 @@ from tests.batch import (
 )
 from warrener import failures as failed_tasks
 from warrener.brokers import connect
+from warrener.errors import AccessRefused
 from warrener.exit_codes import Exit
 from warrener.failures import Choice
 from warrener.orders import Cancelled, Order, Paused, Resumed, give
@@ -217,6 +218,26 @@ async def test_retry_that_comes_back_while_its_queue_is_cancelled_waits(
     await drain(address, is_patient=True)
     (row,) = await results(address)
     assert row["value"] == 2
+
+
+async def test_worker_that_may_not_hear_orders_says_so_and_works(
+    memory_address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    await publish(memory_address, [task("echo", "t")])
+
+    async def refused(*_: object, **__: object) -> AsyncIterator[list[bytes]]:
+        raise AccessRefused("you may not")
+        yield []
+
+    async with connect(memory_address) as broker:
+        broker.noted = refused  # type: ignore[method-assign]
+        supervisor = Supervisor(broker, ChildSettings(APP), processes=1, drain=True)
+        await supervisor.start()
+        async with asyncio.timeout(PATIENCE):
+            assert await supervisor.run() is Exit.DRAINED
+    said = "orders to pause or cancel do not reach this worker: you may not"
+    assert [record.getMessage() for record in caplog.records].count(said) == 1
+    assert len(await results(memory_address)) == 1
 
 
 async def is_held(supervisor: Supervisor) -> bool:

@@ -37,6 +37,15 @@ class Counts(msgspec.Struct, frozen=True):
         return self.ready + (self.processing or 0) + (self.delayed or 0)
 
     @property
+    def put_aside(self) -> int:
+        """How many tasks wait and are with no worker: those that are cancelled where the queue is."""
+        return self.ready + (self.delayed or 0)
+
+    def without_cancelled(self) -> Counts:
+        """The same of a queue that is cancelled: what waits there is neither ready nor delayed."""
+        return msgspec.structs.replace(self, ready=0, delayed=0)
+
+    @property
     def is_all_done(self) -> bool:
         """Whether no task is left; where nobody knows what is processed, each worker may have one."""
         return not self.waiting and not (self.processing is None and self.workers)

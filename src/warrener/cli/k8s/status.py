@@ -53,7 +53,7 @@ async def _status(
     from warrener.kubernetes.operations.look import look as look_at_workers
     from warrener.kubernetes.operations.reach import queue_of
     from warrener.kubernetes.operations.watch import watch as until_done
-    from warrener.monitor import Monitor
+    from warrener.monitor import watching
 
     seen: list[Status] = []
 
@@ -61,8 +61,8 @@ async def _status(
         Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster,
         queue_of(cluster, queue) as address,
         connect(address) as broker,
+        watching(broker) as monitor,
     ):
-        monitor = Monitor(broker)
         if watch:
             with Progress(queue) as progress:
 
@@ -79,7 +79,7 @@ async def _status(
                         )
 
                 await until_done(cluster, broker, queue, monitor, look)
-            return Exit.FAILED if seen and seen[0].counts.failed else 0
+            return Exit.FAILED if seen and (seen[0].counts.failed or seen[0].cancelled) else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
         status, workers = await monitor.look(), await look_at_workers(cluster, queue)

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from warrener.cli.batch_options import share_option
+from warrener.cli.batch_options import max_failures_option, share_option
 from warrener.cli.ending import failed, finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
+from warrener.cli.holding import hold_text
 from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.status import workers_line
 from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
 from warrener.exit_codes import Exit
+from warrener.failure_limit import FailureLimit
 from warrener.kubernetes.commands import Commands
 from warrener.provenance import begun_now
 from warrener.status_line import status_line
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 @takes_tasks
 @click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
 @click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
+@max_failures_option
 @share_option
 @takes_batch_spec
 @takes_cluster
@@ -47,6 +50,7 @@ def submit(
     form: str | None,
     no_wait: bool,
     dry_run: bool,
+    max_failures: str | None,
     share: bool,
     context: str | None,
     kubeconfig: str | None,
@@ -74,8 +78,9 @@ def submit(
     with guarded():
         if not no_wait:
             ResultFile(output, form).checked(tasks)
+        limit = FailureLimit.parse(max_failures) if max_failures else None
         begun = begun_now(tasks.path, click.get_current_context().params["app"])
-    submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share)
+    submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share, limit)
     raise click.exceptions.Exit(finish(_submit(submitted, commands)))
 
 
@@ -86,6 +91,7 @@ class _Submitted(NamedTuple):
     target: tuple[str, str | None]
     waits: bool
     is_shared: bool
+    limit: FailureLimit | None
 
 
 async def _submit(submitted: _Submitted, commands: Commands) -> int:
@@ -100,17 +106,19 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
         context=commands.context, kubeconfig=commands.kubeconfig, namespace=spec.namespace
     ) as cluster:
         with results as writer, Progress(spec.queue) as progress:
+            resume = commands.on_queue("resume", spec.queue)
 
             def look(status: Status, workers: WorkerJob) -> None:
-                progress.show(
-                    f"{status_line(status)} | {workers_line(workers)}", status.done, status.total or None
-                )
+                line = f"{status_line(status)} | {workers_line(workers)}"
+                held_up = hold_text(status.hold, resume) if status.hold else None
+                progress.show(line, status.done, status.total or None, held_up)
 
             submission = Submission(
                 cluster,
                 spec,
                 submitted.begun,
                 is_shared=submitted.is_shared,
+                limit=submitted.limit,
                 on_progress=lambda text: progress.show(text, 0, None),
                 on_look=look,
             )
@@ -131,7 +139,9 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
     source = submitted.source
     left_out = source.left_out_text if source.left_out else ""
     ended_with(summary, output, commands.on_queue("failures list", spec.queue), left_out)
-    return Exit.FAILED if summary.failed or summary.missing or source.is_all_invalid else 0
+    return (
+        Exit.FAILED if summary.failed or summary.cancelled or summary.missing or source.is_all_invalid else 0
+    )
 
 
 def say_how_to_go_on(what: str, queue: str, target: tuple[str, str | None], commands: Commands) -> None:

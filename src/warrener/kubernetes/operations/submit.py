@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.batch import Batch
 from warrener.brokers import connect
-from warrener.errors import UsageError
+from warrener.errors import UsageError, WarrenerError
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.install import prepare
@@ -16,6 +17,7 @@ from warrener.kubernetes.operations.watch import watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from warrener.failure_limit import FailureLimit
     from warrener.journal import Begun
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.manifests.spec import Spec
@@ -34,6 +36,7 @@ class Submission:
         spec: How.
         begun: Who submits what.
         is_shared: Whether the queue may be another batch's.
+        limit: Once more of its tasks fail, the queue is paused.
         on_progress: Told what is being done, until the workers are at work.
         on_look: Then shown each look at the queue and its workers.
     """
@@ -45,6 +48,7 @@ class Submission:
         begun: Begun,
         *,
         is_shared: bool = False,
+        limit: FailureLimit | None = None,
         on_progress: Callable[[str], None],
         on_look: Callable[[Status, WorkerJob], None],
     ) -> None:
@@ -58,6 +62,7 @@ class Submission:
         """Tasks that had a result or a failure before."""
         self._begun = begun
         self._is_shared = is_shared
+        self._limit = limit
 
     async def run(self, lines: Iterator[Line], target: ResultWriter | None) -> Summary | None:
         """Do all of it; without a target, all until the workers are started.
@@ -70,6 +75,7 @@ class Submission:
             InvalidTask: A line is no valid task; those before it are published.
             ClusterError: Something stands in the way; the text says what, and how to go on.
             BrokerError: The broker is lost, or refuses something.
+            WarrenerError: Its limit is exceeded, and it is paused.
         """
         if self._spec.autoscale:
             raise UsageError(
@@ -86,13 +92,24 @@ class Submission:
         async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
             if delays is not None:
                 await broker.declare(delays)
-            async with Batch(broker, self._begun, target, is_shared=self._is_shared) as batch:
+            async with Batch(
+                broker, self._begun, target, is_shared=self._is_shared, limit=self._limit
+            ) as batch:
                 await self._publish(batch, lines)
                 self.job = await worker_job.start(self._cluster, self._spec)
                 if target is None:
                     return None
-                await watch(self._cluster, broker, self._spec.queue, batch, self._on_look)
+                await watch(self._cluster, broker, self._spec.queue, batch, partial(self._look, batch))
                 return await batch.collect()
+
+    def _look(self, batch: Batch, status: Status, workers: WorkerJob) -> None:
+        self._on_look(status, workers)
+        if batch.exceeded:
+            commands, queue = self._cluster.commands, self._spec.queue
+            raise WarrenerError(
+                f"{batch.exceeded}, so the batch is paused: see `{commands.on_queue('failures list', queue)}`; its workers go "
+                f"on with `{commands.on_queue('resume', queue)}`"
+            )
 
     async def _publish(self, batch: Batch, lines: Iterator[Line]) -> None:
         def show(confirmed: int) -> None:

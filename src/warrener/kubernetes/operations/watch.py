@@ -50,7 +50,9 @@ async def watch(
             raise ObjectMissing(f"the workers' Job was deleted; {way_on}, or `warrener k8s submit` again")
         try:
             status = await monitor.look()
-            is_over = status.is_finished and await completion.is_proven_by(status.counts)
+            is_over = status.is_finished and await completion.is_proven_by(
+                status.counts, is_cancelled=status.cancelled > 0
+            )
         except BrokerUnreachable:  # perhaps its pod is being replaced; the next look may have it again
             await asyncio.sleep(LOOK_EVERY)
             continue

@@ -1,0 +1,70 @@
+"""Whose a queue is, and whether it lets a source go on: the same batch, begun again, lifts what kept it from running."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from warrener.errors import QueueTaken
+from warrener.orders import Orders, Resumed, current, give
+
+if TYPE_CHECKING:
+    from warrener.brokers import Broker
+    from warrener.journal import Begun, JournalState
+
+
+async def lift(broker: Broker, begun: Begun, journal: JournalState, *, runs: bool) -> Orders | None:
+    """Lift what keeps a queue's tasks from running, unless a person has paused it; what was lifted, or None.
+
+    Args:
+        broker: An open broker.
+        begun: Who begins what.
+        journal: What was begun there before.
+        runs: Whether it is a run, which lifts, and not only a publisher.
+
+    Raises:
+        QueueTaken: The queue is cancelled, and something else waits on it; or it is only published to.
+        AccessRefused: This user may not read orders, or give any.
+        BrokerError: The broker is lost.
+    """
+    orders = await current(broker)
+    if cancelled := orders.cancelled:
+        is_own = begun.source in journal.totals
+        if not runs or (not is_own and (await broker.counts()).put_aside):
+            raise QueueTaken(
+                f"this queue was cancelled by {cancelled.by}, and its tasks wait",
+                "let them go on with `warrener resume`, drop them with `warrener purge`, or take another queue with --queue "
+                f"NAME{', or start over with --fresh' if runs else ''}",
+            )
+    if not (runs and orders.is_liftable_by_run):
+        return None
+    await give(broker, Resumed(begun.by, time.time(), is_by_run=True))
+    return orders
+
+
+def check_owner(journal: JournalState, begun: Begun) -> None:
+    """See that a queue is this batch's, or nobody's.
+
+    Raises:
+        QueueTaken: It is another's.
+    """
+    owner = journal.first
+    if owner is None:
+        return
+    if owner.source != begun.source:
+        raise _taken("holds the batch of", owner.source, begun.source)
+    if differ(owner.app, begun.app):
+        raise _taken("is worked on with", owner.app, begun.app)
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether both are known, and are not the same."""
+    return bool(one and other) and one != other
+
+
+def _taken(how: str, theirs: str, ours: str) -> QueueTaken:
+    return QueueTaken(
+        f"this queue {how} {theirs}, and not {ours}",
+        "take another one with --queue NAME, add to this one with --share, or start over with --fresh, which drops all that "
+        "is on it",
+    )

@@ -1,0 +1,96 @@
+"""A directory with files of tasks, and runs of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.batch import PATIENCE, eventually
+from warrener.brokers import connect
+from warrener.journal import Begun, read_journal
+from warrener.local_run import Ended, Run
+from warrener.orders import Order, give
+from warrener.sources import read
+from warrener.worker.manifest import ChildSettings
+from warrener.writers import opened
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+APP: Final = str(Path(__file__).parent / "counting_app.py")
+
+
+class Desk:
+    """A directory with files of tasks, and what became of them.
+
+    Args:
+        path: The directory.
+        address: The queue.
+    """
+
+    def __init__(self, path: Path, address: Address) -> None:
+        self.path = path
+        self.address = address
+
+    def write(self, *tasks: dict[str, Any], name: str = "tasks.jsonl") -> None:
+        """A file of tasks."""
+        (self.path / name).write_text("".join(f"{json.dumps(task)}\n" for task in tasks))
+
+    def start(self, name: str = "tasks.jsonl", **more: Any) -> Run:
+        """A run of a file that has not begun yet."""
+        file = self.path / name
+        planned = len(file.read_text().splitlines())
+        begun = Begun(uuid.uuid4().hex, f"host:{file}", time.time(), f"host:{APP}", planned=planned)
+        return Run(self.address, ChildSettings(app=APP), begun, processes=1, **more)
+
+    async def finish(self, run: Run, name: str = "tasks.jsonl", output: str = "results.jsonl") -> Ended:
+        """Let a run go to its end."""
+        async with asyncio.timeout(PATIENCE):
+            with opened(str(self.path / output), "jsonl") as writer:
+                return await run.run(lambda _: read(str(self.path / name)), writer)
+
+    async def run(self, name: str = "tasks.jsonl", output: str = "results.jsonl", **more: Any) -> Ended:
+        """Run a file of tasks."""
+        return await self.finish(self.start(name, **more), name, output)
+
+    async def is_published(self) -> None:
+        """Wait until the journal says that all is published."""
+
+        async def is_read() -> bool:
+            async with connect(self.address) as broker:
+                return (await read_journal(broker)).read is not None
+
+        await eventually(is_read)
+
+    async def order(self, *orders: Order) -> None:
+        """Give orders to the workers."""
+        async with connect(self.address) as broker:
+            for order in orders:
+                await give(broker, order)
+
+    @property
+    def values(self) -> list[int]:
+        """What the rows in the file of results say."""
+        lines = (self.path / "results.jsonl").read_text().splitlines()
+        return sorted(json.loads(line)["value"] for line in lines)
+
+    @property
+    def ran(self) -> Counter[int]:
+        """How often each task ran."""
+        file = self.path / "ran"
+        return Counter(map(int, file.read_text().split())) if file.exists() else Counter()
+
+
+def double(number: int, **more: object) -> dict[str, Any]:
+    """A task."""
+    return {"type": "double", "data": {"number": number}, **more}
+
+
+def slow(number: int) -> dict[str, Any]:
+    """A task that waits for the file `go`."""
+    return {"type": "slow", "data": {"number": number}}
