@@ -109,7 +109,8 @@ def check(task: Task) -> Task:
     if not isinstance(task.data, dict):
         raise InvalidTask(f'"data" must be an object, not {_json_kind(task.data)}')
     if not isinstance(task.priority, int) or isinstance(task.priority, bool):
-        raise InvalidTask(f'"priority" must be a whole number from 0 to 9, not {_json_kind(task.priority)}')
+        given = task.priority if isinstance(task.priority, float) else _json_kind(task.priority)
+        raise InvalidTask(f'"priority" must be a whole number from 0 to 9, not {given}')
     if not 0 <= task.priority <= HIGHEST_PRIORITY:
         raise InvalidTask(f'"priority" must be from 0 to 9, not {sanitize(task.priority)}')
     return task
@@ -138,7 +139,9 @@ def decode_task(line: bytes | str, *, default_type: str = "", identify: Identify
     task_type = members.get("type", default_type)
     if not task_type and "type" not in members:
         raise InvalidTask('"type" is missing')
-    has_none = identify is not None and "id" not in members
+    has_none = "id" not in members
+    if has_none and identify is None:
+        raise InvalidTask('"id" is missing')
     task = check(
         Task(
             id=_NO_ID if has_none else members.get("id", ""),
@@ -176,6 +179,8 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
         task = replace(
             envelope, id=envelope.id or message_id, priority=min(max(priority, 0), HIGHEST_PRIORITY)
         )
+        if not task.id:
+            raise InvalidTask('"id" is missing')
         _check_name("id", task.id)
     if not task.type:
         raise InvalidTask('"type" is empty')
@@ -257,7 +262,7 @@ def _check_name(member: str, name: object) -> None:
     if not isinstance(name, str):
         raise InvalidTask(f'"{member}" must be a string, not {_json_kind(name)}')
     if not name:
-        raise InvalidTask(f'"{member}" is missing' if member == "id" else f'"{member}" is empty')
+        raise InvalidTask(f'"{member}" is empty')
     try:
         size = len(name.encode())
     except UnicodeEncodeError as error:

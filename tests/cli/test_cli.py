@@ -126,6 +126,10 @@ def test_each_verb_on_its_own(place: Place) -> None:
     assert place.warrener("work", APP, "--drain").returncode == 0
     assert "1 failure discarded" in place.warrener("failures", "discard", "--yes").stderr
     assert place.warrener("doctor").returncode == 0
+    for answer, code, why in (("n\n", 1, "nothing was done"), ("", 2, "nobody is there to answer; --yes")):
+        asked = place.warrener("purge", text=answer)
+        assert (asked.returncode, why in asked.stderr) == (code, True)
+    assert json.loads(place.warrener("status", "--json").stdout)["completed"] == 1
     assert place.warrener("purge", "--yes").returncode == 0
     assert place.warrener("delete", "--yes").returncode == 0
     assert place.warrener("status").returncode == 3

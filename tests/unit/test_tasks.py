@@ -56,13 +56,18 @@ def test_any_bytes_are_a_task_or_invalid(body: bytes) -> None:
         ('{"type": "t", "priority": true}', "whole number"),
         ('{"type": "t", "data": []}', '"data" must be an object, not an array'),
         ('{"type": "t", "width": 3}', "unknown member 'width'"),
-        ('{"type": "t", "id": ""}', '"id" is missing'),
+        ('{"type": "t", "id": ""}', '"id" is empty'),
         ('{"type": "t", "id": "' + "x" * 256 + '"}', "256 bytes"),
     ],
 )
 def test_invalid_line_says_why(line: str, why: str) -> None:
     with pytest.raises(InvalidTask, match=why):
         decode_task(line, identify=lambda *_: "x")
+
+
+def test_id_may_be_left_out_only_where_one_is_made() -> None:
+    with pytest.raises(InvalidTask, match='"id" is missing'):
+        decode_task('{"type": "t"}')
 
 
 def test_properties_give_what_the_body_leaves_out() -> None:

@@ -32,11 +32,8 @@ def _end(error: Exception) -> None:
 
     from warrener.cli.printing import say
 
-    if isinstance(error, click.Abort) and isinstance(error.__cause__, KeyboardInterrupt):
+    if isinstance(error, click.Abort):  # Ctrl-C at a question
         sys.exit(Exit.INTERRUPTED)
-    if isinstance(error, click.Abort):  # a question was answered with no
-        say("Aborted!")
-        sys.exit(Exit.FAILED)
     if isinstance(error, click.ClickException):
         told = io.StringIO()
         error.show(told)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from warrener.address import Address
+from warrener.cli.asking import make_sure
 from warrener.cli.ending import guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for, yes_option
 from warrener.provenance import queue_named_after
-from warrener.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,5 +61,4 @@ def takes_batch(verb: Callable[..., Any]) -> Callable[..., Any]:
 def may_start_over(where: str, *, fresh: bool, yes: bool) -> None:
     """Ask whether what is on a queue may be dropped, where that is wanted."""
     if fresh and not yes:
-        question = f"Drop all that is on queue {where}: waiting tasks, results and failures?"
-        click.confirm(plain(question), abort=True, err=True)
+        make_sure(f"Drop all that is on queue {where}: waiting tasks, results and failures?")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from warrener.cli.asking import make_sure
 from warrener.cli.connection import connected
 from warrener.cli.ending import failed, finish
 from warrener.cli.failure_choice import dry_run_option, ids_argument, takes_choice
@@ -136,7 +137,7 @@ def discard(choice: Choice, dry_run: bool, yes: bool, address: Address) -> None:
         _preview(choice, address, "would be discarded")
         return
     if not yes:
-        click.confirm("Drop these failures for ever?", abort=True, err=True)
+        make_sure("Drop these failures for ever?")
     taken = finish(main())
     say(f"{counted(taken.count, 'failure')} discarded")
     _end(taken, choice, address)

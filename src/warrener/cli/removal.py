@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from warrener.cli.asking import make_sure
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.options import takes_address, yes_option
 from warrener.cli.printing import say
 from warrener.provenance import who
-from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -71,4 +71,4 @@ async def _lift_cancellation(broker: Broker) -> None:
 
 def _ask(address: Address, question: str, yes: bool) -> None:
     if not yes:
-        click.confirm(plain(f"{question} ({address.queue!r} on {address.shown})?"), abort=True, err=True)
+        make_sure(f"{question} ({address.queue!r} on {address.shown})?")

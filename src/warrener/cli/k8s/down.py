@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from warrener.cli.asking import make_sure
 from warrener.cli.ending import finish
 from warrener.cli.k8s.options import namespace_option, takes_cluster
 from warrener.cli.options import yes_option
 from warrener.cli.printing import say
-from warrener.text import plain
 
 
 @click.command()
@@ -28,11 +28,7 @@ def down(
     Example: warrener k8s down --namespace batch --purge
     """
     if purge and not yes:
-        click.confirm(
-            plain(f"Remove all tasks, results and failures in namespace {namespace}, for ever?"),
-            abort=True,
-            err=True,
-        )
+        make_sure(f"Remove all tasks, results and failures in namespace {namespace}, for ever?")
 
     async def main() -> list[str]:
         from warrener.kubernetes.client.cluster import Cluster
