@@ -50,7 +50,7 @@ _HOMES: Final = {
     "Publisher": "publisher",
     "Result": "api.rows",
     "Status": "monitor",
-    "Summary": "collector",
+    "Summary": "rows",
     "Task": "models",
     "TransientError": "errors",
     "WarrenerError": "errors",
