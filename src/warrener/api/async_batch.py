@@ -83,9 +83,10 @@ class AsyncBatch:
         self._knows = True
         return self._work.ended.summary if self._work.ended else None
 
-    async def cancel(self) -> None:
+    async def cancel(self, *, running: bool = False) -> None:
         """See `Batch.cancel`."""
-        self._work.stop()
+        if self._work.is_running:
+            await self._call(self._work.cancel(running=running))
 
     async def to_pandas(self) -> Any:
         """See `Batch.to_pandas`."""

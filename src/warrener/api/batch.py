@@ -123,13 +123,22 @@ class Batch:
         self._knows = True
         return self._work.ended.summary if self._work.ended else None
 
-    def cancel(self) -> None:
-        """Stop: nothing more is begun, what runs may finish within 25 s (after a second call: at once).
+    def cancel(self, *, running: bool = False) -> None:
+        """Have all workers of the queue, wherever they are, take nothing more; what runs ends. `warrener cancel` does the same.
 
-        What has not ended stays on the queue, and the same call of `run` or `map` goes on with it. It does not wait; loops
-        over the rows end when it has stopped.
+        What has not ended stays on the queue, is told as cancelled in `summary`, and goes on with the same call of `run` or
+        `map`, or with `warrener resume`. It does not wait for the end; loops over the rows do. A batch that has ended is left
+        alone.
+
+        Args:
+            running: Kill what runs, too, at no attempt.
+
+        Raises:
+            AccessRefused: The broker's user may give no orders. Leaving the block early stops at least this worker.
+            BrokerError: The broker is lost.
         """
-        self._work.stop()
+        if self._work.is_running:
+            self._call(self._work.cancel(running=running))
 
     def to_pandas(self) -> Any:
         """The rows as a `pandas.DataFrame`, in the order in which the tasks were given, once each task has ended.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,6 +17,8 @@ from warrener.exit_codes import Exit
 from warrener.journal import mark_of_task
 from warrener.local_run import Run
 from warrener.loop_thread import LoopThread
+from warrener.orders import Cancelled, give
+from warrener.provenance import who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -90,6 +93,7 @@ class Work:
         self._show = shown(plan.shows_progress)
         self._stops = 0
         self._has_warned = False
+        self._is_cancelled_here = False
         self._raised: BaseException | None = None  # what the tasks raised, where it would end an event loop
 
     def begin(self) -> Future[None]:
@@ -156,6 +160,8 @@ class Work:
         summary = self.ended and self.ended.summary
         if not summary or not (summary.failed or summary.cancelled or summary.missing):
             return
+        if self._is_cancelled_here and not summary.failed:
+            return
         total = summary.completed + summary.failed + summary.cancelled + (summary.missing or 0)
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(summary.by_reason.items()))
         missing = f"{summary.missing:,} missing" if summary.missing else ""
@@ -193,6 +199,17 @@ class Work:
             return []
         async with connect(self.address) as broker:
             return [found async for found in self._batch.failures(broker)]
+
+    async def cancel(self, *, running: bool) -> None:
+        """Cancel the queue: an order to all of its workers.
+
+        Raises:
+            AccessRefused: This user may give none.
+            BrokerError: The broker is lost.
+        """
+        async with connect(self.address) as broker:
+            await give(broker, Cancelled(who(), time.time(), running=running))
+        self._is_cancelled_here = True
 
     async def _stop(self) -> None:
         self._stops += 1
@@ -241,7 +258,8 @@ class Work:
 
     def _on_status(self, status: Status, blocked_reason: str | None) -> None:
         self._last = status
-        self._show.show(status, blocked_reason)
+        hold = status.hold
+        self._show.show(status, f"{hold.what} by {hold.by}" if hold else blocked_reason)
 
 
 class _Carried(Exception):  # noqa: N818 - it is caught here

@@ -142,3 +142,16 @@ def test_batch_that_is_stopped_before_it_publishes_holds_up_none(
         pass
     assert batch.summary is None
     assert asyncio.run(look()) == {}
+
+
+async def test_cancelled_batch_says_how_many_and_goes_on(where: dict[str, Any], tmp_path: Path) -> None:
+    async with asyncio.timeout(PATIENCE), warrener.map(slow, range(4), **where) as batch:
+        await until_written(tmp_path / "ran", 1)
+        await batch.cancel(running=True)
+        assert [row async for row in batch] == []
+        assert batch.summary
+        assert (batch.summary.cancelled, batch.summary.failed, batch.summary.missing) == (4, 0, 0)
+
+    (tmp_path / "go").touch()
+    async with asyncio.timeout(PATIENCE), warrener.map(slow, range(4), **where) as batch:
+        assert [row.value async for row in batch.ordered()] == [0, 2, 4, 6]
