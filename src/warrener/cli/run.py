@@ -193,7 +193,7 @@ def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_sha
     if ended.stale_failures:
         say(
             f"{counted(ended.stale_failures, 'failure')} on this queue {'is' if ended.stale_failures == 1 else 'are'} of no "
-            "task in this file as it is now"
+            "task in this batch as it is now"
         )
     if ended.were_done:
         of = ", with an earlier version of the app" if ended.is_app_changed else ""
