@@ -147,6 +147,12 @@ class Batch:
             await give(self._broker, Paused(by, time.time(), self.exceeded))
 
     @property
+    def foreign_rows(self) -> int:
+        """How many rows on the queue, as far as it was read, are of other batches or of earlier wordings."""
+        summary = self._rows.summary
+        return self._rows.count - summary.completed - summary.duplicates - summary.strange
+
+    @property
     def blocked_reason(self) -> str | None:
         """Why the broker takes no tasks at the moment, or None."""
         return self._broker.blocked_reason

@@ -230,8 +230,13 @@ class JournalState:
 
     @property
     def total(self) -> int | None:
-        """How many tasks all sources have; None where nobody said."""
-        return sum(self.totals.values()) if self.totals else None
+        """How many tasks all sources have; None where nobody said.
+
+        Sources that share a queue may have tasks in common, which the broker has once: of them it is told only while one
+        is being published.
+        """
+        is_known = len(self.totals) == 1 or (self.totals and self._publishing)
+        return sum(self.totals.values()) if is_known else None
 
     @property
     def stale_rows(self) -> int:

@@ -40,7 +40,8 @@ class Ended(msgspec.Struct):
         summary: What was collected; None when the run was stopped before.
         were_done: Tasks whose result or failure was on the queue before.
         is_app_changed: Whether they are of another version of the app.
-        stale_failures: Failures on the queue that are of none of the source's tasks as they are worded now.
+        foreign_rows: Rows on the queue that are of none of the source's tasks as they are worded now.
+        stale_failures: Failures on it that are of none of them.
         hold: By what the queue was held at the end, if it was.
         exceeded: What of its limit was exceeded, in words; the queue is paused then.
     """
@@ -49,6 +50,7 @@ class Ended(msgspec.Struct):
     summary: Summary | None
     were_done: int
     is_app_changed: bool
+    foreign_rows: int
     stale_failures: int
     hold: Hold | None = None
     exceeded: str = ""
@@ -128,7 +130,9 @@ class Run:
             try:
                 manifest = await supervisor.start()
                 if self._stopped is not None:
-                    return Ended(self._stopped, None, 0, is_app_changed=False, stale_failures=0)
+                    return Ended(
+                        self._stopped, None, 0, is_app_changed=False, foreign_rows=0, stale_failures=0
+                    )
                 lines = tasks(manifest)
                 await other.declare(delay_schedule(manifest.policies))
                 async with Batch(
@@ -169,6 +173,7 @@ class Run:
             summary,
             publication.were_done,
             publication.is_app_changed,
+            batch.foreign_rows,
             publication.stale_failures,
             self._hold,
             batch.exceeded,

@@ -190,10 +190,10 @@ def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_sha
     if ended.summary is None:
         say(f"stopped; go on with: {again(address, fresh=False)}")
         return ended.exit
-    if ended.stale_failures:
+    if ended.foreign_rows or ended.stale_failures:
+        rows, failures = counted(ended.foreign_rows, "row"), counted(ended.stale_failures, "failure")
         say(
-            f"{counted(ended.stale_failures, 'failure')} on this queue {'is' if ended.stale_failures == 1 else 'are'} of no "
-            "task in this batch as it is now"
+            f"this queue also has {rows} and {failures} of no task in this batch as it is now; they are left out"
         )
     if ended.were_done:
         of = ", with an earlier version of the app" if ended.is_app_changed else ""

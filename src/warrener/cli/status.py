@@ -24,6 +24,7 @@ from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address
+    from warrener.journal import JournalState
 
 _LOOK_EVERY_SECONDS: Final = 1.0
 
@@ -43,7 +44,7 @@ def status(watch: bool, as_json: bool, address: Address) -> None:
 async def _status(address: Address, watch: bool, as_json: bool) -> int:
     async with connected(address) as open_broker, watching(open_broker) as monitor:
         seen = await monitor.look()
-        for note in seen.counts.notes:
+        for note in [*seen.counts.notes, *_shared(monitor.journal)]:
             say(f"note: {note}")
         if not watch:
             if not seen.is_finished:
@@ -65,6 +66,13 @@ async def _status(address: Address, watch: bool, as_json: bool) -> int:
                     seen = await monitor.look()
                 except BrokerUnreachable as error:
                     progress.show(f"{error}; trying again", seen.done, seen.total)
+
+
+def _shared(journal: JournalState | None) -> list[str]:
+    if journal is None or len(journal.totals) < 2:  # noqa: PLR2004 - one batch is what there usually is
+        return []
+    batches = ", ".join(f"{source} ({total:,} tasks)" for source, total in journal.totals.items())
+    return [f"{len(journal.totals)} batches share this queue, and are counted as one: {batches}"]
 
 
 def members(seen: Status) -> dict[str, object]:

@@ -14,6 +14,7 @@ from warrener.brokers import connect
 from warrener.collector import collect
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
+from warrener.monitor import watching
 from warrener.writers import opened
 
 
@@ -97,6 +98,9 @@ async def test_failure_that_was_corrected_elsewhere_may_come_again(desk: Desk) -
     desk.write(double(2, id="b"), name="corrected.jsonl")
     await desk.run("corrected.jsonl", is_shared=True)
     assert desk.values == [4]
+    async with connect(desk.address) as broker, watching(broker) as monitor:
+        status = await monitor.look()
+    assert (status.done, status.total) == (2, 2)  # of three lines one says another anew
 
     ended = await desk.run()  # the first file says what it said
     assert ended.summary
@@ -111,8 +115,9 @@ async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) 
         await desk.run("others.jsonl")
     assert desk.values == [2]
 
-    await desk.run("others.jsonl", is_shared=True)
+    ended = await desk.run("others.jsonl", is_shared=True)
     assert desk.values == [4]
+    assert ended.foreign_rows == 1
     assert desk.ran == Counter([1, 2])
 
 
