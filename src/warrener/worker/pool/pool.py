@@ -31,8 +31,7 @@ _log = logging.getLogger("warrener.worker")
 # supervisor's turn; slow ones lie where every child can have them.
 READY_SECONDS: Final = 0.05
 MOST_READY: Final = 64
-# A dead child's socket holds less than so many reads, unless somebody else than the child goes on writing.
-_MOST_UNREAD_CHUNKS: Final = 16
+_MOST_UNREAD_CHUNKS: Final = 16  # of a dead child: there are more only where somebody else goes on writing
 _FORK_AGAIN: Final = 1.0  # seconds until a child that could not be forked is asked for again
 
 
@@ -268,8 +267,7 @@ class Pool:
         child = next((child for child in self._children if child.pid == pid), None)
         if child is None:
             return
-        # What it said before it died still counts.
-        for _ in range(_MOST_UNREAD_CHUNKS):
+        for _ in range(_MOST_UNREAD_CHUNKS):  # what it said before it died still counts
             if not child.has_unread():
                 break
             self._read(child)
@@ -281,9 +279,8 @@ class Pool:
         running = [attempt for attempt in child.running.values() if attempt not in overdue]
         for attempt in overdue:
             self.owner.on_timed_out(attempt, self._name(child))
-        if running and not (
-            child.overdue or child.is_interrupted
-        ):  # otherwise it was killed, and for none of these
+        was_killed = child.overdue or child.is_interrupted  # for none of these
+        if running and not was_killed:
             self.owner.on_crashed(running, child.fault or how_ended(status), self._name(child))
             running = []
         self.owner.on_returned([*running, *child.waiting])
