@@ -187,15 +187,18 @@ class Following:
 
     async def follow(self, broker: Broker) -> None:
         """Listen until cancelled, whatever becomes of the connection."""
-        while True:
-            try:
-                await self._listen(broker)
-            except BrokerError as error:  # whoever works or looks says so; orders hold until others are heard
-                self.error = error
-                self._has_tried.set()
-                if isinstance(error, AccessRefused):
-                    return
-                await asyncio.sleep(_HEAR_AGAIN_AFTER)
+        try:
+            while True:
+                try:
+                    await self._listen(broker)
+                except BrokerError as error:  # whoever works or looks says so; orders hold until heard anew
+                    self.error = error
+                    self._has_tried.set()
+                    if isinstance(error, AccessRefused):
+                        return
+                    await asyncio.sleep(_HEAR_AGAIN_AFTER)
+        finally:
+            self._has_tried.set()  # nobody waits for what ended otherwise
 
     async def _listen(self, broker: Broker) -> None:
         heard, has_all = Orders(), False  # from the first one on: it may be another queue by now
@@ -216,6 +219,8 @@ async def following(broker: Broker, on_change: Callable[[], None] = lambda: None
     try:
         with suppress(BrokerError):
             await heard.have_heard()
+        if task.done():
+            task.result()  # raises what nobody expected
         yield heard
     finally:
         task.cancel()

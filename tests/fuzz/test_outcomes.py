@@ -75,8 +75,10 @@ class _Ended:
         for task in self._failed:
             yield task
 
-    async def noted(self, _: object) -> AsyncIterator[Sequence[bytes]]:
+    async def noted(self, _: object, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         yield []
+        if follow:
+            await asyncio.Event().wait()
 
     async def counts(self) -> Counts:
         return Counts(0, 0, 0, sum(map(len, self._batches)), len(self._failed), 0)
