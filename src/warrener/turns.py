@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from warrener.errors import AccessRefused
-from warrener.journal import read_journal
+from warrener.journal import Left, note, read_journal
 
 if TYPE_CHECKING:
     from warrener.brokers import Broker
@@ -21,7 +21,8 @@ _LOOK_EVERY: Final = 0.5  # seconds
 async def wait_for_turn(broker: Broker, begun: Begun) -> None:
     """Wait until no earlier run publishes the same source.
 
-    A run that was killed while it published is waited for as long as it might only be slow.
+    A run that was killed while it published is waited for as long as it might only be slow, and then given up in the journal:
+    no run after this one waits for it again.
 
     Args:
         broker: Where.
@@ -41,5 +42,7 @@ async def wait_for_turn(broker: Broker, begun: Begun) -> None:
             for run, count in earlier.items()
         }
         if all(now - since > _SILENT_FOR for _, since in heard.values()):
+            for run in earlier:
+                await note(broker, Left(run))
             return
         await asyncio.sleep(_LOOK_EVERY)
