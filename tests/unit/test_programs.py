@@ -173,6 +173,14 @@ def test_batch_that_is_only_made_is_told_of() -> None:
         warrener.map(same, [1])
 
 
+@pytest.mark.parametrize("ask", ["wait", "status", "failures"])
+def test_batch_that_has_not_begun_is_not_waited_for_nor_asked(ask: str) -> None:
+    batch = warrener.map(same, [1])
+    with pytest.raises(UsageError, match="has not begun: enter it with `with`"):
+        getattr(batch, ask)()
+    del batch._work  # so that it does not tell that it was never run
+
+
 def test_handler_added_elsewhere_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "work.py").write_text(APP)
     monkeypatch.chdir(tmp_path)

@@ -113,8 +113,9 @@ class Work:
 
     @property
     def ending(self) -> Future[None]:
-        """Done when it has ended; raises what ended it."""
-        assert self._ending  # noqa: S101 - it has begun
+        """Done when it has ended; raises what ended it, or that it has not begun."""
+        if self._ending is None:
+            raise _not_begun()
         return self._ending
 
     def start(self, main: Coroutine[Any, Any, Any]) -> Future[Any]:
@@ -181,8 +182,11 @@ class Work:
         """How far it is.
 
         Raises:
+            UsageError: It has not begun.
             BrokerUnreachable: Nobody knows at the moment.
         """
+        if self._loop is None:
+            raise _not_begun()
         if self._batch and not self.rows.has_ended:
             self._last = await self._batch.look()
         if self._last is None:
@@ -193,8 +197,11 @@ class Work:
         """Those of its tasks that failed so far.
 
         Raises:
+            UsageError: It has not begun.
             BrokerError: The broker is lost.
         """
+        if self._loop is None:
+            raise _not_begun()
         if self._batch is None:
             return []
         async with connect(self.address) as broker:
@@ -268,3 +275,7 @@ class _Carried(Exception):  # noqa: N818 - it is caught here
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
+
+
+def _not_begun() -> UsageError:
+    return UsageError("this batch has not begun: enter it with `with`, or loop over its rows")
