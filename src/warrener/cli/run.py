@@ -191,10 +191,9 @@ def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_sha
         say(f"stopped; go on with: {again(address, fresh=False)}")
         return ended.exit
     if ended.foreign_rows or ended.stale_failures:
-        rows, failures = counted(ended.foreign_rows, "row"), counted(ended.stale_failures, "failure")
-        say(
-            f"this queue also has {rows} and {failures} of no task in this batch as it is now; they are left out"
-        )
+        kinds = ((ended.foreign_rows, "row"), (ended.stale_failures, "failure"))
+        more = " and ".join(counted(count, noun) for count, noun in kinds if count)
+        say(f"left out: {more} on this queue, of no task in this batch as it is now")
     if ended.were_done:
         of = ", with an earlier version of the app" if ended.is_app_changed else ""
         way = "" if is_shared else f"; to run all of them again: {again(address, fresh=True)}"
