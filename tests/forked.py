@@ -44,7 +44,7 @@ def run(
     (its_in, our_in), (our_out, its_out), (our_err, its_err) = pipes
     with ours, ThreadPoolExecutor(3) as threads:
         with theirs:
-            request = json.dumps([list(words), str(directory), dict(environment)]).encode()
+            request = json.dumps([list(words), str(directory), dict(environment), _umask()]).encode()
             socket.send_fds(_server(), [request], [its_in, its_out, its_err, theirs.fileno()])
             for end in (its_in, its_out, its_err):
                 os.close(end)
@@ -83,6 +83,12 @@ def _server() -> socket.socket:
     return ours
 
 
+def _umask() -> int:
+    mask = os.umask(0o077)  # there is no other way to ask
+    os.umask(mask)
+    return mask
+
+
 def _write(end: int, text: str) -> None:
     with suppress(BrokenPipeError), open(end, "w") as pipe:
         pipe.write(text)
@@ -119,7 +125,9 @@ def _serve(requests: socket.socket) -> None:
             os.close(descriptor)
 
 
-def _begin(words: list[str], directory: str, environment: dict[str, str], *descriptors: int) -> None:
+def _begin(
+    words: list[str], directory: str, environment: dict[str, str], umask: int, *descriptors: int
+) -> None:
     """Comes back in the command's process; its parent tells how it ends."""
     *standard, answers = descriptors
     if pid := os.fork():
@@ -135,6 +143,7 @@ def _begin(words: list[str], directory: str, environment: dict[str, str], *descr
     sys.stdout = open(1, "w", encoding=encoding, errors=errors)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
     os.chdir(directory)
+    os.umask(umask)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[1:] = words
