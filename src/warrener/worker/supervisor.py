@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -26,11 +26,13 @@ from warrener.worker.outcomes import Outcomes
 from warrener.worker.pool import TICK, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from warrener.brokers import Broker
     from warrener.worker.fork_server import ForkServer
     from warrener.worker.manifest import ChildSettings
+
+T = TypeVar("T")
 
 _log = logging.getLogger("warrener.worker")
 
@@ -99,18 +101,10 @@ class Supervisor:
         Raises:
             AppError: The app cannot be used.
         """
-        starting = asyncio.create_task(self._pool.start())
-        stop = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                return starting.result()
-        finally:
-            stop.cancel()
-            starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        await self._pool.stop()
-        return AppManifest()
+        manifest = await self._unless_stopped(self._pool.start())
+        if manifest is None:
+            await self._pool.stop()
+        return manifest or AppManifest()
 
     async def close(self) -> None:
         """End the children of a worker that does not run."""
@@ -124,9 +118,9 @@ class Supervisor:
             WarrenerError: The children were killed and cannot be replaced.
         """
         try:
-            if self._stop.is_set():
+            delays = await self._unless_stopped(self._find_delays())  # a broker in alarm may take its time
+            if delays is None:
                 return self._stop_code
-            delays = await self._find_delays()
             self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
             is_drained = await self._work()
             if not is_drained:
@@ -163,6 +157,20 @@ class Supervisor:
         self._drain.expects_more = is_so
 
     # --- from start to end
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do the work, and end it when a stop is asked for, which is None."""
+        working = asyncio.create_task(work)
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+        finally:
+            stop.cancel()
+            working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return None
 
     async def _find_delays(self) -> Sequence[int]:
         """The delays that retries can have, in milliseconds; those that the app wants are added where that is allowed."""
