@@ -155,7 +155,7 @@ class Batch:
     @property
     def blocked_reason(self) -> str | None:
         """Why the broker takes no tasks at the moment, or None."""
-        return self._broker.blocked_reason
+        return self.publication.blocked_reason or self._broker.blocked_reason
 
     @property
     def is_complete(self) -> bool:

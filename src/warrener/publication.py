@@ -48,8 +48,6 @@ NOTE_EVERY: Final = 1.0
 _NOTE_FOR: Final = 3.0  # seconds that the last note may take, when publishing ends early
 DEFAULT_WINDOW: Final = 1_000_000
 """Tasks on the broker at a time: RabbitMQ advises against more than five million messages in a queue."""
-
-
 _WAS_CANCELLED: Final = 8
 """A flag of a task's mark beside those of the journal: it had failed, since its type was cancelled."""
 _ALL: Final = OF_SOURCE | HAS_ROW | _WAS_CANCELLED
@@ -76,7 +74,7 @@ class Publication:
         self._runs = runs
         self.begun = begun
         self.lifted: Orders | None = None
-        """What kept the queue's tasks from running before this, where it was lifted."""
+        """What kept the queue's tasks from running, where it was lifted."""
         self.skipped = 0
         """How many new tasks were read and not published, since the queue was cancelled meanwhile."""
         self.total = begun.planned or 0
@@ -91,6 +89,8 @@ class Publication:
         """What is known of its tasks, and of others on the queue."""
         self.stale_failures = 0
         """How many failures on the queue are none of its tasks', once its source was read."""
+        self.blocked_reason: str | None = None
+        """What it waits for before it publishes anything."""
         self._is_shared = is_shared
         self._count = 0
         self._own_failed = 0
@@ -166,16 +166,13 @@ class Publication:
         """
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
-            await wait_for_turn(broker, self.begun)
+            await wait_for_turn(broker, self.begun, self._on_wait)
+            self.blocked_reason = None
             with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
                 await read_published(broker, self.marks)
             self._session = session = broker.publish_session()
             publishing = publish_all(
-                session,
-                Bridge(lines).start(),
-                self._choose,
-                on_progress=on_progress,
-                window=self._window,
+                session, Bridge(lines).start(), self._choose, on_progress=on_progress, window=self._window
             )
             await while_running(noting, publishing)
         except _SourceLeft:
@@ -195,6 +192,11 @@ class Publication:
             await broker.sweep(self._decide)
             self.stale_failures -= len(self._dropped)
             await note_dropped(broker, self._dropped)
+
+    def _on_wait(self) -> None:
+        self.blocked_reason = (
+            "another run of this batch publishes it, or was killed seconds ago; waiting for it"
+        )
 
     def stop(self) -> None:
         """Publish nothing more, but read a file to its end, so that it is known which tasks are its own. Call it after `begin`.

@@ -233,12 +233,13 @@ class Window:
         self._is_lifted = True
 
     async def has_room(self, count: int) -> None:
-        """Wait until there is room, and take so much of it; one chunk may go beyond what there is.
+        """Wait until there is room, and take so much of it. Only more than half a window at a time may go beyond it.
 
         Raises:
             BrokerError: The broker cannot be asked.
         """
-        while self._room <= 0 and not self._is_lifted:
+        needed = min(count, (self._most + 1) // 2)
+        while self._room < needed and not self._is_lifted:
             try:
                 counts = await self._broker.counts()
             except AccessRefused:  # a user who may publish, and not look
@@ -246,7 +247,7 @@ class Window:
                 break
             # Rounded up, and a half: what was published just now may not be counted yet.
             self._room = (self._most - counts.waiting + 1) // 2
-            if self._room <= 0:
+            if self._room < needed:
                 await asyncio.sleep(_LOOK_FOR_ROOM_SECONDS)
         self._room -= count
 

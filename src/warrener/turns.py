@@ -9,6 +9,8 @@ from warrener.errors import AccessRefused
 from warrener.journal import Left, note, read_journal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from warrener.brokers import Broker
     from warrener.journal import Begun
 
@@ -18,7 +20,7 @@ _SILENT_FOR: Final = 12.0  # seconds after which a run that says nothing is take
 _LOOK_EVERY: Final = 0.5  # seconds
 
 
-async def wait_for_turn(broker: Broker, begun: Begun) -> None:
+async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None]) -> None:
     """Wait until no earlier run publishes the same source.
 
     A run that was killed while it published is waited for as long as it might only be slow, and then given up in the journal:
@@ -27,6 +29,7 @@ async def wait_for_turn(broker: Broker, begun: Begun) -> None:
     Args:
         broker: Where.
         begun: The run that waits; it is in the journal.
+        on_wait: Told when there is something to wait for.
     """
     loop = asyncio.get_running_loop()
     heard: dict[str, tuple[int, float]] = {}  # how many records of each earlier run, and since when
@@ -45,4 +48,5 @@ async def wait_for_turn(broker: Broker, begun: Begun) -> None:
             for run in earlier:
                 await note(broker, Left(run))
             return
+        on_wait()
         await asyncio.sleep(_LOOK_EVERY)

@@ -29,14 +29,17 @@ async def test_lines_of_a_slow_pipe_are_published_as_they_come(each_place: Place
     assert "2 tasks published" in publishing.said
 
 
-async def test_interrupt_while_a_pipe_idles_says_how_to_go_on(each_place: Place) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+async def test_stopped_while_a_pipe_idles_it_says_how_to_go_on(
+    each_place: Place, stop: signal.Signals, code: int
+) -> None:
     publishing = each_place.begin("publish", "-", stdin=subprocess.PIPE)
     assert publishing.process.stdin
     publishing.process.stdin.write(b'{"type": "echo"}\n')
     publishing.process.stdin.flush()
     await each_place.has_ready(1)
 
-    assert publishing.end(signal.SIGINT) == 130
+    assert publishing.end(stop) == code
 
     assert publishing.said.splitlines()[-2:] == [
         "1 task is confirmed; go on with: warrener publish - --start-line 2",

@@ -25,7 +25,9 @@ async def test_a_run_that_was_killed_is_waited_for_once(monkeypatch: pytest.Monk
         for run in (killed, *later):
             await note(broker, run)
 
+        told: list[str] = []
         async with asyncio.timeout(PATIENCE):
-            await wait_for_turn(broker, later[0])
+            await wait_for_turn(broker, later[0], lambda: told.append("waits"))
 
+        assert "waits" in told
         assert list((await read_journal(broker)).publishing_before(later[1])) == ["second"]

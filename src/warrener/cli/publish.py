@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,14 @@ def publish(tasks: TaskFile, start_line: int, window: int, address: Address) -> 
 
 
 async def _publish(address: Address, publication: Publication, source: TaskFile) -> None:
+    stopped = asyncio.Event()
+    if publishing := asyncio.current_task():
+
+        def stop() -> None:
+            stopped.set()
+            publishing.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     async with connected(address) as broker:
         try:
             await _publish_to(broker, publication, source)
@@ -75,7 +84,8 @@ async def _publish(address: Address, publication: Publication, source: TaskFile)
                 f"{publication.confirmed:,} {are} confirmed; go on with: {_way_on(address, publication, source)}"
             )
             if isinstance(error, asyncio.CancelledError):
-                raise failed("interrupted", Exit.INTERRUPTED) from None
+                code = Exit.STOPPED if stopped.is_set() else Exit.INTERRUPTED
+                raise failed("interrupted", code) from None
             raise
     were_there = publication.total - publication.confirmed
     say(
@@ -99,7 +109,8 @@ async def _publish_to(broker: Broker, publication: Publication, source: TaskFile
 
         def show(_: int = 0) -> None:
             speed = rate(publication.confirmed / (time.monotonic() - start))
-            progress.show(f"{publication.confirmed:,} confirmed, {speed}", 0, None, broker.blocked_reason)
+            blocked_reason = publication.blocked_reason or broker.blocked_reason
+            progress.show(f"{publication.confirmed:,} confirmed, {speed}", 0, None, blocked_reason)
 
         showing = asyncio.create_task(_again_and_again(show))
         try:

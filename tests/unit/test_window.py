@@ -1,0 +1,53 @@
+"""How many tasks may wait on a broker at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+from tests.batch import PATIENCE
+from warrener import publisher
+from warrener.address import Address
+from warrener.brokers import Message, connect
+from warrener.publisher import Window
+
+if TYPE_CHECKING:
+    import pytest
+
+CHUNK = 300
+
+
+async def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "_LOOK_FOR_ROOM_SECONDS", 0.001)
+    async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
+        await broker.declare([])
+        window, session = Window(broker, 1000), broker.publish_session()
+        looks = 0
+        counts = broker.counts
+
+        async def counted() -> object:
+            nonlocal looks
+            looks += 1
+            return await counts()
+
+        monkeypatch.setattr(broker, "counts", counted)
+
+        async def publish() -> None:
+            while True:
+                await window.has_room(CHUNK)
+                await session.publish([Message(b"{}", uuid.uuid4().hex, 5) for _ in range(CHUNK)])
+
+        publishing = asyncio.create_task(publish())
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(3):
+                # It looks again and again, and publishes nothing
+                before = looks
+                while looks < before + 20:
+                    await asyncio.sleep(0.001)
+                waiting = (await counts()).ready
+                assert 500 < waiting <= 1000
+                # Until what waited is gone
+                await broker.purge()
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
