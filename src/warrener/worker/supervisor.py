@@ -119,7 +119,7 @@ class Supervisor:
         """
         try:
             delays = await self._unless_stopped(self._find_delays())  # a broker in alarm may take its time
-            if delays is None:
+            if delays is None or self._stop.is_set():
                 return self._stop_code
             self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
             is_drained = await self._work()
