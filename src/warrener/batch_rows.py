@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 
 from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
-from warrener.rows import Summary, readable_rows
+from warrener.rows import QUIET, Summary, readable_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,7 @@ class BatchRows:
         self._sink = sink
         self._aside = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `close`
         self._changed = asyncio.Condition()
+        self._quiet = 0  # how often in a row nothing more was there
 
     async def read(self, broker: Broker) -> None:
         """Read until cancelled.
@@ -62,15 +63,17 @@ class BatchRows:
             async for batch in batches:
                 self._take(readable_rows(batch, self.summary))
                 self.count += len(batch)
+                self._quiet = 0 if batch else self._quiet + 1
                 if not batch and self._sink:
                     self._sink.flush()
                 async with self._changed:
                     self._changed.notify_all()
 
     async def have(self, count: int) -> None:
-        """Wait until so many rows were read."""
+        """Wait until so many rows were read, or all that there are, where the broker counts more."""
+        self._quiet = 0
         async with self._changed:
-            await self._changed.wait_for(lambda: self.count >= count)
+            await self._changed.wait_for(lambda: self.count >= count or self._quiet >= QUIET)
 
     def end_source(self) -> None:
         """The source is read to its end: write what was set aside and is its own after all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,11 @@ from warrener.codec import NOT_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+QUIET: Final = 10
+"""A follower that was told so often in a row that nothing more is there has all rows, whatever the broker counts: RabbitMQ
+counts among a stream's messages what it writes there itself."""
 
 
 class _Row(msgspec.Struct):
