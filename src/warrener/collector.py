@@ -16,7 +16,7 @@ from warrener.journal import mark_of_task
 from warrener.latest import superseded
 from warrener.loop_thread import LoopThread
 from warrener.orders import Following, following
-from warrener.rows import Summary, readable_rows
+from warrener.rows import QUIET, Summary, readable_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -73,12 +73,14 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
     seen, summary = IdSet(), Summary()
     async with following(broker) as heard:
         completion = _Completion(broker, heard)
+        quiet = 0  # how often in a row nothing more was there
         async for rows in distinct(broker, seen, summary, follow=follow):
             writer.write(rows)
+            quiet = 0 if rows else quiet + 1
             if follow and not rows:
                 writer.flush()
                 read = summary.completed + summary.duplicates + summary.strange + summary.superseded
-                if await completion.is_reached(read):
+                if await completion.is_reached(read, has_all=quiet >= QUIET):
                     break
         is_cancelled = heard.orders.cancelled is not None
     stale = await superseded(broker)
@@ -107,8 +109,8 @@ class _Completion:
         self._heard = heard
         self._completion = Completion(broker)
 
-    async def is_reached(self, read: int) -> bool:
-        """Whether it is so, where so many rows were read."""
+    async def is_reached(self, read: int, *, has_all: bool) -> bool:
+        """Whether it is so, where so many rows were read, or all that there are, where the broker counts more."""
         try:
             counts = await self._broker.counts()
         except BrokerUnreachable:  # whether it comes back in time is for `results` to say
@@ -116,10 +118,8 @@ class _Completion:
         is_cancelled = self._heard.orders.cancelled is not None
         if is_cancelled:
             counts = counts.without_cancelled()
-        return (
-            await self._completion.is_proven_by(counts, is_cancelled=is_cancelled)
-            and read >= counts.completed
-        )
+        has_read = has_all or read >= counts.completed
+        return await self._completion.is_proven_by(counts, is_cancelled=is_cancelled) and has_read
 
 
 def _rows_at(broker: Broker) -> Iterator[dict[str, Any]]:
