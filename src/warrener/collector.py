@@ -43,10 +43,17 @@ def results(*, broker: str | None = None, queue: str | None = None) -> Iterator[
 
 
 async def distinct(
-    broker: Broker, seen: IdSet, summary: Summary, *, follow: bool = False
+    broker: Broker, seen: IdSet, summary: Summary, stale: frozenset[bytes], *, follow: bool = False
 ) -> AsyncGenerator[list[bytes]]:
-    """Rows of tasks that had none before, as they are worded now, in batches that are empty only while following."""
-    stale = await superseded(broker)
+    """Rows of tasks that had none before, as they are worded now, in batches that are empty only while following.
+
+    Args:
+        broker: An open broker.
+        seen: The ids that had one; it is added to.
+        summary: What is counted.
+        stale: Rows to leave out, as `superseded` tells them.
+        follow: Wait for more.
+    """
     async for batch in broker.results(follow=follow):
         fresh = []
         for row in readable_rows(batch, summary):
@@ -70,11 +77,11 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
         writer: Where to.
         follow: Wait for more until every task has ended, or those that have not are cancelled.
     """
-    seen, summary = IdSet(), Summary()
+    seen, summary, stale = IdSet(), Summary(), await superseded(broker)
     async with following(broker) as heard:
         completion = _Completion(broker, heard)
         quiet = 0  # how often in a row nothing more was there
-        async for rows in distinct(broker, seen, summary, follow=follow):
+        async for rows in distinct(broker, seen, summary, stale, follow=follow):
             writer.write(rows)
             quiet = 0 if rows else quiet + 1
             if follow and not rows:
@@ -83,7 +90,8 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
                 if await completion.is_reached(read, has_all=quiet >= QUIET):
                     break
         is_cancelled = heard.orders.cancelled is not None
-    stale = await superseded(broker)
+    if follow:  # tasks may have been worded anew meanwhile
+        stale = await superseded(broker)
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
         found = decode_failure(task.body, task.id, task.record)
@@ -125,13 +133,15 @@ class _Completion:
 def _rows_at(broker: Broker) -> Iterator[dict[str, Any]]:
     with LoopThread() as loop:
         loop.run(broker.__aenter__())
-        rows = distinct(broker, IdSet(), Summary())
         try:
-            while batch := loop.run(_next(rows)):
-                for row in batch:
-                    yield msgspec.json.decode(row)
+            rows = distinct(broker, IdSet(), Summary(), loop.run(superseded(broker)))
+            try:
+                while batch := loop.run(_next(rows)):
+                    for row in batch:
+                        yield msgspec.json.decode(row)
+            finally:
+                loop.run(rows.aclose())
         finally:
-            loop.run(rows.aclose())
             loop.run(broker.__aexit__(None, None, None))
 
 
