@@ -30,8 +30,8 @@ def pause(address: Address) -> None:
     async def main() -> None:
         async with connected(address) as broker:
             orders = await current(broker)
-            if orders.cancelled or (orders.paused and not orders.paused.limit):
-                say(f"queue {address.queue!r} is {_held(orders.hold, address)}")
+            if (hold := orders.hold) and not hold.limit:
+                say(f"queue {address.queue!r} is {hold_text(hold, _resume(address))}")
                 return
             await give(broker, Paused(who(), time.time()))
         say(
@@ -109,10 +109,3 @@ def cancel(types: tuple[str, ...], running: bool, address: Address) -> None:
 
 def _resume(address: Address) -> str:
     return f"warrener resume{address.flags()}"
-
-
-def _held(hold: object, address: Address) -> str:
-    from warrener.orders import Hold
-
-    assert isinstance(hold, Hold)  # noqa: S101 - as the orders were seen to be
-    return hold_text(hold, _resume(address))

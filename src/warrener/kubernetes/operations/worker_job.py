@@ -32,21 +32,19 @@ async def start(cluster: Cluster, spec: Spec) -> str:
     Raises:
         ClusterError: The queue has workers of another make.
     """
-    manifests = render(spec, ["workers"])
-    (template,) = (manifest["spec"]["template"] for manifest in manifests if manifest["kind"] == "Job")
     newest = await newest_job(cluster, spec.names)
     while newest and job_state(newest) == "finishing":
         await asyncio.sleep(_LOOK_EVERY)
         newest = await newest_job(cluster, spec.names)
     if newest and not _has_ended(newest):
-        return _same(cluster, spec, newest, template)
+        return _same(cluster, spec, newest)
     spec = msgspec.structs.replace(spec, round=_next_round(newest, spec.names))
     name = spec.names.workers(spec.round)
     if (former := await cluster.get("Job", name)) and _has_ended(former):
         await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(spec, ["workers"]):
         if manifest["kind"] == "Job":
-            manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(template)
+            manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(manifest)
         await cluster.apply(manifest)
     if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
         await cluster.delete("Job", newest["metadata"]["name"])
@@ -62,8 +60,7 @@ async def find(cluster: Cluster, spec: Spec) -> str | None:
     newest = await newest_job(cluster, spec.names)
     if newest is None or _has_ended(newest) or job_state(newest) == "finishing":
         return None
-    (template,) = (job["spec"]["template"] for job in render(spec, ["workers"]) if job["kind"] == "Job")
-    return _same(cluster, spec, newest, template)
+    return _same(cluster, spec, newest)
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
@@ -132,9 +129,10 @@ async def until_gone(cluster: Cluster, job: str) -> None:
         await asyncio.sleep(1)
 
 
-def _same(cluster: Cluster, spec: Spec, job: Object, template: Object) -> str:
+def _same(cluster: Cluster, spec: Spec, job: Object) -> str:
     name = str(job["metadata"]["name"])
-    if (job["metadata"].get("annotations") or {}).get(_MADE_OF) == _digest(template):
+    (wanted,) = (manifest for manifest in render(spec, ["workers"]) if manifest["kind"] == "Job")
+    if (job["metadata"].get("annotations") or {}).get(_MADE_OF) == _digest(wanted):
         return name
     raise ClusterError(
         f"queue {spec.queue!r} has workers already (Job {name}), of another version of the app or with other options: "
@@ -143,8 +141,8 @@ def _same(cluster: Cluster, spec: Spec, job: Object, template: Object) -> str:
     )
 
 
-def _digest(template: Object) -> str:
-    return hashlib.sha256(msgspec.json.encode(template, order="sorted")).hexdigest()[:16]
+def _digest(job: Object) -> str:
+    return hashlib.sha256(msgspec.json.encode(job["spec"]["template"], order="sorted")).hexdigest()[:16]
 
 
 def _has_ended(job: Object) -> bool:
