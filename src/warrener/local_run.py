@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from warrener.batch import Batch
+from warrener.batch import Batch, start_over
 from warrener.brokers import connect
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
 from warrener.publication import DEFAULT_WINDOW
 from warrener.retry import delay_schedule
+from warrener.worker import describe
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -32,6 +33,30 @@ if TYPE_CHECKING:
 LOOK_EVERY: Final = 0.5
 
 
+class Plan(NamedTuple):
+    """What is to be run, and how.
+
+    Args:
+        address: The queue.
+        begun: Who runs what.
+        settings: What the children run.
+        processes: How many children.
+        is_shared: Whether the queue may be another batch's.
+        is_fresh: Whether to drop all that is on the queue first, once it is known that the app can be used.
+        window: How many tasks may wait on the broker.
+        limit: Once more of its tasks fail, the queue is paused, and this run ends.
+    """
+
+    address: Address
+    begun: Begun
+    settings: ChildSettings
+    processes: int
+    is_shared: bool = False
+    is_fresh: bool = False
+    window: int = DEFAULT_WINDOW
+    limit: FailureLimit | None = None
+
+
 class Ended(msgspec.Struct):
     """How a run ended.
 
@@ -47,11 +72,11 @@ class Ended(msgspec.Struct):
     """
 
     exit: Exit
-    summary: Summary | None
-    were_done: int
-    is_app_changed: bool
-    foreign_rows: int
-    stale_failures: int
+    summary: Summary | None = None
+    were_done: int = 0
+    is_app_changed: bool = False
+    foreign_rows: int = 0
+    stale_failures: int = 0
     hold: Hold | None = None
     exceeded: str = ""
 
@@ -60,50 +85,32 @@ class Run:
     """One run of a source of tasks to its results.
 
     Args:
-        address: The queue.
-        settings: What the children run.
-        begun: Who runs what.
-        processes: How many children.
-        is_shared: Whether the queue may be another batch's.
-        window: How many tasks may wait on the broker.
-        limit: Once more of its tasks fail, the queue is paused, and this run ends.
+        plan: What is run, and how.
         on_status: Shown each look at the batch, with what holds up the publisher, if anything.
         on_begun: Given the batch once the app is imported and the queue is its own.
     """
 
     def __init__(
         self,
-        address: Address,
-        settings: ChildSettings,
-        begun: Begun,
+        plan: Plan,
         *,
-        processes: int,
-        is_shared: bool = False,
-        window: int = DEFAULT_WINDOW,
-        limit: FailureLimit | None = None,
         on_status: Callable[[Status, str | None], None] = lambda *_: None,
         on_begun: Callable[[Batch], None] = lambda _: None,
     ) -> None:
-        self._address = address
-        self._settings = settings
-        self._begun = begun
-        self._processes = processes
-        self._is_shared = is_shared
-        self._window = window
-        self._limit = limit
+        self._plan = plan
         self._on_status = on_status
         self._on_begun = on_begun
         self._hold: Hold | None = None
         self._batch: Batch | None = None
         self._supervisor: Supervisor | None = None
-        self._publishing: asyncio.Task[None] | None = None
+        self._until_stopped: asyncio.Task[object] | None = None  # what a stop ends at once
         self._stopped: Exit | None = None
 
     def stop(self, code: Exit) -> None:
         """Stop cleanly, also before it has begun; a second call stops at once."""
         self._stopped = self._stopped or code
-        if self._publishing:
-            self._publishing.cancel()
+        if self._until_stopped:
+            self._until_stopped.cancel()
         if self._supervisor:
             self._supervisor.stop(code)
 
@@ -116,13 +123,16 @@ class Run:
 
         Raises:
             AppError: The app cannot be used; nothing was published then.
-            UsageError: The queue is another batch's.
+            UsageError: The queue is another batch's, or is to be dropped while somebody works on it.
             InvalidTask: A line is no valid task; those before it are published.
             BrokerError: The broker is lost for good.
         """
-        async with connect(self._address) as working, connect(self._address) as other:
+        plan = self._plan
+        if plan.is_fresh and not await self._has_started_over():
+            return Ended(self._stopped or Exit.STOPPED)
+        async with connect(plan.address) as working, connect(plan.address) as other:
             supervisor = Supervisor(
-                working, self._settings, processes=self._processes, drain=True, is_complete=self._is_complete
+                working, plan.settings, processes=plan.processes, drain=True, is_complete=self._is_complete
             )
             self._supervisor = supervisor
             if self._stopped is not None:  # while it connected
@@ -130,24 +140,33 @@ class Run:
             try:
                 manifest = await supervisor.start()
                 if self._stopped is not None:
-                    return Ended(
-                        self._stopped, None, 0, is_app_changed=False, foreign_rows=0, stale_failures=0
-                    )
+                    return Ended(self._stopped)
                 lines = tasks(manifest)
                 await other.declare(delay_schedule(manifest.policies))
                 async with Batch(
                     other,
-                    self._begun,
+                    plan.begun,
                     sink,
-                    is_shared=self._is_shared,
-                    window=self._window,
-                    limit=self._limit,
+                    is_shared=plan.is_shared,
+                    window=plan.window,
+                    limit=plan.limit,
                 ) as batch:
                     self._batch = batch
                     self._on_begun(batch)
                     return await self._run(batch, lines, supervisor)
             finally:
                 await supervisor.close()
+
+    async def _has_started_over(self) -> bool:
+        """Drop the queue, after a look at the app: one that does not import must not cost the rows that are there."""
+        looking = self._until_stopped = asyncio.create_task(describe(self._plan.settings))
+        await asyncio.wait({looking})
+        if self._stopped is not None:
+            return False
+        looking.result()
+        async with connect(self._plan.address) as broker:
+            await start_over(broker, self._plan.address)
+        return True
 
     async def _run(self, batch: Batch, lines: Iterator[Line], supervisor: Supervisor) -> Ended:
         supervisor.expect_more(is_so=True)
@@ -183,7 +202,7 @@ class Run:
         self, batch: Batch, lines: Iterator[Line], supervisor: Supervisor, worked: asyncio.Task[Exit]
     ) -> None:
         """Publish for as long as the worker works: without one it would only fill the queue."""
-        publishing = self._publishing = asyncio.create_task(batch.publish(lines))
+        publishing = self._until_stopped = asyncio.create_task(batch.publish(lines))
         try:
             if not supervisor.is_stopping:
                 await asyncio.wait({publishing, worked}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 from warrener.api.async_batch import AsyncBatch
 from warrener.api.frame import frame, pandas
 from warrener.api.order import InOrder
-from warrener.api.work import Work
 from warrener.loop_thread import LoopThread, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from warrener.api.rows import Result
-    from warrener.api.work import Plan
+    from warrener.api.work import Work
     from warrener.models import Failure
     from warrener.monitor import Status
     from warrener.rows import Summary
@@ -46,8 +45,8 @@ class Batch:
         TasksFailed: On leaving the block, as above.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._work = Work(plan)
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._open_loops = 0
         self._is_left_early = False
         self._knows = False
@@ -70,7 +69,7 @@ class Batch:
                 self._work.tell()
 
     def __del__(self) -> None:
-        if hasattr(self, "_work") and not self._work.is_open:
+        if not self._work.is_open:
             warnings.warn(
                 "this batch was made and never run: enter it with `with`, or loop over its rows",
                 RuntimeWarning,

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from warrener.address import QUEUE_VARIABLE, Address
 from warrener.api.batch import Batch
 from warrener.api.place import Place, home_of, place_of, program
-from warrener.api.work import Plan
+from warrener.api.work import Work
 from warrener.codec import encode
 from warrener.errors import AppError, InvalidTask, UsageError
 from warrener.importing import refuse_while_importing
+from warrener.local_run import Plan
 from warrener.provenance import begun_from, begun_now, queue_named, queue_named_after
 from warrener.sources import given_tasks, read
 from warrener.worker.manifest import ChildSettings
@@ -162,18 +163,9 @@ def _batch(
             )
         return lines()
 
-    return Batch(
-        Plan(
-            address,
-            begun,
-            settings,
-            options.processes or os.cpu_count() or 1,
-            options.share,
-            options.fresh,
-            tasks,
-            options.progress,
-        )
-    )
+    processes = options.processes or os.cpu_count() or 1
+    plan = Plan(address, begun, settings, processes, options.share, options.fresh)
+    return Batch(Work(plan, tasks, shows_progress=options.progress))
 
 
 def _bound(handler: Handler, items: Iterable[Any]) -> Iterator[Task]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from warrener.api.order import Order
 from warrener.api.progress import shown
 from warrener.api.rows import Rows
-from warrener.batch import start_over
 from warrener.brokers import connect
 from warrener.errors import BrokerError, QueueTaken, TasksFailed, UsageError
 from warrener.exit_codes import Exit
@@ -25,14 +24,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-    from warrener.address import Address
     from warrener.batch import Batch
-    from warrener.journal import Begun
-    from warrener.local_run import Ended
+    from warrener.local_run import Ended, Plan
     from warrener.models import Failure
     from warrener.monitor import Status
     from warrener.sources import Line
-    from warrener.worker.manifest import AppManifest, ChildSettings
+    from warrener.worker.manifest import AppManifest
 
 
 _WAYS_OUT: Final = (
@@ -41,56 +38,33 @@ _WAYS_OUT: Final = (
 )
 
 
-class Plan(NamedTuple):
-    """What is to be run, and how.
+class Work:
+    """One batch from its begin to its end. Its coroutines are for `start`; all else may be used from any thread.
 
     Args:
-        address: The queue.
-        begun: Who runs what.
-        settings: What the children run.
-        processes: How many children.
-        is_shared: Whether the queue may be another batch's.
-        is_fresh: Whether to drop all that is on the queue first.
+        plan: What is run, and how.
         tasks: The tasks, once it is known what is in the app.
         shows_progress: Whether to show how far it is, where somebody looks.
     """
 
-    address: Address
-    begun: Begun
-    settings: ChildSettings
-    processes: int
-    is_shared: bool
-    is_fresh: bool
-    tasks: Callable[[AppManifest], Iterator[Line]]
-    shows_progress: bool
-
-
-class Work:
-    """One batch from its begin to its end. Its coroutines are for `start`; all else may be used from any thread."""
-
-    def __init__(self, plan: Plan) -> None:
+    def __init__(
+        self, plan: Plan, tasks: Callable[[AppManifest], Iterator[Line]], *, shows_progress: bool
+    ) -> None:
         self.rows = Rows()
         self.address = plan.address
         self.ended: Ended | None = None
         """How it ended; None before, or where an error ended it."""
         self.order = Order()
         """The tasks that were read so far, in the order in which they were given."""
-        self._plan = plan
+        self._app = plan.settings.app
+        self._given = tasks
         self._loop: LoopThread | None = None
         self._batch: Batch | None = None
         self._last: Status | None = None
         self._has_begun = asyncio.Event()
         self._ending: Future[None] | None = None
-        self._run = Run(
-            plan.address,
-            plan.settings,
-            plan.begun,
-            processes=plan.processes,
-            is_shared=plan.is_shared,
-            on_status=self._on_status,
-            on_begun=self._on_begun,
-        )
-        self._show = shown(plan.shows_progress)
+        self._run = Run(plan, on_status=self._on_status, on_begun=self._on_begun)
+        self._show = shown(shows_progress)
         self._stops = 0
         self._has_warned = False
         self._is_cancelled_here = False
@@ -147,7 +121,7 @@ class Work:
         if ended and ended.were_done and ended.is_app_changed and not self._has_warned:
             self._has_warned = True
             warnings.warn(
-                f"{ended.were_done:,} of these tasks had ended before, with an earlier version of {self._plan.settings.app}: "
+                f"{ended.were_done:,} of these tasks had ended before, with an earlier version of {self._app}: "
                 "fresh=True runs all of them again",
                 stacklevel=3,
             )
@@ -225,12 +199,8 @@ class Work:
             self._ending.cancel()
 
     async def _work(self) -> None:
-        plan = self._plan
         try:
             with self._show:
-                if plan.is_fresh:
-                    async with connect(plan.address) as broker:
-                        await start_over(broker, plan.address)
                 self.ended = await self._run.run(self._tasks, self.rows)
         except QueueTaken as taken:
             raise QueueTaken(taken.fact, _WAYS_OUT) from None
@@ -247,7 +217,7 @@ class Work:
 
     def _tasks(self, manifest: AppManifest) -> Iterator[Line]:
         """The tasks, remembering their order; what is wrong with the app is said at once."""
-        lines = self._plan.tasks(manifest)
+        lines = self._given(manifest)
 
         def remembered() -> Iterator[Line]:
             try:

@@ -29,7 +29,7 @@ from warrener.cli.options import (
     threads_option,
     yes_option,
 )
-from warrener.cli.run import Wanted, report, run_here
+from warrener.cli.run import report, run_here
 from warrener.errors import UsageError
 from warrener.failure_limit import FailureLimit
 from warrener.provenance import begun_from, queue_named
@@ -79,6 +79,8 @@ def map_(
 
     Example: warrener map app.py:resize 'images/*.jpg' -o results.jsonl
     """
+    from warrener.local_run import Plan
+
     results = ResultFile(output, form)
     app, _, name = handler.rpartition(":")
     with guarded():
@@ -91,7 +93,7 @@ def map_(
         address = Address(broker, queue or queue_named(name), management)
         begun = begun_from(f"{Path.cwd()}: map {name}", app, source.count)
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
-    wanted = Wanted(
+    plan = Plan(
         address,
         begun,
         ChildSettings(app=app, threads=threads, concurrency=concurrency),
@@ -101,5 +103,5 @@ def map_(
         window,
         limit,
     )
-    ended = finish(run_here(wanted, source, results))
+    ended = finish(run_here(plan, source, results))
     raise click.exceptions.Exit(report(ended, address, source, output, is_shared=share))

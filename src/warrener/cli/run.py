@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.batch import Batch
-    from warrener.journal import Begun
-    from warrener.local_run import Ended
+    from warrener.local_run import Ended, Plan
     from warrener.monitor import Status
     from warrener.sources import Line
     from warrener.worker.manifest import AppManifest
@@ -78,6 +77,8 @@ def run(
 
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
+    from warrener.local_run import Plan
+
     results = ResultFile(output, form)
     with guarded():
         results.checked(tasks)
@@ -85,7 +86,7 @@ def run(
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
     with guarded():
         begun = begun_now(tasks.path, app)
-    wanted = Wanted(
+    plan = Plan(
         address,
         begun,
         ChildSettings(app=app, threads=threads, concurrency=concurrency),
@@ -95,7 +96,7 @@ def run(
         window,
         limit,
     )
-    ended = finish(run_here(wanted, tasks, results))
+    ended = finish(run_here(plan, tasks, results))
     raise click.exceptions.Exit(report(ended, address, tasks, output, is_shared=share))
 
 
@@ -118,50 +119,22 @@ class Source(Protocol):
         """The tasks, once it is known what is in the app."""
 
 
-class Wanted(NamedTuple):
-    """What is to be run, and how: see `warrener.local_run.Run`."""
-
-    address: Address
-    begun: Begun
-    settings: ChildSettings
-    processes: int
-    is_shared: bool
-    is_fresh: bool
-    window: int
-    limit: FailureLimit | None
-
-
-async def run_here(wanted: Wanted, source: Source, results: ResultFile) -> Ended:
+async def run_here(plan: Plan, source: Source, results: ResultFile) -> Ended:
     """Run it, and show how far it is."""
-    from warrener.batch import start_over
-    from warrener.brokers import connect
     from warrener.local_run import Run
     from warrener.writers import opened
 
-    resume = f"warrener resume{wanted.address.flags()}"
+    resume = f"warrener resume{plan.address.flags()}"
     with opened(results.path, results.checked()) as writer, Progress("running") as progress:
 
         def show(status: Status, blocked_reason: str | None) -> None:
             held_up = hold_text(status.hold, resume) if status.hold else blocked_reason
             progress.show(status_line(status), status.done, status.total or None, held_up)
 
-        run = Run(
-            wanted.address,
-            wanted.settings,
-            wanted.begun,
-            processes=wanted.processes,
-            is_shared=wanted.is_shared,
-            window=wanted.window,
-            limit=wanted.limit,
-            on_status=show,
-            on_begun=_say_lifted,
-        )
+        run = Run(plan, on_status=show, on_begun=_say_lifted)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, run.stop, Exit.INTERRUPTED)
         loop.add_signal_handler(signal.SIGTERM, run.stop, Exit.STOPPED)
-        if wanted.is_fresh:
-            async with connect(wanted.address) as broker:
-                await start_over(broker, wanted.address)
         ended = await run.run(source.lines, writer)
         if ended.summary is None:
             writer.discard()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.batch import PATIENCE, eventually
 from warrener.brokers import connect
 from warrener.journal import Begun, read_journal
-from warrener.local_run import Ended, Run
+from warrener.local_run import Ended, Plan, Run
 from warrener.orders import Order, give
 from warrener.sources import read
 from warrener.worker.manifest import ChildSettings
@@ -41,12 +41,13 @@ class Desk:
         """A file of tasks."""
         (self.path / name).write_text("".join(f"{json.dumps(task)}\n" for task in tasks))
 
-    def start(self, name: str = "tasks.jsonl", **more: Any) -> Run:
+    def start(self, name: str = "tasks.jsonl", *, app: str = APP, **more: Any) -> Run:
         """A run of a file that has not begun yet."""
         file = self.path / name
         planned = len(file.read_text().splitlines())
-        begun = Begun(uuid.uuid4().hex, f"host:{file}", time.time(), f"host:{APP}", planned=planned)
-        return Run(self.address, ChildSettings(app=APP), begun, processes=1, **more)
+        begun = Begun(uuid.uuid4().hex, f"host:{file}", time.time(), f"host:{app}", planned=planned)
+        heard = {name: more.pop(name) for name in ("on_status", "on_begun") if name in more}
+        return Run(Plan(self.address, begun, ChildSettings(app=app), processes=1, **more), **heard)
 
     async def finish(self, run: Run, name: str = "tasks.jsonl", output: str = "results.jsonl") -> Ended:
         """Let a run go to its end."""

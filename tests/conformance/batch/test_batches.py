@@ -12,7 +12,7 @@ from tests.batch import until_written
 from tests.conformance.batch.desk import Desk, double, slow
 from warrener.brokers import connect
 from warrener.collector import collect
-from warrener.errors import UsageError
+from warrener.errors import AppError, UsageError
 from warrener.exit_codes import Exit
 from warrener.monitor import watching
 from warrener.writers import opened
@@ -119,6 +119,23 @@ async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) 
     assert desk.values == [4]
     assert ended.foreign_rows == 1
     assert desk.ran == Counter([1, 2])
+
+
+async def test_starting_over_drops_nothing_before_the_app_is_known_to_import(desk: Desk) -> None:
+    # Given a batch that was run
+    desk.write(*map(double, range(3)))
+    await desk.run()
+
+    # When it is to start over with an app that does not import, then its rows stay
+    (desk.path / "broken.py").write_text("import nothing_of_this_name\n")
+    with pytest.raises(AppError, match="nothing_of_this_name"):
+        await desk.run(is_fresh=True, app=str(desk.path / "broken.py"))
+    assert (await desk.run()).were_done == 3
+
+    # And with one that does, all runs again
+    assert (await desk.run(is_fresh=True)).were_done == 0
+    assert desk.values == [0, 2, 4]
+    assert desk.ran == Counter([*range(3), *range(3)])
 
 
 async def test_second_run_beside_the_first_helps_it(desk: Desk) -> None:
