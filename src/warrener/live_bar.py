@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from warrener.stderr import stderr
+
 
 class LiveBar:
     """A line on stderr, from now until it is stopped: a title, a bar, and text. Use it where stderr is a terminal.
@@ -28,6 +30,7 @@ class LiveBar:
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )
         self._bar.start()
+        stderr().above = self._print
         self._task = self._bar.add_task(title, total=None, text="")
 
     def show(self, text: str, done: float, total: float | None) -> None:
@@ -36,4 +39,17 @@ class LiveBar:
 
     def stop(self) -> None:
         """Let the line stand as it is."""
+        stderr().flush()
+        stderr().above = None
         self._bar.stop()
+
+    def _print(self, lines: bytes) -> None:
+        # As it is: what would steer the terminal is escaped, and what looks like markup was printed by somebody.
+        self._bar.console.print(
+            lines.decode("utf-8", "replace"),
+            end="",
+            markup=False,
+            highlight=False,
+            emoji=False,
+            soft_wrap=True,
+        )

@@ -17,6 +17,7 @@ MAX_NAME_BYTES: Final = 255  # AMQP short strings, which carry ids, end here
 KEPT_ATTEMPTS: Final = 10
 MAX_TRACEBACK: Final = 4096
 MAX_MESSAGE: Final = 1024
+MAX_OUTPUT: Final = 4096
 _WORKER_LOST: Final = "WorkerLost"
 
 # Whatever a header says, it cannot be so many, nor so late that no calendar has it.
@@ -58,6 +59,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
         started_at: Seconds since the epoch.
         duration: Seconds.
         traceback: The last 4 KiB of it.
+        output: The last 4 KiB of what it printed.
     """
 
     number: _Count
@@ -67,6 +69,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     started_at: _Time | None = None
     duration: float | None = None
     traceback: str = ""
+    output: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,6 +29,12 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     return part.decode("utf-8", "ignore")
 
 
+def readable(output: bytes) -> str:
+    """What a program has printed, as text fit for a message header: what it wrote over is a line of its own."""
+    lines = output.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return cut(lines.decode("utf-8", "replace"), len(output), keep_end=True)
+
+
 def plain(text: str) -> str:
     """Text as one line that a terminal may have, whoever wrote it.
 

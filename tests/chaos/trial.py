@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tests.batch import eventually
 from tests.place import Place, children
 from warrener.brokers import connect
-from warrener.worker.pool.pool import MOST_READY
+from warrener.worker.pool.pace import MOST_READY
 from warrener.worker.prefetch import wanted_prefetch
 
 if TYPE_CHECKING:

@@ -36,7 +36,11 @@ async def test_requests_wait_for_room_and_their_answers_say_which_they_are(fork_
     assert fork_server._process
     pid = fork_server._process.pid
     os.kill(pid, signal.SIGSTOP)
-    asked = dict(fork_server.fork() for _ in range(MANY))
+    asked, outputs = {}, []
+    for _ in range(MANY):
+        number, connection, output = fork_server.fork()
+        asked[number] = connection
+        outputs.append(output)
     os.kill(pid, signal.SIGCONT)
 
     news = fork_server.news()
@@ -52,6 +56,8 @@ async def test_requests_wait_for_room_and_their_answers_say_which_they_are(fork_
             assert await _exited(news) == forked[number]
     for connection in asked.values():
         connection.close()
+    for output in outputs:
+        os.close(output)
 
 
 async def _exited(news: AsyncIterator[News]) -> int:

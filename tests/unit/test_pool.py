@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from warrener.models import Envelope, Record
 from warrener.worker.manifest import ChildSettings
 from warrener.worker.pool import Owner, Pool, RunningAttempt
 from warrener.worker.pool.child import ChildProcess
+from warrener.worker.printer import Printer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back() -> None:
-    child = ChildProcess(socket.socket(), slots=1)
+    child = a_child(slots=1)
     first, second, third, fourth = runs = [a_run(key) for key in range(4)]
     for run in runs[:2]:
         child.assign(run, now=1.0)
@@ -47,7 +49,7 @@ async def test_neighbours_of_a_task_that_was_killed_at_its_time_limit_are_not_to
     owner = _Blame()
     pool = Pool(ChildSettings(), owner, processes=0)
     pool._is_stopping = True  # or another child would be wanted
-    child = ChildProcess(socket.socket(), slots=2)
+    child = a_child(slots=2)
     late, neighbour = a_run(0), a_run(1)
     for run in (late, neighbour):
         child.assign(run, now=1.0)
@@ -109,6 +111,13 @@ class _Blame(Owner):
 
     def on_returned(self, runs: Sequence[RunningAttempt]) -> None:
         self.returned.extend(runs)
+
+
+def a_child(slots: int) -> ChildProcess:
+    """One that nobody has forked."""
+    pipe, write = os.pipe()
+    os.close(write)
+    return ChildProcess(socket.socket(), pipe, Printer(), slots)
 
 
 def a_run(key: int) -> RunningAttempt:

@@ -50,7 +50,8 @@ def _attempt(attempt: Attempt) -> list[str]:
         f"attempt {attempt.number}: {began}{duration}{where}" if attempt.number else "no attempt:",
         *(f"  {line}" for line in f"{attempt.error}: {attempt.message}".splitlines()),
     ]
-    return lines + [f"  | {line}" for line in attempt.traceback.splitlines()]
+    lines += [f"  | {line}" for line in attempt.traceback.splitlines()]
+    return lines + [f"  > {line}" for line in attempt.output.split("\n") if attempt.output]
 
 
 def _times(group: Group) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from warrener.codec import encode
+from warrener.stderr import stderr
 from warrener.text import escape_json, plain
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """A line for people, whatever is in it."""
+    stderr().flush()  # what tasks have printed before comes before
     click.echo(plain(text), err=True)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from warrener.brokers.protocol import Completed, Delayed, Failed
 from warrener.codec import decode_record
 from warrener.models import Attempt, Record
+from warrener.text import readable
 from warrener.worker.outcomes import Outcomes, opened, refused
 from warrener.worker.pool import Owner, RunningAttempt
 from warrener.worker.quarantine import Quarantine
@@ -186,7 +187,8 @@ class Dispatcher(Owner):
     def on_report(self, attempt: RunningAttempt, report: Report, worker: str) -> None:
         """A handler has ended: settle."""
         self._end_quarantine(attempt)
-        self._finish(attempt, self.outcomes.of_report(attempt.task, attempt.record, report, worker))
+        outcome = self.outcomes.of_report(attempt.task, attempt.record, report, worker, attempt.output)
+        self._finish(attempt, outcome)
         if self.backlog:
             self._submit_soon()
         self._on_report()
@@ -250,7 +252,8 @@ class Dispatcher(Owner):
     def _attempt(self, attempt: RunningAttempt, error: str, message: str, worker: str) -> Attempt:
         duration = time.monotonic() - attempt.started
         number = attempt.record.attempts + 1
-        return Attempt(number, error, message, worker, time.time() - duration, duration)
+        output = readable(attempt.output)
+        return Attempt(number, error, message, worker, time.time() - duration, duration, output=output)
 
     def _fail(self, attempt: RunningAttempt, last: Attempt, reason: Reason) -> None:
         self._finish(attempt, self.outcomes.of_failure(attempt.task, attempt.record, last, reason))

@@ -1,6 +1,7 @@
 """What the fork server is asked, and what it tells: a line of JSON for each child that is forked, is not, or has ended.
 
-A request for a child is its number, with the child's end of its socket; the answer repeats the number.
+A request for a child is its number, with the child's ends of its socket and of the pipe that it prints into; the answer
+repeats the number.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import msgspec
 
 NUMBER_BYTES: Final = 4
 """So many bytes a request's number has."""
+DESCRIPTORS: Final = 2
+"""So many descriptors come with it."""
 
 
 class Forked(msgspec.Struct, frozen=True, tag="forked", tag_field="what"):

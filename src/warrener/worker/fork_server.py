@@ -18,6 +18,8 @@ from warrener.codec import encode
 from warrener.errors import AppError, WarrenerError
 from warrener.worker.fork_messages import NUMBER_BYTES, News, decode_news
 from warrener.worker.manifest import AppManifest, ChildSettings
+from warrener.worker.printed import ServerOutput
+from warrener.worker.printer import Printer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,7 +42,8 @@ class ForkServer:
         self._reader = asyncio.StreamReader()
         self._writer: asyncio.StreamWriter | None = None
         self._number = 0
-        self._requests: deque[tuple[int, socket.socket]] = deque()  # those that found no room yet
+        self._requests: deque[tuple[int, socket.socket, int]] = deque()  # those that found no room yet
+        self._output: ServerOutput | None = None
         self._loop = asyncio.get_running_loop()
 
     async def warm_up(self) -> None:
@@ -52,6 +55,7 @@ class ForkServer:
         self._is_ready = False
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        output, printed = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -60,12 +64,18 @@ class ForkServer:
                 str(theirs.fileno()),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
                 env=_environment(),
                 process_group=0,  # Ctrl-C in a terminal is for us; it could come before the fork server ignores it
             )
         except OSError as error:
+            os.close(output)
             raise WarrenerError(f"cannot start a process for the app: {error.strerror}") from error
+        finally:
+            os.close(printed)
         theirs.close()
+        self._output = ServerOutput(output, Printer())
         self._control = ours
         self._reader, self._writer = await asyncio.open_connection(sock=ours.dup(), limit=_MAX_LINE)
 
@@ -99,25 +109,35 @@ class ForkServer:
                     self._process.kill()
             await self._process.wait()  # it has seen its end of the socket close, and kills its children
             self._process = None
+            if self._output:
+                self._output.close()
 
     @property
     def is_ready(self) -> bool:
         """Whether it can be asked for children."""
         return self._is_ready and self._control is not None and self._control.fileno() >= 0
 
-    def fork(self) -> tuple[int, socket.socket]:
-        """Ask for a child, after the start: the request's number, which the news repeat, and our end of the child's socket.
+    def fork(self) -> tuple[int, socket.socket, int]:
+        """Ask for a child, after the start: the request's number, our end of its socket, and of the pipe that it prints into.
+
+        The news repeat the number.
 
         Raises:
-            OSError: There can be no more sockets.
+            OSError: There can be no more sockets or pipes.
         """
-        ours, theirs = socket.socketpair()
+        output, printed = os.pipe()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:
+            os.close(output)
+            os.close(printed)
+            raise
         ours.setblocking(False)
         self._number += 1
-        self._requests.append((self._number, theirs))
+        self._requests.append((self._number, theirs, printed))
         if len(self._requests) == 1:
             self._send_requests()
-        return self._number, ours
+        return self._number, ours, output
 
     async def news(self) -> AsyncIterator[News]:
         """What became of each request and of each child. There is no more when the fork server was killed."""
@@ -130,9 +150,9 @@ class ForkServer:
         """Those for which there is room on the socket; it holds some 280."""
         control = self._control
         while self._requests and control and control.fileno() >= 0:
-            number, theirs = self._requests[0]
+            number, theirs, printed = self._requests[0]
             try:
-                socket.send_fds(control, [number.to_bytes(NUMBER_BYTES, "big")], [theirs.fileno()])
+                socket.send_fds(control, [number.to_bytes(NUMBER_BYTES, "big")], [theirs.fileno(), printed])
             except BlockingIOError:
                 self._loop.add_writer(control, self._send_requests)
                 return
@@ -144,14 +164,16 @@ class ForkServer:
                 return
             self._requests.popleft()
             theirs.close()
+            os.close(printed)
         if control and control.fileno() >= 0:
             self._loop.remove_writer(control)
 
     def _drop_requests(self) -> None:
         if self._control and self._control.fileno() >= 0:
             self._loop.remove_writer(self._control)
-        for _, theirs in self._requests:
+        for _, theirs, printed in self._requests:
             theirs.close()
+            os.close(printed)
         self._requests.clear()
 
     async def _has_imported(self, settings: ChildSettings) -> bool:

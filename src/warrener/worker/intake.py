@@ -88,7 +88,7 @@ class Intake:
 
     @property
     def _wanted_prefetch(self) -> int:
-        return wanted_prefetch(self._pool.slots, self._pool.mean_duration, self._pool.depth)
+        return wanted_prefetch(self._pool.slots, self._pool.pace.mean, self._pool.pace.depth)
 
     async def _hold(self) -> None:
         """Take nothing, and return what has not begun."""

@@ -11,7 +11,7 @@ from warrener.codec import decode_record, encode, open_envelope
 from warrener.errors import InvalidTask
 from warrener.models import MAX_MESSAGE, Attempt, Result
 from warrener.retry import nearest
-from warrener.text import cut
+from warrener.text import cut, readable
 from warrener.worker.manifest import ANY_TYPE
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class Outcomes:
         self._delays = delays
         self._broker = broker
 
-    def of_report(self, task: Envelope, record: Record, report: Report, worker: str) -> Outcome:
+    def of_report(
+        self, task: Envelope, record: Record, report: Report, worker: str, output: bytes = b""
+    ) -> Outcome:
         """What a child's report comes to.
 
         Args:
@@ -45,6 +47,7 @@ class Outcomes:
             record: What had happened to it before.
             report: How its handler ended.
             worker: Where it ran.
+            output: The end of what it printed.
         """
         number = record.attempts + 1
         if report.kind == "completed":
@@ -67,9 +70,8 @@ class Outcomes:
             if len(row) <= self._broker.max_body:
                 return Completed(row)
             message = f"the result has {len(row)} bytes; the broker takes {self._broker.max_body} at most"
-            return self.of_failure(
-                task, record, Attempt(number, "ResultTooLarge", message, worker), "permanent"
-            )
+            attempt = Attempt(number, "ResultTooLarge", message, worker, output=readable(output))
+            return self.of_failure(task, record, attempt, "permanent")
         if report.kind == "invalid":
             return refused(record, "invalid", report.message)
         attempt = Attempt(
@@ -80,6 +82,7 @@ class Outcomes:
             report.started_at,
             report.duration,
             report.traceback,
+            readable(output),
         )
         reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
         return self.of_failure(task, record, attempt, reason, after=report.after)

@@ -23,8 +23,9 @@ import msgspec
 from warrener.codec import encode
 from warrener.errors import UsageError
 from warrener.loader import load
+from warrener.worker.child.output import Output
 from warrener.worker.child.threads import Child
-from warrener.worker.fork_messages import NUMBER_BYTES, Exited, Forked, ForkFailed
+from warrener.worker.fork_messages import DESCRIPTORS, NUMBER_BYTES, Exited, Forked, ForkFailed
 from warrener.worker.killing import kill_all, kill_group
 from warrener.worker.manifest import ANY_TYPE, AppManifest, ChildSettings
 
@@ -40,7 +41,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
-    os.dup2(2, 1)  # handlers may print; Warrener's stdout carries data
+    output = Output()
+    output.install()  # before anybody takes a stream from where it is
     settings = msgspec.json.decode(_read_line(control), type=ChildSettings)
     try:
         handlers = _handlers(settings)
@@ -56,7 +58,12 @@ def main() -> None:
         kind, slots = LoopChild, settings.concurrency
     _tell(control, AppManifest.of(handlers.values(), slots))
     gc.freeze()  # what is imported stays shared between the children
-    _ForkServer(control, lambda connection: kind(connection, handlers, slots, settings.max_result)).run()
+    _ForkServer(
+        control,
+        output,
+        slots,
+        lambda connection: kind(connection, output, handlers, slots, settings.max_result),
+    ).run()
 
 
 def _tell(control: socket.socket, manifest: AppManifest) -> None:
@@ -90,8 +97,16 @@ def _read_line(control: socket.socket) -> bytes:
 
 
 class _ForkServer:
-    def __init__(self, control: socket.socket, make_child: Callable[[socket.socket], Child]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        output: Output,
+        slots: int,
+        make_child: Callable[[socket.socket], Child],
+    ) -> None:
         self._control = control
+        self._output = output
+        self._slots = slots
         self._make_child = make_child
         self._children: set[int] = set()
         self._own: list[socket.socket | selectors.BaseSelector] = [control]  # out of the children's reach
@@ -116,28 +131,31 @@ class _ForkServer:
 
     def _fork_on_demand(self) -> bool:
         try:
-            request, descriptors, _, _ = socket.recv_fds(self._control, NUMBER_BYTES, 1)
+            request, descriptors, _, _ = socket.recv_fds(self._control, NUMBER_BYTES, DESCRIPTORS)
         except OSError:
             return False
         if not request:
             return False
         number = int.from_bytes(request, "big")
-        if not descriptors:  # there is no room for one more
+        if len(descriptors) < DESCRIPTORS:  # there is no room for one more
+            _close(descriptors)
             self._tell(ForkFailed(number, errno.EMFILE))
             return True
         fork_server = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
-            os.close(descriptors[0])
+            _close(descriptors)
             self._tell(ForkFailed(number, error.errno or 0))
             return True
         if pid == 0:
             _become_child(fork_server)
             for own in self._own:
                 own.close()
-            self._make_child(socket.socket(fileno=descriptors[0])).run()
-        os.close(descriptors[0])
+            connection, pipe = descriptors
+            self._output.connect(pipe, is_shared=self._slots > 1)
+            self._make_child(socket.socket(fileno=connection)).run()
+        _close(descriptors)
         with suppress(OSError):
             os.setpgid(pid, pid)  # in both processes, so that neither finds it undone
         self._children.add(pid)
@@ -166,6 +184,11 @@ class _ForkServer:
         for pid in self._children:
             kill_all(pid)
         os._exit(0)
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _become_child(fork_server: int) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import socket
 
     from warrener.handler import Handler
+    from warrener.worker.child.output import Output
     from warrener.worker.frames import WorkItem
 
 
@@ -22,9 +23,14 @@ class LoopChild(Child):
     """Runs tasks in an event loop. Args: as `Child`."""
 
     def __init__(
-        self, connection: socket.socket, handlers: dict[str, Handler], slots: int, max_result: int
+        self,
+        connection: socket.socket,
+        output: Output,
+        handlers: dict[str, Handler],
+        slots: int,
+        max_result: int,
     ) -> None:
-        super().__init__(connection, handlers, slots, max_result)
+        super().__init__(connection, output, handlers, slots, max_result)
         self._loop = asyncio.new_event_loop()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -59,4 +65,7 @@ class LoopChild(Child):
         if not handler.is_async:
             self._send(await self._loop.run_in_executor(None, self._perform, item))
             return
-        self._send(await perform_async(handler, item, self._max_result))
+        self._output.begin(item.key)
+        report = await perform_async(handler, item, self._max_result)
+        self._output.end()
+        self._send(report)

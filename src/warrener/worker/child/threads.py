@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.handler import Handler
+    from warrener.worker.child.output import Output
     from warrener.worker.frames import WorkItem
 
 
@@ -32,15 +33,22 @@ class Child:
 
     Args:
         connection: To the supervisor.
+        output: Where handlers print.
         handlers: By type.
         slots: How many tasks run at a time.
         max_result: A handler's return value may have so many bytes as JSON.
     """
 
     def __init__(
-        self, connection: socket.socket, handlers: dict[str, Handler], slots: int, max_result: int
+        self,
+        connection: socket.socket,
+        output: Output,
+        handlers: dict[str, Handler],
+        slots: int,
+        max_result: int,
     ) -> None:
         self._connection = connection
+        self._output = output
         self._handlers = handlers
         self._slots = slots
         self._max_result = max_result
@@ -111,7 +119,10 @@ class Child:
         return self._handlers.get(item.type) or self._handlers[ANY_TYPE]
 
     def _perform(self, item: WorkItem) -> Report:
-        return perform(self._handler(item), item, self._max_result)
+        self._output.begin(item.key)
+        report = perform(self._handler(item), item, self._max_result)
+        self._output.end()
+        return report
 
 
 def or_die(work: Callable[[], object]) -> NoReturn:

@@ -20,7 +20,7 @@ class RunningAttempt:
         timeout: Seconds that it may run; None for any.
     """
 
-    __slots__ = ("deadline", "delivery", "key", "record", "started", "task", "timeout", "was_alone")
+    __slots__ = ("deadline", "delivery", "key", "output", "record", "started", "task", "timeout", "was_alone")
 
     def __init__(
         self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None
@@ -33,6 +33,7 @@ class RunningAttempt:
         self.started = 0.0  # on the monotonic clock
         self.deadline: float | None = None
         self.was_alone = False  # in quarantine, and out of it while it ran
+        self.output = b""  # the end of what it has printed, once it has ended
 
     def start(self, now: float) -> None:
         """It runs from now on."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from warrener.worker.frames import READ, RETURN_WAITING, FromChild, Unpacker, WorkBatch, WorkItem, pack
 from warrener.worker.pool.limits import TICK
+from warrener.worker.pool.output import ChildOutput
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
     from warrener.worker.pool.attempt import RunningAttempt
+    from warrener.worker.printer import Printer
 
+_MOST_UNREAD_CHUNKS: Final = 16
 _messages: Final[msgspec.msgpack.Decoder[FromChild]] = msgspec.msgpack.Decoder(FromChild)
 
 
@@ -27,11 +31,14 @@ class ChildProcess:
 
     Args:
         connection: Our end of the socket.
+        pipe: Our end of the pipe that it prints into.
+        printer: Shows what it prints.
         slots: How many tasks it runs at a time.
     """
 
-    def __init__(self, connection: socket.socket, slots: int) -> None:
+    def __init__(self, connection: socket.socket, pipe: int, printer: Printer, slots: int) -> None:
         self.slots = slots
+        self.output = ChildOutput(pipe, printer, self._id_of)
         self.pid = 0  # until it is forked
         self.running: dict[int, RunningAttempt] = {}
         self.waiting: deque[RunningAttempt] = deque()
@@ -48,6 +55,8 @@ class ChildProcess:
         self._not_sent: list[RunningAttempt] = []
         self._unsent = b""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_readable: Callable[[ChildProcess], None] | None = None
+        self._silent_since: float | None = None  # for as long as nobody takes what it has printed
 
     @property
     def held(self) -> int:
@@ -82,6 +91,8 @@ class ChildProcess:
     def finish(self, key: int, now: float) -> RunningAttempt | None:
         """It has reported this one; None where it runs none of that key."""
         attempt = self.running.pop(key, None)
+        if attempt:
+            attempt.output = self.output.end(key)
         self.is_slow = False
         self._go_on(now)
         return attempt
@@ -106,11 +117,45 @@ class ChildProcess:
             following.start(now)
             self.running[following.key] = following
 
+    # --- what it prints
+
+    def look_at_output(self, now: float) -> bool:
+        """Read what it has printed; false while nobody takes that: then it waits, and its time limits with it."""
+        self.output.look()
+        if self.output.must_wait:
+            self._be_silent(now)
+        elif self._silent_since is not None:
+            self._silent_since = None
+            if self._loop and self._on_readable and self.is_connected:
+                self.listen(self._loop, self._on_readable)
+        return self._silent_since is None
+
+    def end_output(self) -> list[ChildOutput]:
+        """It has ended: read what is left of what it has printed, to the end of each attempt's; what may still have more."""
+        self.output.read_rest()
+        for attempt in self.running.values():
+            attempt.output = self.output.end(attempt.key)
+        return [self.output] if self.output.is_open else []
+
+    def _be_silent(self, now: float) -> None:
+        if self._silent_since is None:
+            if self._loop and self.is_connected:
+                self._loop.remove_reader(self._connection)
+        else:
+            for attempt in self.running.values():
+                if attempt.deadline is not None:
+                    attempt.deadline += now - self._silent_since
+        self._silent_since = now
+
+    def _id_of(self, key: int) -> str:
+        attempt = self.running.get(key) or next((found for found in self.waiting if found.key == key), None)
+        return attempt.task.id if attempt else ""
+
     # --- the socket to it
 
     def listen(self, loop: asyncio.AbstractEventLoop, on_readable: Callable[[ChildProcess], None]) -> None:
         """Have `on_readable` told whenever there is something to read, until `disconnect`."""
-        self._loop = loop
+        self._loop, self._on_readable = loop, on_readable
         loop.add_reader(self._connection, on_readable, self)
 
     def read(self) -> Iterator[FromChild]:
@@ -130,16 +175,16 @@ class ChildProcess:
                 self._loop.remove_reader(self._connection)
             self.is_retiring = True
             return
+        self.output.read()  # what was printed before the reports in this is there, and comes first
         yield from self._unpacker.feed(data)
 
-    def has_unread(self) -> bool:
-        """Whether it has said something that was not read yet."""
-        if not self.is_connected:
-            return False
-        try:
-            return bool(self._connection.recv(1, socket.MSG_PEEK))
-        except OSError:
-            return False
+    def unread(self) -> Iterator[None]:
+        """Once for each time that it is to be read after its end, but not for ever where others go on writing."""
+        with suppress(OSError):
+            for _ in range(_MOST_UNREAD_CHUNKS):
+                if not self.is_connected or not self._connection.recv(1, socket.MSG_PEEK):
+                    return
+                yield
 
     def send_work(self) -> None:
         """Tell it what it was assigned."""

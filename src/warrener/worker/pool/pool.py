@@ -16,6 +16,8 @@ from warrener.worker.killing import how_ended, kill_all
 from warrener.worker.pool.child import ChildProcess
 from warrener.worker.pool.limits import TICK, Wear, watch_time
 from warrener.worker.pool.owner import Owner
+from warrener.worker.pool.pace import Pace
+from warrener.worker.printer import Printer
 
 if TYPE_CHECKING:
     from collections import deque
@@ -24,14 +26,10 @@ if TYPE_CHECKING:
     from warrener.worker.frames import FromChild
     from warrener.worker.manifest import AppManifest, ChildSettings
     from warrener.worker.pool.attempt import RunningAttempt
+    from warrener.worker.pool.output import ChildOutput
 
 _log = logging.getLogger("warrener.worker")
 
-# Enough tasks lie ready in a child to keep it busy for about so long, so that fast tasks do not wait for the
-# supervisor's turn; slow ones lie where every child can have them.
-READY_SECONDS: Final = 0.05
-MOST_READY: Final = 64
-_MOST_UNREAD_CHUNKS: Final = 16  # of a dead child: there are more only where somebody else goes on writing
 _FORK_AGAIN: Final = 1.0  # seconds until a child that could not be forked is asked for again
 
 
@@ -58,13 +56,15 @@ class Pool:
         fork_server: ForkServer | None = None,
     ) -> None:
         self.owner = owner or Owner()
+        self.pace = Pace()
         self._settings = settings
         self._fork_server = fork_server or ForkServer()
         self._processes = processes
         self._wear = Wear(max_tasks, max_memory)
         self._children: list[ChildProcess] = []
         self._forking: dict[int, ChildProcess] = {}  # by the request's number
-        self._mean = 1.0  # seconds per task, of late; slow until shown otherwise
+        self._printer = Printer()
+        self._left: list[ChildOutput] = []  # of children that are gone, while what they have left may print
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._background: list[asyncio.Task[None]] = []
@@ -78,6 +78,7 @@ class Pool:
             AppError: The app cannot be used.
         """
         await self._fork_server.start(self._settings)
+        self._printer.is_shared = self.slots > 1
         self._scale()
         self._background = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
         return self.manifest
@@ -90,6 +91,8 @@ class Pool:
         for child in self._children:
             child.disconnect()
         await self._fork_server.end()
+        for output in (*self._left, *(child.output for child in self._children)):
+            output.close()
 
     async def wait_lost(self) -> None:
         """Wait until no children can be had any more, and raise why; to be cancelled when that is not wanted.
@@ -127,16 +130,6 @@ class Pool:
         """How many tasks are in the children, running or not."""
         return sum(child.held for child in self._children)
 
-    @property
-    def depth(self) -> int:
-        """How many tasks per slot are worth holding in a child, the running one included."""
-        return min(MOST_READY, 1 + int(READY_SECONDS / max(self._mean, 1e-6)))
-
-    @property
-    def mean_duration(self) -> float:
-        """Seconds a task has taken of late."""
-        return self._mean
-
     def submit(self, attempts: deque[RunningAttempt], *, most: int | None = None) -> None:
         """Give tasks to children, from the left, as long as some child has room.
 
@@ -145,7 +138,7 @@ class Pool:
             most: Give no more than so many.
         """
         now = time.monotonic()
-        limit = self.manifest.slots * self.depth
+        limit = self.manifest.slots * self.pace.depth
         given = 0
         touched = set()
         while attempts and given != most:
@@ -180,11 +173,11 @@ class Pool:
         """Ask for as many children as there should be."""
         while len(self._children) < self._processes:
             try:
-                number, connection = self._fork_server.fork()
+                number, connection, pipe = self._fork_server.fork()
             except OSError as error:
                 self._retry_fork(error.strerror or str(error))
                 return
-            child = ChildProcess(connection, self.manifest.slots)
+            child = ChildProcess(connection, pipe, self._printer, self.manifest.slots)
             child.listen(self._loop, self._on_readable)
             self._children.append(child)
             self._forking[number] = child
@@ -205,6 +198,7 @@ class Pool:
         """What the child was given is for others."""
         self._children.remove(child)
         child.disconnect()
+        child.output.close()
         self._retry_fork(reason)
         self.owner.on_returned(child.attempts)
 
@@ -224,6 +218,7 @@ class Pool:
             child.disconnect()
             if child.pid:
                 kill_all(child.pid)
+            self._left += child.end_output()
             self.owner.on_orphaned([*child.running.values()])
             self.owner.on_returned([*child.waiting])
         await self._fork_server.end()
@@ -257,7 +252,7 @@ class Pool:
             child.pinged_at, child.answered_at = None, now
         elif attempt := child.finish(message.key, now):
             child.done += 1
-            self._mean += (message.duration - self._mean) * 0.1
+            self.pace.add(message.duration)
             if not child.is_retiring and self._wear.is_worn(child, message):
                 child.is_retiring = True
                 child.ask_back()
@@ -267,10 +262,9 @@ class Pool:
         child = next((child for child in self._children if child.pid == pid), None)
         if child is None:
             return
-        for _ in range(_MOST_UNREAD_CHUNKS):  # what it said before it died still counts
-            if not child.has_unread():
-                break
+        for _ in child.unread():  # what it said before it died still counts
             self._read(child)
+        self._left += child.end_output()
         self._children.remove(child)
         child.disconnect()
         if not self._is_stopping:
@@ -292,8 +286,10 @@ class Pool:
         while True:
             await asyncio.sleep(TICK)
             now = time.monotonic()
+            self._left = [output for output in self._left if output.look()]
             for child in self._children:
-                watch_time(child, now)
+                if child.look_at_output(now):
+                    watch_time(child, now)
                 if child.is_condemned and child.pid:
                     kill_all(child.pid)
                 if child.look_whether_slow(now):

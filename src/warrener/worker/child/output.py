@@ -1,0 +1,171 @@
+"""What a child's tasks print: stdout and stderr are one pipe to the supervisor, in which it is said whose what follows is.
+
+Where one task runs at a time, all that comes after its mark is its own, whoever writes it: Python, C, or a process that
+it has started. Where several do, what Python writes finds its task by the context, and is marked line by line; what others
+write is nobody's.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextvars import ContextVar
+from select import PIPE_BUF, POLLOUT, poll
+from threading import get_ident
+from typing import TYPE_CHECKING, Final
+
+from warrener.worker.marking import KEY_BYTES, MARK_BYTES, NOBODY, marked, new_mark
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_STDOUT, _STDERR = 1, 2
+_MOST_HELD: Final = 4096  # characters of a line that does not end
+# With its marks a piece fits into a pipe at once, so that nobody's output comes between.
+_PIECE: Final = PIPE_BUF - 2 * (MARK_BYTES + KEY_BYTES)
+_write = os.write  # as it is now: handlers may replace it
+
+
+class Output:
+    """The streams of this process, from before the app is imported until the end of the children."""
+
+    def __init__(self) -> None:
+        self._pipe: int | None = None
+        self._mark = b""
+        self._is_shared = False
+        self._key = NOBODY  # where one task runs at a time
+        self._shared_key: ContextVar[int] = ContextVar("key", default=NOBODY)
+        self._streams = _Stream(self, _STDOUT), _Stream(self, _STDERR)
+
+    def install(self) -> None:
+        """Be `sys.stdout` and `sys.stderr`, for all who take them from there."""
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc] # it is for us to set
+
+    def connect(self, pipe: int, *, is_shared: bool) -> None:
+        """In a child: print into a pipe from now on.
+
+        Args:
+            pipe: To the supervisor.
+            is_shared: Whether several tasks run at a time.
+        """
+        self._pipe, self._mark, self._is_shared = pipe, new_mark(), is_shared
+        os.set_inheritable(pipe, False)
+        for descriptor in (_STDOUT, _STDERR):
+            os.dup2(pipe, descriptor)
+        _write_all(pipe, self._mark)
+
+    def begin(self, key: int) -> None:
+        """What is printed from now on, here, is this attempt's."""
+        if self._is_shared:
+            self._shared_key.set(key)
+        else:
+            self._key = key
+            if self._pipe is not None:
+                _write_all(self._pipe, marked(self._mark, key))
+
+    def end(self) -> None:
+        """The attempt that began here has ended; lines that it has not ended are printed."""
+        for stream in self._streams:
+            stream.end(self.key)
+        if self._is_shared:
+            self._shared_key.set(NOBODY)
+
+    @property
+    def key(self) -> int:
+        """Of the attempt that runs here."""
+        return self._shared_key.get() if self._is_shared else self._key
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        """Print for whoever runs here."""
+        if not self._is_shared or self._pipe is None or not (key := self.key):
+            _write_all(descriptor, data)
+            return
+        before, after = marked(self._mark, key), marked(self._mark, NOBODY)
+        for start in range(0, len(data), _PIECE):
+            _write_all(self._pipe, before + data[start : start + _PIECE] + after)
+
+
+class _Stream(io.TextIOWrapper):
+    """Prints whole lines, each at once; those of several threads or tasks do not get mixed up.
+
+    Text that cannot be encoded is escaped, so that printing never raises.
+    """
+
+    def __init__(self, output: Output, descriptor: int) -> None:
+        name = "<stdout>" if descriptor == _STDOUT else "<stderr>"
+        raw = _Descriptor(output, descriptor, name)
+        super().__init__(raw, "utf-8", "backslashreplace", "\n", write_through=True)  # as `python -u` does
+        self._output = output
+        self._held: dict[tuple[int, int], str] = {}  # lines without an end, by attempt and thread
+
+    def write(self, text: str, /) -> int:
+        """Print what ends with a line's end, and hold the rest until that comes."""
+        if not isinstance(text, str):
+            return super().write(text)  # which says what is wrong
+        place = self._output.key, get_ident()
+        held = self._held.pop(place, "")
+        if text.endswith("\n"):
+            super().write(held + text)
+            return len(text)
+        end = text.rfind("\n") + 1
+        if end:
+            super().write(held + text[:end])
+            held = ""
+        held += text[end:]
+        if len(held) > _MOST_HELD:
+            super().write(held)
+        elif held:
+            self._held[place] = held
+        return len(text)
+
+    def flush(self) -> None:
+        """Print what this thread holds."""
+        if held := self._held.pop((self._output.key, get_ident()), ""):
+            super().write(held)
+
+    def end(self, key: int) -> None:
+        """Print all that is held for an attempt."""
+        if not self._held:
+            return
+        for place in [place for place in self._held if place[0] == key]:
+            if held := self._held.pop(place, ""):
+                super().write(held)
+
+    def close(self) -> None:
+        """Stay open, for the tasks that follow."""
+        self.flush()
+
+
+class _Descriptor(io.RawIOBase):
+    def __init__(self, output: Output, descriptor: int, name: str) -> None:
+        self.name = name
+        self.mode = "wb"
+        self._output = output
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: Buffer, /) -> int:
+        printed = bytes(data)
+        self._output.write(self._descriptor, printed)
+        return len(printed)
+
+    def close(self) -> None:
+        """Stay open."""
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[_write(descriptor, data) :]
+        except BlockingIOError:  # a process that shares it has it so
+            waiting = poll()
+            waiting.register(descriptor, POLLOUT)
+            waiting.poll()
+        except BrokenPipeError:
+            return  # the supervisor is gone, and this process ends with it

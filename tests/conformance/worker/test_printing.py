@@ -1,0 +1,111 @@
+"""What a task prints is its own: whole lines, in the worker's log at once, and kept with the attempt that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.batch import drain, failures, publish, task
+from warrener.stderr import stderr
+from warrener.worker.manifest import ChildSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from warrener.address import Address
+
+APP: Final = str(Path(__file__).with_name("printing_app.py"))
+ASYNC_APP: Final = str(Path(__file__).with_name("printing_async_app.py"))
+NAMES: Final = [f"t{n}" for n in range(24)]
+
+
+@pytest.fixture(autouse=True)
+def _buffered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As Python is where nobody has told it otherwise."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    yield
+    stderr().flush()
+
+
+@pytest.mark.parametrize(
+    ("settings", "processes"),
+    [
+        pytest.param(ChildSettings(APP), 3, id="alone"),
+        pytest.param(ChildSettings(APP, threads=8), 1, id="threads"),
+        pytest.param(ChildSettings(ASYNC_APP, concurrency=8), 1, id="async"),
+    ],
+)
+async def test_lines_are_whole_and_led_by_their_task(
+    address: Address, settings: ChildSettings, processes: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await publish(address, [task("say", name, name=name) for name in NAMES])
+
+    await drain(address, settings=settings, processes=processes)
+
+    lines = _shown(capfd)
+    for name in NAMES:
+        assert [line for line in lines if line.startswith(f"{name} | ")] == _said(name)
+    others = [line for line in lines if " | " not in line]
+    assert others == (["the app is imported"] if settings.app == APP else [])
+
+
+async def test_what_others_print_for_a_task_is_its_own_too(
+    address: Address, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await publish(
+        address,
+        [task("start", "a", name="a"), task("share", "b", name="b"), task("close", "c", name="c")],
+    )
+
+    await drain(address, settings=ChildSettings(APP), processes=2)
+
+    lines = _shown(capfd)
+    assert [line for line in lines if line.startswith("a | ")] == [
+        "a | a writes to descriptors",
+        "a | a runs",
+        "a | a warns",
+    ]
+    shared = sorted(f"b | b says {n} from a thread" for n in range(200))
+    assert sorted(line for line in lines if line.startswith("b | ")) == shared
+    assert [line for line in lines if line.startswith("c | ")] == ["c | c has closed it"]
+
+
+@pytest.mark.parametrize("how", ["exit", "segfault", "hang", "raise"])
+async def test_output_of_an_attempt_that_fails_is_kept_with_it(
+    address: Address, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await publish(address, [task("end", "t", name="t", how=how)])
+
+    await drain(address, settings=ChildSettings(APP))
+
+    lines = _shown(capfd)
+    (attempt,) = (await failures(address))["t"].history
+    assert lines[:3] == ["the app is imported", "t begins", "t goes on"]  # nobody shares it, so nobody leads
+    if how == "raise":
+        assert lines[3].startswith("\x1b[31mxxxx")  # exact, where there is no terminal
+        assert len(attempt.output) == 4096 - 2
+        assert attempt.output.endswith("xxxx \N{REPLACEMENT CHARACTER}\n")
+    else:
+        assert attempt.output == "t begins\nt goes on\n"
+
+
+async def test_threads_and_coroutines_that_fail_keep_what_they_have_printed(address: Address) -> None:
+    await publish(address, [task("fail", name, name=name) for name in NAMES])
+
+    await drain(address, settings=ChildSettings(ASYNC_APP, concurrency=8))
+
+    found = await failures(address)
+    assert {name: found[name].history[0].output for name in found} == {n: f"{n} begins\n" for n in NAMES}
+
+
+def _said(name: str) -> list[str]:
+    lines = [line for n in range(3) for line in (f"{name} says {n}", f"{name} warns {n}")]
+    lines += [rf"{name} logs \udcff", f"{name} writes bytes", f"{name} has no end"]
+    return [f"{name} | {line}" for line in lines]
+
+
+def _shown(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    stderr().flush()
+    return [line for line in capfd.readouterr().err.splitlines() if " INFO " not in line]
