@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, T
 
 from warrener.errors import AppError, InvalidTask, UsageError
 from warrener.handler import Handler
+from warrener.hooks import Lifespan, hints_of
 from warrener.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+F = TypeVar("F", bound="Callable[..., Any]")
 _UNSET: Final = object()
 
 
@@ -52,6 +54,7 @@ class App:
         self._timeout = _checked_timeout(timeout)
         self._permanent = permanent
         self.handlers: dict[str, Handler] = {}
+        self.lifespans: list[Lifespan] = []
 
     @overload
     def task(self, function: Callable[P, R], /) -> HandlerFunction[P, R]: ...
@@ -107,6 +110,7 @@ class App:
                 ),
                 timeout=self._timeout if timeout is _UNSET else _checked_timeout(timeout),
                 permanent=(*self._permanent, *permanent),
+                given=self._given,
             )
             with suppress(AttributeError, TypeError):  # a built-in function takes no attributes
                 if isinstance(maker := vars(function).setdefault("task", TaskMaker()), TaskMaker):
@@ -114,6 +118,54 @@ class App:
             return function
 
         return register(type) if callable(type) else register
+
+    def lifespan(self, function: F) -> F:
+        """Register what every child needs before its first task: a connection, a model, a client.
+
+        ```python
+        @app.lifespan
+        def database() -> Iterator[Connection]:
+            with connect("...") as connection:
+                yield connection
+
+        @app.task
+        def store(database: Connection, row: int) -> None: ...
+        ```
+
+        It is entered once in each child, after the fork and before the first task, and left before the child ends, unless it is
+        killed. Several are entered in this order, and left in reverse. What it yields is given to every parameter, of handlers
+        and of lifespans below it, that has exactly this type as its annotation; such a parameter is no data.
+
+        One that fails costs no task an attempt: no child works without it. What may pass, such as a connection refused, is tried
+        again until the worker gives up with 75; what cannot, such as a `TypeError`, ends it with 78.
+
+        Args:
+            function: A generator function, plain or `async`, that yields once; its annotation says what, as in
+                `-> Iterator[Connection]`. Decorated with `contextlib.contextmanager` or `asynccontextmanager` it will do, too.
+
+        Raises:
+            AppError: It cannot be one, or another one yields the same type, or a handler above asks for it.
+        """
+        lifespan = Lifespan(function, self._given)
+        if lifespan.yields in self._given:
+            raise AppError(
+                f"lifespan {lifespan.name!r} yields a {lifespan.yields.__name__}, as another one does: handlers could not tell which "
+                "one they ask for"
+            )
+        for handler in self.handlers.values():
+            hints = hints_of(f"handler {handler.name!r}", handler.function)
+            if lifespan.yields is not None and lifespan.yields in hints.values():
+                raise AppError(
+                    f"lifespan {lifespan.name!r} comes after handler {handler.name!r}, which asks for what it yields: move it "
+                    "above"
+                )
+        self.lifespans.append(lifespan)
+        return function
+
+    @property
+    def _given(self) -> list[Any]:
+        """The types that parameters may ask for."""
+        return [lifespan.yields for lifespan in self.lifespans if lifespan.yields is not None]
 
     def check(self, task: Task) -> None:
         """See that a task fits its handler.

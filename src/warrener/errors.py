@@ -18,6 +18,7 @@ WarrenerError
 |   |-- ObjectMissing     the object, or its kind, is not in the cluster
 |   |-- ObjectConflict    the object exists, or others manage what we want to set
 |   `-- ObjectInvalid     the cluster finds the object wrong
+|-- NotReady              what the app needs before its first task is away (exit 75)
 `-- TasksFailed           a batch that Python ran has ended, and not all of its tasks have completed
 
 TransientError, PermanentError   raised by handlers, never by Warrener
@@ -123,6 +124,10 @@ class ObjectConflict(ClusterError):  # noqa: N818
 
 class ObjectInvalid(ClusterError):  # noqa: N818
     """The cluster finds something wrong with the object."""
+
+
+class NotReady(WarrenerError):  # noqa: N818
+    """What the app's lifespans need is away: nothing could begin to work for half a minute. Start again later."""
 
 
 class TasksFailed(WarrenerError):  # noqa: N818

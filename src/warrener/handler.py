@@ -14,7 +14,7 @@ from warrener.models import MAX_NAME_BYTES, Task
 from warrener.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from warrener.retry import RetryPolicy
 
@@ -30,6 +30,7 @@ class Handler:
         policy: RetryPolicy,
         timeout: float | None = None,
         permanent: tuple[type[BaseException], ...] = (),
+        given: Collection[Any] = (),
     ) -> None:
         if not name or len(name.encode()) > MAX_NAME_BYTES:
             raise AppError(f"type {name!r} is not allowed: use 1 to {MAX_NAME_BYTES} bytes")
@@ -41,7 +42,9 @@ class Handler:
         self.timeout = timeout
         self.permanent = permanent
         self.is_async = inspect.iscoroutinefunction(function)
-        self._parameters = _parameters(name, function)
+        self._parameters = _parameters(name, function, given)
+        self.asks = self._parameters.asks
+        """The parameters that are no data, by name, with the types of what they are given."""
         self._decoder = msgspec.json.Decoder(self._parameters.data, strict=False)
 
     def bind(self, task_id: str, task_type: str, priority: int, data: bytes) -> dict[str, Any]:
@@ -121,6 +124,7 @@ class _Parameters(NamedTuple):
 
     Args:
         task: The name of its `Task` parameter; empty if it has none.
+        asks: The parameters that are no data either, with the types of what they are given.
         rest: That of the one for all others; empty, too.
         required: The names of those that need a value, and
         optional: of those that have a default.
@@ -129,6 +133,7 @@ class _Parameters(NamedTuple):
     """
 
     task: str
+    asks: dict[str, Any]
     rest: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
@@ -136,12 +141,13 @@ class _Parameters(NamedTuple):
     signature: inspect.Signature
 
 
-def _parameters(name: str, function: Callable[..., Any]) -> _Parameters:
+def _parameters(name: str, function: Callable[..., Any], given: Collection[Any]) -> _Parameters:
     try:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError) as error:
         raise AppError(f"handler {name!r} has an annotation that cannot be read: {error}") from error
     task, rest = "", ""
+    asks: dict[str, Any] = {}
     signature = inspect.signature(function)
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for parameter in signature.parameters.values():
@@ -152,6 +158,8 @@ def _parameters(name: str, function: Callable[..., Any]) -> _Parameters:
             raise AppError(f"handler {name!r} takes {parameter} by position; data is bound by name")
         elif hint is Task:
             task = parameter.name
+        elif hint in given:
+            asks[parameter.name] = hint
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, hint))
         else:
@@ -163,8 +171,8 @@ def _parameters(name: str, function: Callable[..., Any]) -> _Parameters:
         raise AppError(f"handler {name!r} has a parameter that cannot come from JSON: {error}") from error
     required = tuple(field[0] for field in fields if len(field) == 2)  # noqa: PLR2004 - name and type, and no default
     optional = tuple(field[0] for field in fields if len(field) > 2)  # noqa: PLR2004 - as above
-    given = [parameter for parameter in signature.parameters.values() if parameter.name != task]
-    return _Parameters(task, rest, required, optional, arguments, signature.replace(parameters=given))
+    data = [each for each in signature.parameters.values() if each.name != task and each.name not in asks]
+    return _Parameters(task, asks, rest, required, optional, arguments, signature.replace(parameters=data))
 
 
 def _default(parameter: inspect.Parameter) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -22,7 +23,9 @@ from warrener.codec import decode_failure, decode_record, encode_task
 from warrener.errors import AppError
 from warrener.models import Task
 from warrener.retry import delay_schedule
+from warrener.worker.child.lifespans import Lifespans, NotEntered
 from warrener.worker.child.perform import perform, perform_async
+from warrener.worker.child.runnable import Runnable
 from warrener.worker.frames import WorkItem
 from warrener.worker.manifest import AppManifest
 from warrener.worker.outcomes import Outcomes, opened
@@ -119,14 +122,14 @@ def run(app: App, tasks: Iterable[Task | bytes]) -> Iterator[Batch]:
 
     Handlers, plain or `async`, run in this thread; where an event loop runs in it, in a thread of their own with a copy of
     this one's context, and the loop waits meanwhile. Time limits are not kept, and a handler that ends its process ends
-    the test.
+    the test. Lifespans are entered once, and left when all have ended.
 
     Args:
         app: The handlers.
         tasks: What to run; bytes are a message as any program may have published it, valid or not.
 
     Raises:
-        AppError: The app has no handlers.
+        AppError: The app has no handlers, or a lifespan fails.
         InvalidTask: A `Task` is none that could be published.
     """
     if not app.handlers:
@@ -143,7 +146,8 @@ class _Worker:
     """Does what the worker does with deliveries, in a time that passes only while everything is delayed."""
 
     def __init__(self, app: App) -> None:
-        self._handlers = app.handlers
+        self._app = Runnable(app.handlers, app.lifespans)
+        self._lifespans = Lifespans(app.lifespans, _warn)
         self._manifest = AppManifest.of(app.handlers.values())
         self._broker = MemoryBroker(Address("memory:testing"))
         self._outcomes = Outcomes(
@@ -157,7 +161,7 @@ class _Worker:
     def run(self, messages: list[Message]) -> Batch:
         """Work until nothing is left."""
         self._queue.publish(messages)
-        with asyncio.Runner() as runner:
+        with asyncio.Runner() as runner, self._entered(runner):
             while entry := self._next():
                 self._queue.settle(entry, self._work(entry, runner))
         results: dict[str, Result] = {}
@@ -170,6 +174,43 @@ class _Worker:
             if failure.task_id not in results
         }
         return Batch(results, failures, self._attempts)
+
+    @contextmanager
+    def _entered(self, runner: asyncio.Runner) -> Iterator[None]:
+        """With its lifespans, where a worker has them: in the event loop if anything of the app is `async`."""
+        try:
+            with self._lifespans.entered() if not self._app.needs_loop else self._entered_in(runner):
+                yield
+        except NotEntered as error:
+            raise AppError(str(error)) from error.__cause__
+
+    @contextmanager
+    def _entered_in(self, runner: asyncio.Runner) -> Iterator[None]:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def live() -> None:  # one task of the loop, since that is what an `async` lifespan may rely on
+            async with self._lifespans.entered_async():
+                begun.set()
+                await ended.wait()
+
+        async def begin() -> asyncio.Task[None]:
+            living = asyncio.create_task(live())
+            await asyncio.wait(
+                {living, asyncio.create_task(begun.wait())}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if living.done():
+                await living
+            return living
+
+        async def end(living: asyncio.Task[None]) -> None:
+            ended.set()
+            await living
+
+        living = runner.run(begin())
+        try:
+            yield
+        finally:
+            runner.run(end(living))
 
     def _next(self) -> Entry | None:
         if not self._queue.ready and self._queue.next_due is not None:
@@ -190,12 +231,15 @@ class _Worker:
         return outcome
 
     def _perform(self, number: int, task: Envelope, runner: asyncio.Runner) -> Report:
-        handler = self._handlers[task.type]
+        handler = self._app.handlers[task.type]
         item = WorkItem(number, task.type, task.id, task.priority or 0, bytes(task.data))
+        max_result = self._broker.max_body
         # Whoever presses Ctrl-C means the test, and not one attempt.
         if handler.is_async:
-            return runner.run(perform_async(handler, item, self._broker.max_body, passing=KeyboardInterrupt))
-        return perform(handler, item, self._broker.max_body, passing=KeyboardInterrupt)
+            return runner.run(
+                perform_async(handler, item, max_result, self._lifespans.resources, passing=KeyboardInterrupt)
+            )
+        return perform(handler, item, max_result, self._lifespans.resources, passing=KeyboardInterrupt)
 
 
 def _message(number: int, task: Task | bytes) -> Message:
@@ -217,6 +261,10 @@ def _failure(task: FailedTask) -> Failure:
     found = decode_failure(task.body, task.id, task.record)
     trace = found.history[-1].traceback if found.history else ""
     return Failure(found.task_id, found.type, found.reason, found.error, found.message, trace, found.attempts)
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=2)
 
 
 def _is_loop_running() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, assert_type
 
@@ -37,6 +38,27 @@ class Size:
     height: int = 1
 
 
+@dataclass
+class Cache:
+    size: int
+
+
+@app.lifespan
+def size() -> Iterator[Size]:
+    yield Size(1)
+
+
+@app.lifespan
+async def cache(size: Size) -> AsyncIterator[Cache]:
+    yield Cache(size.width)
+
+
+@app.lifespan
+@contextmanager
+def nothing() -> Iterator[None]:
+    yield
+
+
 @app.task
 def resize(file: str, size: Size, width: int = 200) -> dict[str, int]:
     if not file:
@@ -47,7 +69,7 @@ def resize(file: str, size: Size, width: int = 200) -> dict[str, int]:
 
 
 @app.task("fetch", retries=0, base=2, timeout=None, permanent=(OSError,))
-async def fetch(url: str, task: Task, **rest: Any) -> list[str]:
+async def fetch(url: str, task: Task, cache: Cache, **rest: Any) -> list[str]:
     return [url, task.id, task.type, *task.data, str(task.priority), *rest]
 
 
@@ -169,7 +191,7 @@ def caught() -> str:
     ) as error:
         cluster: errors.ClusterError = error
         return str(cluster)
-    except WarrenerError as error:
+    except (errors.NotReady, WarrenerError) as error:
         return str(error)
     return ""
 

@@ -48,7 +48,7 @@ def test_what_was_given_after_a_wish_to_have_tasks_back_runs_when_they_are_back(
 async def test_neighbours_of_a_task_that_was_killed_at_its_time_limit_are_not_to_blame() -> None:
     owner = _Blame()
     pool = Pool(ChildSettings(), owner, processes=0)
-    pool._is_stopping = True  # or another child would be wanted
+    pool._roster.is_closed = True  # or another child would be wanted
     child = a_child(slots=2)
     late, neighbour = a_run(0), a_run(1)
     for run in (late, neighbour):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from click.exceptions import Exit as End
 
 from warrener.cli.printing import say
-from warrener.errors import BrokerError, ClusterError, UsageError, WarrenerError
+from warrener.errors import BrokerError, ClusterError, NotReady, UsageError, WarrenerError
 from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def guarded() -> Any:
         raise failed(f"{error}", Exit.USAGE) from None
     except (BrokerError, ClusterError) as error:
         raise failed(f"{error}", Exit.BROKER) from None
+    except NotReady as error:
+        raise failed(f"{error}", Exit.STOPPED) from None
     except WarrenerError as error:
         raise failed(f"{error}", Exit.FAILED) from None
     except KeyboardInterrupt:

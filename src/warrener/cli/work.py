@@ -25,6 +25,7 @@ from warrener.errors import (
     AccessRefused,
     AppError,
     BrokerError,
+    NotReady,
     QueueMismatch,
     QueueMissing,
     UsageError,
@@ -147,7 +148,7 @@ def _code(error: WarrenerError) -> int:
             return Exit.UNFIT
         case UsageError():
             return Exit.USAGE
-        case BrokerError():
+        case BrokerError() | NotReady():
             return Exit.STOPPED
         case _:
             return Exit.FAILED

@@ -87,7 +87,23 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
     """From a child: nothing keeps it from running its handlers."""
 
 
-FromChild = Report | Returned | Alive
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """From a child that had to prepare itself: it can run tasks."""
+
+
+class Unready(msgspec.Struct, frozen=True, array_like=True, tag="unready"):
+    """From a child that had to prepare itself: it cannot, and ends.
+
+    Args:
+        sentence: Why.
+        is_lasting: Whether another one could not either.
+    """
+
+    sentence: str
+    is_lasting: bool
+
+
+FromChild = Report | Returned | Alive | Ready | Unready
 
 
 def pack(value: Any) -> bytes:

@@ -44,15 +44,17 @@ class AppManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     Args:
         handlers: Rules by type; the type `*` takes every other one.
         slots: How many tasks one child runs at a time.
+        prepares: Whether a child says when it can take tasks, and has something to put away before it ends.
         error: Why the app cannot be used.
     """
 
     handlers: dict[str, HandlerRules] = {}
     slots: int = 1
+    prepares: bool = False
     error: str = ""
 
     @classmethod
-    def of(cls, handlers: Iterable[Handler], slots: int = 1) -> AppManifest:
+    def of(cls, handlers: Iterable[Handler], slots: int = 1, *, prepares: bool = False) -> AppManifest:
         """The manifest of an app with these handlers."""
         rules = {
             handler.name: HandlerRules(
@@ -60,7 +62,7 @@ class AppManifest(msgspec.Struct, frozen=True, omit_defaults=True):
             )
             for handler in handlers
         }
-        return cls(rules, slots)
+        return cls(rules, slots, prepares)
 
     @property
     def policies(self) -> list[RetryPolicy]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from warrener.errors import AccessRefused
+from warrener.errors import AccessRefused, AppError, NotReady
 from warrener.exit_codes import Exit
 from warrener.retry import delay_schedule
 from warrener.worker.dispatcher import Dispatcher
@@ -77,6 +77,7 @@ class Supervisor:
             processes=processes,
             max_tasks=max_tasks,
             max_memory=max_memory,
+            patience=max(_FAREWELL, grace),
             fork_server=fork_server,
         )
         self._intake = Intake(broker, self._pool, self._enforce)
@@ -114,6 +115,8 @@ class Supervisor:
         """Work until drained or stopped. The children are gone when it returns.
 
         Raises:
+            AppError: What the app needs before its first task can never be had; nothing was lost, no attempt is counted.
+            NotReady: It could not for too long; the same.
             BrokerError: The broker is lost for good, or the queue is missing.
             WarrenerError: The children were killed and cannot be replaced.
         """
@@ -122,8 +125,15 @@ class Supervisor:
             if delays is None or self._stop.is_set():
                 return self._stop_code
             self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
-            is_drained = await self._work()
-            if not is_drained:
+            try:
+                is_drained = await self._work()
+            except (AppError, NotReady):
+                self._dispatcher.is_stopping = True
+                await self._wind_down()
+                raise
+            if is_drained:
+                await self._unless_stopped(self._pool.leave(max(_FAREWELL, self._grace)))
+            else:
                 await self._wind_down()
         finally:
             await self._pool.stop()
@@ -191,7 +201,7 @@ class Supervisor:
 
     async def _work(self) -> bool:
         """Until the queue is drained (true) or a stop is asked for (false)."""
-        drained = asyncio.create_task(self._drain.wait() if self._drains else asyncio.Event().wait())
+        drained = asyncio.create_task(self._wait_drained() if self._drains else asyncio.Event().wait())
         tasks = {
             drained,
             asyncio.create_task(self._broker.wait_lost()),
@@ -210,8 +220,13 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _wait_drained(self) -> None:
+        await self._pool.have_begun()  # whether it could work is said even where there is nothing to do
+        await self._drain.wait()
+
     async def _take_tasks(self) -> None:
         await self._obedience.have_heard()
+        await self._pool.have_begun()
         await self._intake.begin(self._dispatcher)
         await self._intake.steer()
 
@@ -233,6 +248,8 @@ class Supervisor:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._stop_now.wait()
+        if not self._stop_now.is_set():
+            await self._pool.leave(end - time.monotonic())
         await self._pool.stop()
         self._dispatcher.requeue(self._pool.unfinished)
         try:

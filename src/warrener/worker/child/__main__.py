@@ -24,6 +24,7 @@ from warrener.codec import encode
 from warrener.errors import UsageError
 from warrener.loader import load
 from warrener.worker.child.output import Output
+from warrener.worker.child.runnable import Runnable
 from warrener.worker.child.threads import Child
 from warrener.worker.fork_messages import DESCRIPTORS, NUMBER_BYTES, Exited, Forked, ForkFailed
 from warrener.worker.killing import kill_all, kill_group
@@ -31,8 +32,6 @@ from warrener.worker.manifest import ANY_TYPE, AppManifest, ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from warrener.handler import Handler
 
 
 def main() -> None:
@@ -45,24 +44,26 @@ def main() -> None:
     output.install()  # before anybody takes a stream from where it is
     settings = msgspec.json.decode(_read_line(control), type=ChildSettings)
     try:
-        handlers = _handlers(settings)
+        app = _runnable(settings)
     except UsageError as error:
         _tell(control, AppManifest(error=str(error)))
         return
     kind, slots = Child, settings.threads
-    if any(handler.is_async for handler in handlers.values()):
+    if app.needs_loop:
         from warrener.worker.child.loop import (
             LoopChild,  # asyncio is half of what this process takes to start
         )
 
-        kind, slots = LoopChild, settings.concurrency
-    _tell(control, AppManifest.of(handlers.values(), slots))
+        kind = LoopChild
+    if any(handler.is_async for handler in app.handlers.values()):
+        slots = settings.concurrency
+    _tell(control, AppManifest.of(app.handlers.values(), slots, prepares=bool(app.lifespans)))
     gc.freeze()  # what is imported stays shared between the children
     _ForkServer(
         control,
         output,
         slots,
-        lambda connection: kind(connection, output, handlers, slots, settings.max_result),
+        lambda connection: kind(connection, output, app, slots, settings.max_result),
     ).run()
 
 
@@ -73,17 +74,15 @@ def _tell(control: socket.socket, manifest: AppManifest) -> None:
         sys.exit(0)  # the supervisor is gone
 
 
-def _handlers(settings: ChildSettings) -> dict[str, Handler]:
+def _runnable(settings: ChildSettings) -> Runnable:
     if settings.command:
         from warrener.worker.command import command_handler
 
-        return {
-            ANY_TYPE: command_handler(
-                settings.command, settings.timeout, settings.retries, settings.max_result
-            )
-        }
+        handler = command_handler(settings.command, settings.timeout, settings.retries, settings.max_result)
+        return Runnable({ANY_TYPE: handler})
     sys.path[:0] = [directory for directory in settings.search if directory not in sys.path]
-    return load(settings.app).handlers
+    app = load(settings.app)
+    return Runnable(app.handlers, app.lifespans)
 
 
 def _read_line(control: socket.socket) -> bytes:

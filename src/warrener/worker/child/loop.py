@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from warrener.worker.child.perform import perform_async
 from warrener.worker.child.threads import Child, or_die
@@ -14,8 +13,8 @@ from warrener.worker.frames import Alive
 if TYPE_CHECKING:
     import socket
 
-    from warrener.handler import Handler
     from warrener.worker.child.output import Output
+    from warrener.worker.child.runnable import Runnable
     from warrener.worker.frames import WorkItem
 
 
@@ -23,23 +22,30 @@ class LoopChild(Child):
     """Runs tasks in an event loop. Args: as `Child`."""
 
     def __init__(
-        self,
-        connection: socket.socket,
-        output: Output,
-        handlers: dict[str, Handler],
-        slots: int,
-        max_result: int,
+        self, connection: socket.socket, output: Output, app: Runnable, slots: int, max_result: int
     ) -> None:
-        super().__init__(connection, output, handlers, slots, max_result)
+        super().__init__(connection, output, app, slots, max_result)
         self._loop = asyncio.new_event_loop()
+        self._left = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
-    def run(self) -> NoReturn:
-        """Work until the supervisor is gone."""
+    def run(self) -> None:
+        """Work until the supervisor is gone, or wants this child no more."""
         self._loop.set_default_executor(ThreadPoolExecutor(self._slots))
-        threading.Thread(target=or_die, args=(self._read_work,), daemon=True).start()
+        super().run()
+
+    def _live(self) -> None:
         # Not asyncio.run(), which would first cancel the tasks that run, as if they had failed.
-        or_die(self._loop.run_forever)
+        with self._prepared():
+            self._loop.run_until_complete(self._live_async())
+
+    async def _live_async(self) -> None:
+        async with self._lifespans.entered_async():
+            self._be_ready()
+            await self._left.wait()
+
+    def _leave(self) -> None:
+        self._loop.call_soon_threadsafe(self._left.set)
 
     def _answer(self) -> None:
         self._loop.call_soon_threadsafe(self._send, Alive())
@@ -66,6 +72,6 @@ class LoopChild(Child):
             self._send(await self._loop.run_in_executor(None, self._perform, item))
             return
         self._output.begin(item.key)
-        report = await perform_async(handler, item, self._max_result)
+        report = await perform_async(handler, item, self._max_result, self._lifespans.resources)
         self._output.end()
         self._send(report)

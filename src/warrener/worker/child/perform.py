@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from time import perf_counter, time  # as they are now: handlers may replace them
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warrener.errors import InvalidTask
 from warrener.worker.child.reports import completed, encoded, failed, invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from warrener.handler import Handler
     from warrener.worker.frames import Report, WorkItem
 
 _Passing = type[BaseException] | tuple[type[BaseException], ...]
 
 
-def perform(handler: Handler, item: WorkItem, max_result: int, *, passing: _Passing = ()) -> Report:
+def perform(
+    handler: Handler,
+    item: WorkItem,
+    max_result: int,
+    resources: Mapping[Any, object],
+    *,
+    passing: _Passing = (),
+) -> Report:
     """Call a plain handler.
 
     Args:
         handler: Of the task's type.
         item: The task.
         max_result: What it returns may have so many bytes as JSON.
+        resources: What the app's lifespans have yielded, by type.
         passing: Exceptions that end no attempt, but are raised.
     """
     started_at, start = time(), perf_counter()
@@ -29,6 +39,8 @@ def perform(handler: Handler, item: WorkItem, max_result: int, *, passing: _Pass
         arguments = handler.bind(item.id, item.type, item.priority, item.data)
     except InvalidTask as error:  # not of the handler, whose own is a failed attempt like any other
         return invalid(item, started_at, perf_counter() - start, error)
+    if handler.asks:
+        arguments |= {name: resources[kind] for name, kind in handler.asks.items()}
     try:
         value = handler.function(**arguments)
         return completed(item, started_at, perf_counter() - start, encoded(value, max_result))
@@ -39,7 +51,12 @@ def perform(handler: Handler, item: WorkItem, max_result: int, *, passing: _Pass
 
 
 async def perform_async(
-    handler: Handler, item: WorkItem, max_result: int, *, passing: _Passing = ()
+    handler: Handler,
+    item: WorkItem,
+    max_result: int,
+    resources: Mapping[Any, object],
+    *,
+    passing: _Passing = (),
 ) -> Report:
     """Call an `async` handler. Args: as `perform`."""
     started_at, start = time(), perf_counter()
@@ -47,6 +64,8 @@ async def perform_async(
         arguments = handler.bind(item.id, item.type, item.priority, item.data)
     except InvalidTask as error:
         return invalid(item, started_at, perf_counter() - start, error)
+    if handler.asks:
+        arguments |= {name: resources[kind] for name, kind in handler.asks.items()}
     try:
         value = await handler.function(**arguments)
         return completed(item, started_at, perf_counter() - start, encoded(value, max_result))

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import traceback
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from os import getpid  # as it is now: handlers may replace it
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from warrener.worker.child.lifespans import Lifespans, NotEntered
 from warrener.worker.child.perform import perform
-from warrener.worker.frames import READ, Alive, NoFrame, Report, Returned, Unpacker, WorkBatch, pack
+from warrener.worker.frames import (
+    READ,
+    Alive,
+    NoFrame,
+    Ready,
+    Report,
+    Returned,
+    Unpacker,
+    Unready,
+    WorkBatch,
+    pack,
+)
 from warrener.worker.manifest import ANY_TYPE
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from warrener.handler import Handler
     from warrener.worker.child.output import Output
-    from warrener.worker.frames import WorkItem
+    from warrener.worker.child.runnable import Runnable
+    from warrener.worker.frames import FromChild, WorkItem
 
 
 class Child:
@@ -34,22 +48,20 @@ class Child:
     Args:
         connection: To the supervisor.
         output: Where handlers print.
-        handlers: By type.
+        app: What it runs.
         slots: How many tasks run at a time.
         max_result: A handler's return value may have so many bytes as JSON.
     """
 
     def __init__(
-        self,
-        connection: socket.socket,
-        output: Output,
-        handlers: dict[str, Handler],
-        slots: int,
-        max_result: int,
+        self, connection: socket.socket, output: Output, app: Runnable, slots: int, max_result: int
     ) -> None:
         self._connection = connection
         self._output = output
-        self._handlers = handlers
+        self._handlers = app.handlers
+        self._lifespans = Lifespans(app.lifespans, _say)
+        self._prepares = bool(app.lifespans)
+        self._is_leaving = False
         self._slots = slots
         self._max_result = max_result
         self._pid = getpid()
@@ -58,18 +70,43 @@ class Child:
         self._arrivals: queue.SimpleQueue[None] = queue.SimpleQueue()  # once for each item
         self._sending = threading.Lock()
 
-    def run(self) -> NoReturn:
-        """Work until the supervisor is gone."""
+    def run(self) -> None:
+        """Work until the supervisor is gone, or wants this child no more."""
         threading.Thread(target=or_die, args=(self._read_work,), daemon=True).start()
-        for _ in range(self._slots - 1):
-            threading.Thread(target=or_die, args=(self._work,), daemon=True).start()
-        or_die(self._work)  # in the main thread, where signals and most libraries expect to be
+        or_die(self._live)
+        os._exit(0)
 
-    def _work(self) -> NoReturn:
+    def _live(self) -> None:
+        with self._prepared(), self._lifespans.entered():
+            self._be_ready()
+            for _ in range(self._slots - 1):
+                threading.Thread(target=or_die, args=(self._work,), daemon=True).start()
+            self._work(is_main=True)  # in the main thread, where signals and most libraries expect to be
+
+    def _work(self, *, is_main: bool = False) -> None:
+        """In the main thread until it is to leave, which it may once nothing runs; in others for ever."""
         while True:
             self._arrivals.get()
             if item := self._next():
                 self._send(self._perform(item))
+            elif self._is_leaving:
+                if is_main:
+                    return
+                self._arrivals.put(None)  # what this one got was for the main thread
+                threading.Event().wait()
+
+    @contextmanager
+    def _prepared(self) -> Iterator[None]:
+        """Say what keeps this child from becoming ready."""
+        try:
+            yield
+        except NotEntered as error:
+            self._tell(Unready(str(error), error.is_lasting))
+            os._exit(0)
+
+    def _be_ready(self) -> None:
+        if self._prepares:
+            self._tell(Ready())
 
     def _next(self) -> WorkItem | None:
         """The next item to begin; None if there is none any more."""
@@ -89,7 +126,15 @@ class Child:
                         self._begin(message.items)
                     else:
                         self._return_waiting()
-        os._exit(0)  # the supervisor is gone, or wants this child no more
+        if self._prepares:
+            self._leave()
+        else:
+            os._exit(0)
+
+    def _leave(self) -> None:
+        """The supervisor wants this child no more: nothing runs. Or it is gone, and the fork server kills what runs."""
+        self._is_leaving = True
+        self._arrivals.put(None)
 
     def _answer(self) -> None:
         self._send(Alive())
@@ -109,27 +154,38 @@ class Child:
     def _send(self, message: Report | Returned | Alive) -> None:
         if getpid() != self._pid:
             os._exit(0)  # a handler has forked and returned in both processes: this is the one too many
+        if not self._tell(message):
+            os._exit(0)
+
+    def _tell(self, message: FromChild) -> bool:
+        """Whether there was somebody to tell."""
         try:
             with self._sending:
                 self._connection.sendall(pack(message))
         except OSError:
-            os._exit(0)
+            return False
+        return True
 
     def _handler(self, item: WorkItem) -> Handler:
         return self._handlers.get(item.type) or self._handlers[ANY_TYPE]
 
     def _perform(self, item: WorkItem) -> Report:
         self._output.begin(item.key)
-        report = perform(self._handler(item), item, self._max_result)
+        report = perform(self._handler(item), item, self._max_result, self._lifespans.resources)
         self._output.end()
         return report
 
 
-def or_die(work: Callable[[], object]) -> NoReturn:
-    """Do it; the process ends in any case, and the supervisor says what with it."""
+def _say(sentence: str) -> None:
+    with suppress(Exception):  # a handler may have closed it
+        print(f"warrener: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - where handlers print, too
+
+
+def or_die(work: Callable[[], object]) -> None:
+    """Do it; if that fails the process ends, and the supervisor says what with it."""
     try:
         work()
     except BaseException:  # noqa: BLE001 - as said
         with suppress(BaseException):
             traceback.print_exc()
-    os._exit(1)
+        os._exit(1)

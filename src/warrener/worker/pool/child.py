@@ -34,16 +34,24 @@ class ChildProcess:
         pipe: Our end of the pipe that it prints into.
         printer: Shows what it prints.
         slots: How many tasks it runs at a time.
+        is_ready: Whether it can take tasks before it says so.
     """
 
-    def __init__(self, connection: socket.socket, pipe: int, printer: Printer, slots: int) -> None:
+    def __init__(
+        self, connection: socket.socket, pipe: int, printer: Printer, slots: int, *, is_ready: bool = True
+    ) -> None:
         self.slots = slots
         self.output = ChildOutput(pipe, printer, self._id_of)
+        self.is_ready = is_ready
+        self.has_given_up = False  # before it was ready
         self.pid = 0  # until it is forked
         self.running: dict[int, RunningAttempt] = {}
         self.waiting: deque[RunningAttempt] = deque()
         self.done = 0
+        self.is_worn = False  # to retire once another one can take its place
+        self.is_spent = False  # and is to be given no more until then
         self.is_retiring = False
+        self.leaves_until = 0.0  # on the monotonic clock: so long it may put away what it has
         self.is_slow = False  # what runs has run for longer than a tick: nothing should wait behind it
         self.pinged_at: float | None = None
         self.answered_at = 0.0
@@ -68,14 +76,25 @@ class ChildProcess:
         """What it has, running or not."""
         return [*self.running.values(), *self.waiting]
 
-    @property
-    def is_condemned(self) -> bool:
+    def is_condemned(self, now: float) -> bool:
         """Whether it is to be killed."""
-        return bool(self.overdue or self.fault or self.is_interrupted) or (self.is_retiring and not self.held)
+        if self.overdue or self.fault or self.is_interrupted:
+            return True
+        return self.is_retiring and not self.held and now >= self.leaves_until
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it may be given more."""
+        return self.is_ready and not (self.is_retiring or self.is_spent)
 
     def load(self) -> tuple[bool, bool, int]:
         """The lower, the sooner it is to be given more."""
-        return self.is_retiring, self.is_slow and self.held >= self.slots, self.held
+        return not self.takes_work, self.is_slow and self.held >= self.slots, self.held
+
+    def retire(self) -> None:
+        """It is to end once it has done what it runs; what waits in it comes back."""
+        self.is_retiring = True
+        self.ask_back()
 
     # --- what it runs
 

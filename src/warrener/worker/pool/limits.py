@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from warrener.worker.frames import PING
 
 if TYPE_CHECKING:
-    from warrener.worker.frames import Report
     from warrener.worker.pool.child import ChildProcess
 
 TICK: Final = 0.05
@@ -17,7 +16,7 @@ _PING_TIMEOUT: Final = 1.0
 
 
 class Wear:
-    """When a child is replaced.
+    """When a child is replaced: another one is begun, and takes its place once it can.
 
     Args:
         max_tasks: After so many tasks; None for never.
@@ -28,10 +27,15 @@ class Wear:
         self._max_tasks = max_tasks
         self._max_memory = max_memory
 
-    def is_worn(self, child: ChildProcess, report: Report) -> bool:
-        """Whether it is to run no more, now that it has reported this."""
-        has_done_enough = self._max_tasks is not None and child.done >= self._max_tasks
-        return has_done_enough or (self._max_memory is not None and report.peak_memory > self._max_memory)
+    def look(self, child: ChildProcess, peak_memory: int = 0) -> bool:
+        """Whether it is worn from now on, as it has peaked at so many bytes."""
+        if child.is_worn:
+            return False
+        if self._max_tasks is not None and not child.waiting:
+            child.is_spent = child.done + child.held >= self._max_tasks  # while it runs the last ones
+        is_large = self._max_memory is not None and peak_memory > self._max_memory
+        child.is_worn = child.is_spent or is_large
+        return child.is_worn
 
     def room(self, child: ChildProcess, room: int) -> int:
         """How many more tasks it may be given of those that it has room for."""
@@ -45,7 +49,7 @@ def watch_time(child: ChildProcess, now: float) -> None:
         for attempt in child.running.values()
         if attempt.deadline is not None and now > attempt.deadline
     ]
-    if not overdue or child.is_condemned:
+    if not overdue or child.is_condemned(now):
         return
     # Of several, one may keep the others from running: only in a child that is well each is late by itself.
     if len(child.running) == 1 or child.answered_at > min(attempt.deadline or now for attempt in overdue):
@@ -55,4 +59,4 @@ def watch_time(child: ChildProcess, now: float) -> None:
         child.send(PING)
     elif now - child.pinged_at > _PING_TIMEOUT:
         child.fault = "a time limit had passed, and it did not answer any more"
-    child.is_retiring = child.is_retiring or child.is_condemned
+    child.is_retiring = child.is_retiring or child.is_condemned(now)

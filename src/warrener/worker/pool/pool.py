@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from warrener.errors import AppError, WarrenerError
+from warrener.errors import AppError, NotReady, WarrenerError
 from warrener.worker.fork_messages import Exited, Forked
 from warrener.worker.fork_server import ForkServer
-from warrener.worker.frames import Alive, NoFrame, Returned
+from warrener.worker.frames import Alive, NoFrame, Ready, Returned, Unready
 from warrener.worker.killing import how_ended, kill_all
-from warrener.worker.pool.child import ChildProcess
 from warrener.worker.pool.limits import TICK, Wear, watch_time
 from warrener.worker.pool.owner import Owner
 from warrener.worker.pool.pace import Pace
+from warrener.worker.pool.roster import Roster
+from warrener.worker.pool.sharing import share_out
 from warrener.worker.printer import Printer
 
 if TYPE_CHECKING:
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
     from warrener.worker.frames import FromChild
     from warrener.worker.manifest import AppManifest, ChildSettings
     from warrener.worker.pool.attempt import RunningAttempt
+    from warrener.worker.pool.child import ChildProcess
     from warrener.worker.pool.output import ChildOutput
-
-_log = logging.getLogger("warrener.worker")
-
-_FORK_AGAIN: Final = 1.0  # seconds until a child that could not be forked is asked for again
 
 
 class Pool:
@@ -42,6 +39,7 @@ class Pool:
         processes: How many children.
         max_tasks: A child is replaced after so many tasks; None for never.
         max_memory: A child is replaced after its memory has peaked over so many bytes; None for never.
+        patience: Seconds in which a child puts away what it has before it ends; where it has anything.
         fork_server: One that is warm already.
     """
 
@@ -53,6 +51,7 @@ class Pool:
         processes: int,
         max_tasks: int | None = None,
         max_memory: int | None = None,
+        patience: float = 25.0,
         fork_server: ForkServer | None = None,
     ) -> None:
         self.owner = owner or Owner()
@@ -61,14 +60,16 @@ class Pool:
         self._fork_server = fork_server or ForkServer()
         self._processes = processes
         self._wear = Wear(max_tasks, max_memory)
-        self._children: list[ChildProcess] = []
-        self._forking: dict[int, ChildProcess] = {}  # by the request's number
+        self._patience = patience
         self._printer = Printer()
+        self._roster = Roster(
+            self._fork_server, self._printer, processes, self._on_readable, lambda: self.owner.on_returned([])
+        )
+        self._children = self._roster.children
         self._left: list[ChildOutput] = []  # of children that are gone, while what they have left may print
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._background: list[asyncio.Task[None]] = []
-        self._is_stopping = False
         self._host = socket.gethostname()
 
     async def start(self) -> AppManifest:
@@ -79,13 +80,30 @@ class Pool:
         """
         await self._fork_server.start(self._settings)
         self._printer.is_shared = self.slots > 1
-        self._scale()
+        self._roster.scale()
         self._background = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
         return self.manifest
 
+    async def have_begun(self) -> None:
+        """Wait until a child can take tasks."""
+        await self._roster.has_begun.wait()
+
+    async def leave(self, seconds: float) -> None:
+        """Let children that run nothing put away what they have, for so long at most; they take nothing more."""
+        self._roster.is_closed = True
+        if not self.manifest.prepares:
+            return
+        end = time.monotonic() + seconds
+        for child in self._children:
+            child.is_retiring = True
+            if not child.held:
+                self._dismiss(child)
+        while any(not child.held for child in self._children) and time.monotonic() < end:  # noqa: ASYNC110 - as they are reaped
+            await asyncio.sleep(TICK)
+
     async def stop(self) -> None:
         """Kill every child, whatever it does."""
-        self._is_stopping = True
+        self._roster.is_closed = True
         for task in self._background:
             task.cancel()
         for child in self._children:
@@ -101,9 +119,13 @@ class Pool:
         its children, a pool would go on as if nothing were wrong.
 
         Raises:
+            AppError: What the app needs before its first task can never be had.
+            NotReady: It could not for too long.
             WarrenerError: The fork server was killed, and the app that did import does not any more.
         """
         done, _ = await asyncio.wait([self._broken, *self._background], return_when=asyncio.FIRST_COMPLETED)
+        if self._broken in done:
+            self._broken.result()
         try:
             for ended in done:
                 ended.result()
@@ -137,24 +159,11 @@ class Pool:
             attempts: What waits; what is given is taken out.
             most: Give no more than so many.
         """
-        now = time.monotonic()
         limit = self.manifest.slots * self.pace.depth
-        given = 0
-        touched = set()
-        while attempts and given != most:
-            child = min(self._children, key=ChildProcess.load, default=None)
-            if child is None or child.is_retiring:
-                break
-            room = self._wear.room(child, (child.slots if child.is_slow else limit) - child.held)
-            if room <= 0:
-                break
-            share = max(1, min((room + 1) // 2, len(attempts) // len(self._children)))
-            for _ in range(min(share, len(attempts), share if most is None else most - given)):
-                child.assign(attempts.popleft(), now)
-                given += 1
-            touched.add(child)
-        for child in touched:
+        for child in share_out(attempts, self._children, limit, self._wear, most):
             child.send_work()
+            if self._wear.look(child):
+                self._roster.scale()
 
     def take_back(self) -> None:
         """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
@@ -169,52 +178,20 @@ class Pool:
 
     # --- the fork server
 
-    def _scale(self) -> None:
-        """Ask for as many children as there should be."""
-        while len(self._children) < self._processes:
-            try:
-                number, connection, pipe = self._fork_server.fork()
-            except OSError as error:
-                self._retry_fork(error.strerror or str(error))
-                return
-            child = ChildProcess(connection, pipe, self._printer, self.manifest.slots)
-            child.listen(self._loop, self._on_readable)
-            self._children.append(child)
-            self._forking[number] = child
-
     async def _listen(self) -> None:
         while True:
             async for news in self._fork_server.news():
                 if isinstance(news, Exited):
                     self._reap(news.pid, news.status)
                 elif isinstance(news, Forked):
-                    self._forking.pop(news.number).pid = news.pid
+                    self._roster.on_forked(news)
                 else:
-                    self._on_fork_failed(self._forking.pop(news.number), news.reason)
+                    self.owner.on_returned(self._roster.on_fork_failed(news).attempts)
             # The fork server itself was killed, and its children with it: none of their tasks is to blame.
             await self._replace_fork_server()
 
-    def _on_fork_failed(self, child: ChildProcess, reason: str) -> None:
-        """What the child was given is for others."""
-        self._children.remove(child)
-        child.disconnect()
-        child.output.close()
-        self._retry_fork(reason)
-        self.owner.on_returned(child.attempts)
-
-    def _retry_fork(self, reason: str) -> None:
-        _log.warning("cannot fork a child process (%s); retrying", reason)
-        self._loop.call_later(_FORK_AGAIN, self._fork_again)
-
-    def _fork_again(self) -> None:
-        if self._fork_server.is_ready:  # another one is followed by its children anyway
-            self._scale()
-            self.owner.on_returned([])
-
     async def _replace_fork_server(self) -> None:
-        orphans, self._children = self._children, []
-        self._forking.clear()
-        for child in orphans:
+        for child in self._roster.take_all():
             child.disconnect()
             if child.pid:
                 kill_all(child.pid)
@@ -223,7 +200,7 @@ class Pool:
             self.owner.on_returned([*child.waiting])
         await self._fork_server.end()
         await self._fork_server.start(self._settings)
-        self._scale()
+        self._roster.scale()
         self.owner.on_returned([])
 
     # --- one child
@@ -232,8 +209,13 @@ class Pool:
         try:
             self._read(child)
         except Exception as error:  # noqa: BLE001 - `wait_lost` raises it; the loop would only log it
-            if not self._broken.done():
-                self._broken.set_exception(error)
+            self._break(error)
+
+    def _break(self, error: Exception) -> None:
+        if isinstance(error, AppError | NotReady):
+            self._roster.is_closed = True
+        if not self._broken.done():
+            self._broken.set_exception(error)
 
     def _read(self, child: ChildProcess) -> None:
         try:
@@ -243,6 +225,12 @@ class Pool:
             child.fault = "it wrote into the socket of the process that ran it"
             child.is_retiring = True
         if child.is_retiring and (child.fault or not child.held):
+            self._dismiss(child)
+
+    def _dismiss(self, child: ChildProcess) -> None:
+        """Close its socket, by which it ends as soon as it has put away what it has."""
+        if child.is_connected:
+            child.leaves_until = time.monotonic() + (self._patience if self.manifest.prepares else 0)
             child.disconnect()
 
     def _on_message(self, child: ChildProcess, message: FromChild, now: float) -> None:
@@ -250,12 +238,15 @@ class Pool:
             self.owner.on_returned(child.take_back(set(message.keys), now))
         elif isinstance(message, Alive):
             child.pinged_at, child.answered_at = None, now
+        elif isinstance(message, Ready):
+            self._roster.on_ready(child)
+        elif isinstance(message, Unready):
+            self._roster.on_unready(child, message, now)
         elif attempt := child.finish(message.key, now):
             child.done += 1
             self.pace.add(message.duration)
-            if not child.is_retiring and self._wear.is_worn(child, message):
-                child.is_retiring = True
-                child.ask_back()
+            if self._wear.look(child, message.peak_memory):
+                self._roster.scale()
             self.owner.on_report(attempt, message, self._name(child))
 
     def _reap(self, pid: int, status: int) -> None:
@@ -267,8 +258,9 @@ class Pool:
         self._left += child.end_output()
         self._children.remove(child)
         child.disconnect()
-        if not self._is_stopping:
-            self._scale()
+        if not (child.is_ready or child.has_given_up or self._roster.is_closed):
+            self._on_died_early(child, status)
+        self._roster.scale()
         overdue = [attempt for attempt in child.overdue if attempt.key in child.running]
         running = [attempt for attempt in child.running.values() if attempt not in overdue]
         for attempt in overdue:
@@ -278,6 +270,14 @@ class Pool:
             self.owner.on_crashed(running, child.fault or how_ended(status), self._name(child))
             running = []
         self.owner.on_returned([*running, *child.waiting])
+
+    def _on_died_early(self, child: ChildProcess, status: int) -> None:
+        """It died before it could take a task: it was none's fault."""
+        reason = Unready(f"a child dies before its first task: {how_ended(status)}", is_lasting=False)
+        try:
+            self._roster.on_unready(child, reason, time.monotonic())
+        except WarrenerError as error:
+            self._break(error)
 
     def _name(self, child: ChildProcess) -> str:
         return f"{self._host}:{child.pid}"
@@ -290,7 +290,9 @@ class Pool:
             for child in self._children:
                 if child.look_at_output(now):
                     watch_time(child, now)
-                if child.is_condemned and child.pid:
+                if child.is_retiring and not child.held:
+                    self._dismiss(child)
+                if child.pid and child.is_condemned(now):
                     kill_all(child.pid)
                 if child.look_whether_slow(now):
                     child.ask_back()

@@ -1,0 +1,91 @@
+"""What an app has done around its handlers is done in every child, and costs no task anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.batch import drain, failures, publish, results, task
+from warrener.errors import AppError
+from warrener.exit_codes import Exit
+from warrener.worker.manifest import ChildSettings
+
+if TYPE_CHECKING:
+    from warrener.address import Address
+
+APP: Final = ChildSettings(str(Path(__file__).with_name("hooks_app.py")))
+THREADS: Final = ChildSettings(APP.app, threads=3)
+ASYNC: Final = ChildSettings(str(Path(__file__).with_name("hooks_async_app.py")), concurrency=4)
+KINDS: Final = pytest.mark.parametrize("settings", [APP, THREADS, ASYNC], ids=["alone", "threads", "async"])
+TASKS: Final = 24
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where each child writes down what happens in it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOOKS_HOME", str(home))
+    return home
+
+
+def _logs(home: Path) -> list[list[str]]:
+    return [log.read_text().splitlines() for log in home.glob("*.log")]
+
+
+@KINDS
+async def test_lifespan_is_entered_once_in_each_child_and_left_before_it_ends(
+    address: Address, home: Path, settings: ChildSettings
+) -> None:
+    kind = "use_async" if settings is ASYNC else "use"
+    await publish(address, [task(kind, f"t{n}", number=n) for n in range(TASKS)])
+
+    assert await drain(address, settings=settings, processes=2, max_tasks=8) is Exit.DRAINED
+
+    rows = await results(address)
+    assert {row["task_id"]: row["value"] for row in rows} == {f"t{n}": [n, True, True] for n in range(TASKS)}
+    logs = _logs(home)
+    left = ["loop left"] * (settings is ASYNC) + ["client left", "pool left"]
+    assert len(logs) >= 3
+    for log in logs:
+        ran = log.count("task")
+        assert ran <= 8
+        assert log == ["pool entered", *["task"] * ran, *left]
+
+
+async def test_lifespan_that_can_never_be_entered_ends_the_worker_and_costs_no_attempt(
+    address: Address, home: Path
+) -> None:
+    await publish(address, [task("use", f"t{n}", number=n) for n in range(TASKS)])
+    (home / "broken").touch()
+
+    with pytest.raises(
+        AppError, match=r"lifespan 'pool' fails \(hooks_app.py, line \d+\): ValueError: no such pool"
+    ):
+        await drain(address, settings=APP, processes=2)
+
+    assert [log for log in _logs(home) if log != ["pool entered"]] == []
+    assert len(_logs(home)) == 2  # and none is tried again
+    (home / "broken").unlink()
+    await drain(address, settings=APP)
+    assert {row["attempts"] for row in await results(address)} == {1}
+    assert await failures(address) == {}
+
+
+async def test_lifespan_is_tried_again_where_what_it_needs_is_away(
+    address: Address, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HOOKS_AWAY", "3")
+    monkeypatch.setattr("warrener.worker.pool.readiness._FIRST_DELAY", 0.05)
+    await publish(address, [task("use", f"t{n}", number=n) for n in range(TASKS)])
+
+    assert await drain(address, settings=APP, processes=2) is Exit.DRAINED
+
+    rows = await results(address)
+    assert len(rows) == TASKS
+    assert {row["attempts"] for row in rows} == {1}
+    said = [record.getMessage() for record in caplog.records if "is away" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].endswith("ConnectionRefusedError: the pool is away; trying again")
