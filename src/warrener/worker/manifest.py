@@ -45,12 +45,14 @@ class AppManifest(msgspec.Struct, frozen=True, omit_defaults=True):
         handlers: Rules by type; the type `*` takes every other one.
         slots: How many tasks one child runs at a time.
         prepares: Whether a child says when it can take tasks, and has something to put away before it ends.
+        warnings: What its import has left open that children cannot share.
         error: Why the app cannot be used.
     """
 
     handlers: dict[str, HandlerRules] = {}
     slots: int = 1
     prepares: bool = False
+    warnings: tuple[str, ...] = ()
     error: str = ""
 
     @classmethod

@@ -105,7 +105,10 @@ class Supervisor:
         manifest = await self._unless_stopped(self._pool.start())
         if manifest is None:
             await self._pool.stop()
-        return manifest or AppManifest()
+            return AppManifest()
+        for warning in manifest.warnings:
+            _log.warning("%s", warning)
+        return manifest
 
     async def close(self) -> None:
         """End the children of a worker that does not run."""

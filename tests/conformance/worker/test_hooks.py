@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 APP: Final = ChildSettings(str(Path(__file__).with_name("hooks_app.py")))
 THREADS: Final = ChildSettings(APP.app, threads=3)
 ASYNC: Final = ChildSettings(str(Path(__file__).with_name("hooks_async_app.py")), concurrency=4)
+SHARING: Final = ChildSettings(str(Path(__file__).with_name("sharing_app.py")))
 KINDS: Final = pytest.mark.parametrize("settings", [APP, THREADS, ASYNC], ids=["alone", "threads", "async"])
 TASKS: Final = 24
 
@@ -89,3 +91,19 @@ async def test_lifespan_is_tried_again_where_what_it_needs_is_away(
     said = [record.getMessage() for record in caplog.records if "is away" in record.getMessage()]
     assert len(said) == 1
     assert said[0].endswith("ConnectionRefusedError: the pool is away; trying again")
+
+
+async def test_what_children_cannot_share_is_named_once(
+    address: Address, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await publish(address, [task("echo", "t", number=1)])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("SHARING_PORT", str(port))
+        await drain(address, settings=SHARING, processes=2)
+
+    when, make = "while it was imported: its children", "make it in an @app.lifespan"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"{SHARING.app} opened a socket to 127.0.0.1:{port} {when} share it, and their answers mix; {make}",
+        f"{SHARING.app} started the thread 'fetch_0' {when} do not have it, and wait for it for ever; {make}",
+    ]

@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +24,7 @@ import msgspec
 from warrener.codec import encode
 from warrener.errors import UsageError
 from warrener.loader import load
+from warrener.worker.child.inherited import warnings_of, what_is_open
 from warrener.worker.child.output import Output
 from warrener.worker.child.runnable import Runnable
 from warrener.worker.child.threads import Child
@@ -43,6 +45,7 @@ def main() -> None:
     output = Output()
     output.install()  # before anybody takes a stream from where it is
     settings = msgspec.json.decode(_read_line(control), type=ChildSettings)
+    before = what_is_open()
     try:
         app = _runnable(settings)
     except UsageError as error:
@@ -57,7 +60,11 @@ def main() -> None:
         kind = LoopChild
     if any(handler.is_async for handler in app.handlers.values()):
         slots = settings.concurrency
-    _tell(control, AppManifest.of(app.handlers.values(), slots, prepares=bool(app.lifespans)))
+    manifest = AppManifest.of(app.handlers.values(), slots, prepares=bool(app.lifespans))
+    found = tuple(warnings_of(settings.app, before)) if settings.app else ()
+    _tell(control, msgspec.structs.replace(manifest, warnings=found))
+    # Python warns of every thread there is, those of C libraries that bear a fork as well.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     gc.freeze()  # what is imported stays shared between the children
     _ForkServer(
         control,
