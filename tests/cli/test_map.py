@@ -91,3 +91,26 @@ def test_pattern_that_finds_nothing_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"no file matches 'https://host/\?page=1' in .*on stdin"):
         Items("app.py", "f", ("https://host/?page=1",))
+
+
+def test_command_has_an_item_or_a_task_as_words(place: Place) -> None:
+    (place.path / "a b.txt").write_text("12345")
+
+    done = place.warrener("map", "--shell", "--exec", "wc -c < {data.item}", "*.txt", "-o", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert [(row["origin"], row["value"]) for row in place.rows("out.jsonl")] == [("a b.txt", 5)]
+
+    tasks = place.tasks([{"id": "t", "data": {"text": "$(date) 'x'"}}])
+    done = place.warrener(
+        "run", "--exec", "printf %s {data.text}", tasks, "--retries", "0", "--processes", "1"
+    )
+    assert done.returncode == 1
+    assert "$(date) 'x'\n" in done.stderr
+    done = place.warrener("failures", "show", "t", "--queue", "tasks")
+    assert "CommandRefused: the command's output is no JSON" in done.stdout
+    assert "  > $(date) 'x'\n" in done.stdout
+    assert "Traceback" not in done.stdout
+
+    done = place.warrener("run", "--exec", "printf {text}", tasks)
+    assert done.returncode == 2
+    assert "the command asks for {text}, and there are {data.NAME}" in done.stderr

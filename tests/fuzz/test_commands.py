@@ -48,7 +48,7 @@ def test_command_has_a_result_or_one_of_our_errors(
     (directory / "errors").write_bytes(errors)
     script = directory / "end"
     script.write_text(f"cat {shlex.quote(place)}/out; cat {shlex.quote(place)}/errors >&2; {ending}\n")
-    handler = command_handler(f"sh {shlex.quote(str(script))}", None, 3, 10**6)
+    handler = command_handler(ChildSettings(command=f"sh {shlex.quote(str(script))}", max_result=2 * 10**6))
 
     try:
         value = handler.function(task=Task("i", "t", {"a": 1}))

@@ -51,7 +51,8 @@ def _attempt(attempt: Attempt) -> list[str]:
         *(f"  {line}" for line in f"{attempt.error}: {attempt.message}".splitlines()),
     ]
     lines += [f"  | {line}" for line in attempt.traceback.splitlines()]
-    return lines + [f"  > {line}" for line in attempt.output.split("\n") if attempt.output]
+    printed = attempt.output.removesuffix("\n").split("\n") if attempt.output else []
+    return lines + [f"  > {line}" for line in printed]
 
 
 def _times(group: Group) -> str:

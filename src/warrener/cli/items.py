@@ -28,6 +28,7 @@ class Items:
         app: Where the handler is.
         handler: Its name.
         words: Items, patterns, or `-`.
+        parameter: What each is to be; without it, the handler's one that must be given.
 
     Raises:
         UsageError: A pattern finds nothing.
@@ -37,9 +38,10 @@ class Items:
     left_out_text = ""
     is_all_invalid = False
 
-    def __init__(self, app: str, handler: str, words: tuple[str, ...]) -> None:
+    def __init__(self, app: str, handler: str, words: tuple[str, ...], *, parameter: str = "") -> None:
         self.app = app
         self.handler = handler
+        self._parameter = parameter
         self._words = words
         self._items = _items(word for word in words if word != STDIN)
 
@@ -66,6 +68,12 @@ class Items:
             AppError: The app has no such handler.
             UsageError: The handler does not take one value.
         """
+        parameter = self._parameter or self._required(manifest)
+        return given_tasks(
+            (Task("", self.handler, {parameter: item}, origin=item) for item in self._each()), _HERE
+        )
+
+    def _required(self, manifest: AppManifest) -> str:
         handler = self.handler
         rules = manifest.handlers.get(handler)
         if rules is None:
@@ -76,10 +84,7 @@ class Items:
             raise UsageError(
                 f"handler {handler!r} takes {takes}, and an item is one value: write a file of tasks, and `warrener run` it"
             )
-        (parameter,) = rules.required
-        return given_tasks(
-            (Task("", handler, {parameter: item}, origin=item) for item in self._each()), _HERE
-        )
+        return rules.required[0]
 
     def _each(self) -> Iterator[str]:
         yield from self._items

@@ -15,7 +15,7 @@ _VERBS: Final = {
     "run": Lazy(f"{_CLI}.run", "run", "Publish tasks, work on them here, collect the results."),
     "map": Lazy(f"{_CLI}.map", "map_", "Run a handler once for each file or line, and collect the results."),
     "publish": Lazy(f"{_CLI}.publish", "publish", "Publish tasks, each one confirmed by the broker."),
-    "work": Lazy(f"{_CLI}.work", "work", "Take tasks from the queue and run them."),
+    "work": Lazy(f"{_CLI}.work", "work_", "Take tasks from the queue and run them."),
     "batches": Lazy(f"{_CLI}.batches", "batches", "What is on a broker, and how far."),
     "status": Lazy(f"{_CLI}.status", "status", "How far the tasks are, at what rate, until when."),
     "results": Lazy(f"{_CLI}.results", "results", "Write one row per completed task."),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,30 +20,31 @@ from warrener.cli.files import ResultFile
 from warrener.cli.items import Items
 from warrener.cli.options import (
     broker_option,
-    concurrency_option,
     format_option,
     management_option,
     output_option,
-    processes_option,
     queue_option_for,
-    threads_option,
     yes_option,
 )
 from warrener.cli.run import report, run_here
+from warrener.cli.work_options import takes_work
 from warrener.errors import UsageError
 from warrener.failure_limit import FailureLimit
 from warrener.provenance import begun_from, queue_named
-from warrener.worker.manifest import ChildSettings
+
+if TYPE_CHECKING:
+    from warrener.cli.work_options import Work
+
+# What a command finds its item by.
+_PARAMETER: Final = "item"
 
 
 @click.command("map")
 @click.argument("handler", metavar="APP:HANDLER")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", metavar="ITEMS...", nargs=-1)
 @output_option("results.jsonl")
 @format_option
-@processes_option
-@threads_option
-@concurrency_option
+@takes_work
 @max_failures_option
 @share_option
 @fresh_option
@@ -57,9 +58,7 @@ def map_(
     items: tuple[str, ...],
     output: str,
     form: str | None,
-    processes: int | None,
-    threads: int,
-    concurrency: int,
+    work: Work,
     max_failures: str | None,
     share: bool,
     fresh: bool,
@@ -75,6 +74,8 @@ def map_(
     package.module:app:resize. ITEMS are patterns like 'images/*.jpg' or 'images/**/*.jpg', words that are taken as they
     are, or - for the lines of stdin. Each is the handler's one parameter that has no default.
 
+    With --exec CMD there is no APP:HANDLER: a command runs each item, which it has as {data.item}.
+
     Run it again, and what has ended is not run again; a row's origin is its item.
 
     Example: warrener map app.py:resize 'images/*.jpg' -o results.jsonl
@@ -82,22 +83,27 @@ def map_(
     from warrener.local_run import Plan
 
     results = ResultFile(output, form)
-    app, _, name = handler.rpartition(":")
+    if work.command:
+        app, name, items = "", Path(work.command.split()[0]).name, (handler, *items)
+    else:
+        app, _, name = handler.rpartition(":")
     with guarded():
-        if not app or not name:
+        if not items:
+            raise UsageError("give the items: patterns, words, or - for the lines of stdin")
+        if not ((app and name) or work.command):
             raise UsageError(f"{handler!r} names no handler: give APP:HANDLER, as app.py:resize")
         results.checked()
         limit = FailureLimit.parse(max_failures) if max_failures else None
-        source = Items(app, name, items)
+        source = Items(app, name, items, parameter=_PARAMETER if work.command else "")
         source.check_apart(output)
         address = Address(broker, queue or queue_named(name), management)
-        begun = begun_from(f"{Path.cwd()}: map {name}", app, source.count)
+        begun = begun_from(f"{Path.cwd()}: map {name}", app or work.command, source.count)
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
     plan = Plan(
         address,
         begun,
-        ChildSettings(app=app, threads=threads, concurrency=concurrency),
-        processes or os.cpu_count() or 1,
+        work.settings(app),
+        work.processes,
         share,
         fresh,
         window,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
@@ -14,42 +13,37 @@ from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.holding import held_by, hold_text
-from warrener.cli.options import (
-    concurrency_option,
-    format_option,
-    output_option,
-    processes_option,
-    threads_option,
-)
+from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress
+from warrener.cli.work_options import takes_app_and_tasks, takes_work
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
 from warrener.orders import Orders
 from warrener.provenance import begun_now
 from warrener.status_line import status_line
-from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from warrener.address import Address
     from warrener.batch import Batch
+    from warrener.cli.work_options import Work
     from warrener.local_run import Ended, Plan
     from warrener.monitor import Status
     from warrener.sources import Line
     from warrener.worker.manifest import AppManifest
 
+# The type of tasks that bring none, where a command runs them.
+ANY_COMMAND: Final = "exec"
+
 
 @click.command()
-@click.argument("app")
-@click.argument("tasks")
+@takes_app_and_tasks
 @output_option("results.jsonl")
 @format_option
 @takes_tasks
-@processes_option
-@threads_option
-@concurrency_option
+@takes_work
 @max_failures_option
 @takes_batch
 def run(
@@ -57,9 +51,7 @@ def run(
     tasks: TaskFile,
     output: str,
     form: str | None,
-    processes: int | None,
-    threads: int,
-    concurrency: int,
+    work: Work,
     max_failures: str | None,
     share: bool,
     fresh: bool,
@@ -75,22 +67,27 @@ def run(
     Run it again after an interruption and it goes on where it was; after an edit, and it runs what is new. The file of
     results has the rows of these tasks as they are worded now, and no others.
 
+    With --exec CMD there is no APP: a command runs each task.
+
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
     from warrener.local_run import Plan
 
+    settings = work.settings(app)
+    if work.command:
+        tasks.type = tasks.type or ANY_COMMAND
     results = ResultFile(output, form)
     with guarded():
         results.checked(tasks)
         limit = FailureLimit.parse(max_failures) if max_failures else None
     may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
     with guarded():
-        begun = begun_now(tasks.path, app)
+        begun = begun_now(tasks.path, app or work.command)
     plan = Plan(
         address,
         begun,
-        ChildSettings(app=app, threads=threads, concurrency=concurrency),
-        processes or os.cpu_count() or 1,
+        settings,
+        work.processes,
         share,
         fresh,
         window,

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import msgspec
 
 from warrener.cli.ending import failed
 from warrener.cli.logs import Log
-from warrener.cli.options import (
-    AT_LEAST_ONE,
-    concurrency_option,
-    processes_option,
-    takes_address,
-    threads_option,
-)
+from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import PlainFormatter
+from warrener.cli.work_options import takes_work
 from warrener.cli.worker_process import WorkerProcess, check_worker
 from warrener.errors import (
     AccessRefused,
@@ -32,26 +25,18 @@ from warrener.errors import (
     WarrenerError,
 )
 from warrener.exit_codes import Exit
-from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from warrener.address import Address
+    from warrener.cli.work_options import Work
 
 _MEBIBYTE: Final = 1024 * 1024
 
 
-@click.command()
+@click.command("work")
 @click.argument("app", default="")
-@click.option(
-    "--exec",
-    "command",
-    metavar="CMD",
-    default="",
-    show_default=False,
-    help="Instead of an app: a command that gets each task's JSON on stdin and writes the result's JSON to stdout; exit 0 completed, 65 permanent, else retry.",
-)
 @click.option("--drain", is_flag=True, help="End with exit code 0 when no work is left.")
 @click.option(
     "--check",
@@ -65,18 +50,6 @@ _MEBIBYTE: Final = 1024 * 1024
     default=25.0,
     help="After SIGTERM, let running tasks finish for so long.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001),
-    metavar="SECONDS",
-    help="Time limit of a task, with --exec.",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(min=0, max=20),
-    metavar="N",
-    help="Retries of a failed task, with --exec; by default 3.",
-)
 @click.option("--max-tasks", type=AT_LEAST_ONE, metavar="N", help="Replace a child after so many tasks.")
 @click.option(
     "--max-memory",
@@ -84,23 +57,16 @@ _MEBIBYTE: Final = 1024 * 1024
     metavar="MIB",
     help="Replace a child whose memory has peaked over this.",
 )
-@processes_option
-@threads_option
-@concurrency_option
+@takes_work
 @takes_address
-def work(
+def work_(
     app: str,
-    command: str,
     drain: bool,
     check: bool,
     grace: float,
-    timeout: float | None,
-    retries: int | None,
     max_tasks: int | None,
     max_memory: int | None,
-    processes: int | None,
-    threads: int,
-    concurrency: int,
+    work: Work,
     address: Address,
 ) -> None:
     """Take tasks from the queue and run them.
@@ -111,7 +77,7 @@ def work(
 
     Example: warrener work app.py --drain --processes 4
     """
-    settings = _settings(app, command, threads, concurrency, timeout, retries)
+    settings = work.settings(app)
     _log_to_stderr()
     if check:
         click.echo(_finish(check_worker(address, settings)))
@@ -119,7 +85,7 @@ def work(
     worker = WorkerProcess(
         address,
         settings,
-        processes=processes or os.cpu_count() or 1,
+        processes=work.processes,
         drain=drain,
         grace=grace,
         max_tasks=max_tasks,
@@ -152,14 +118,3 @@ def _code(error: WarrenerError) -> int:
             return Exit.STOPPED
         case _:
             return Exit.FAILED
-
-
-def _settings(
-    app: str, command: str, threads: int, concurrency: int, timeout: float | None, retries: int | None
-) -> ChildSettings:
-    if bool(app) == bool(command):
-        raise failed("give either an app or --exec CMD", Exit.USAGE)
-    if app and (timeout, retries) != (None, None):
-        raise failed("--timeout and --retries go with --exec; an app's handlers have their own", Exit.USAGE)
-    settings = ChildSettings(app, command, threads, concurrency, timeout)
-    return settings if retries is None else msgspec.structs.replace(settings, retries=retries)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
-import shlex
-import shutil
 import subprocess
-from typing import Any, Final
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from warrener.codec import NOT_JSON, encode_task
-from warrener.errors import AppError, PermanentError, TransientError
+from warrener.errors import PermanentError, TransientError
 from warrener.exit_codes import Exit
 from warrener.handler import Handler
-from warrener.models import MAX_TRACEBACK, Task
+from warrener.models import Task  # noqa: TC001 - by its annotation a handler is given it
 from warrener.retry import RetryPolicy
-from warrener.text import cut
+from warrener.worker.command_line import CommandLine
 from warrener.worker.killing import name_of
+from warrener.worker.untraced import Untraced
+
+if TYPE_CHECKING:
+    from warrener.worker.manifest import ChildSettings
 
 _CHUNK: Final = 1 << 16
 _TICK: Final = 0.05
@@ -26,40 +30,38 @@ _TICK: Final = 0.05
 _MOST_UNREAD_CHUNKS: Final = 32
 
 
-def command_handler(command: str, timeout: float | None, retries: int, max_output: int) -> Handler:
+class CommandFailed(Untraced, TransientError):  # noqa: N818 - its name is what users read
+    """A command has ended badly, which may be otherwise the next time."""
+
+
+class CommandRefused(Untraced, PermanentError):  # noqa: N818 - its name is what users read
+    """A task that its command cannot do."""
+
+
+def command_handler(settings: ChildSettings) -> Handler:
     """A handler for every type of task that runs a command.
 
     Exit 0 completes the task with what the command wrote to stdout (JSON; nothing at all is null), 65 fails it for
-    good, 75 and everything else is tried again. The end of stderr becomes the attempt's traceback.
+    good, 75 and everything else is tried again. Stderr is printed as it comes, and so is the stdout of one that fails.
 
     Args:
-        command: A command line, quoted as for a shell; it is run without one.
-        timeout: Seconds; None for no limit.
-        retries: How many times a failed task is tried again.
-        max_output: A command may write so many bytes to stdout.
+        settings: The command, and its limits.
 
     Raises:
         AppError: The command line cannot be read, or there is no such command.
     """
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise AppError(f"command {command!r} cannot be read: {error}") from error
-    if not words or not shutil.which(words[0]):
-        raise AppError(f"command {command!r} does not exist or is not executable")
+    line = CommandLine(settings.command, is_shell=settings.is_shell)
 
     def run(task: Task) -> Any:
-        code, output, errors = _run(words, encode_task(task) + b"\n", max_output)
+        code, output, errors = _run(line.words(task), encode_task(task) + b"\n", settings.max_result)
         if code == 0:
             return _value(output)
+        _print(output)
         ended = _how(code)
         message = f"{ended}: {_last_line(errors)}" if errors.strip() else ended
-        kind = PermanentError if code == Exit.BAD_TASK else TransientError
-        error = kind(message)
-        error.add_note(cut(errors.decode("utf-8", "replace"), MAX_TRACEBACK // 2, keep_end=True))
-        raise error
+        raise (CommandRefused if code == Exit.BAD_TASK else CommandFailed)(message)
 
-    return Handler("*", run, policy=RetryPolicy(retries), timeout=timeout)
+    return Handler("*", run, policy=RetryPolicy(settings.retries), timeout=settings.timeout)
 
 
 def _run(words: list[str], task: bytes, max_output: int) -> tuple[int, bytes, bytes]:
@@ -68,14 +70,11 @@ def _run(words: list[str], task: bytes, max_output: int) -> tuple[int, bytes, by
     It has ended when its process has, even if another that it left behind holds its output open.
 
     Raises:
-        PermanentError: It writes more than it may.
+        CommandRefused: It cannot be started with these words, or writes more than it may.
+        CommandFailed: It cannot be started.
     """
     output, errors = bytearray(), bytearray()
-    pipe = subprocess.PIPE
-    with (
-        subprocess.Popen(words, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe) as process,
-        selectors.DefaultSelector() as selector,
-    ):
+    with _started(words) as process, selectors.DefaultSelector() as selector:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - for mypy
         os.set_blocking(process.stdin.fileno(), False)
         selector.register(process.stdin, selectors.EVENT_WRITE)
@@ -98,13 +97,34 @@ def _run(words: list[str], task: bytes, max_output: int) -> tuple[int, bytes, by
                         process.stdin.close()
                 elif data := os.read(key.fd, _CHUNK):
                     key.data.extend(data)
+                    if key.data is errors:
+                        sys.stderr.buffer.write(data)
                 else:
                     selector.unregister(key.fileobj)
             del errors[:-_CHUNK]
             if len(output) > max_output:
                 process.kill()
-                raise PermanentError(f"the command writes more than {max_output:,} bytes to stdout")
+                raise CommandRefused(f"the command writes more than {max_output:,} bytes to stdout")
     return process.returncode, bytes(output), bytes(errors)
+
+
+def _started(words: list[str]) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(words, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe)
+    except (ValueError, OSError) as error:
+        # A NUL in a word, or more than the system takes: it is this task's data.
+        is_of_task = isinstance(error, ValueError) or error.errno == errno.E2BIG
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise (CommandRefused if is_of_task else CommandFailed)(
+            f"command {words[0]!r} cannot be started: {said}"
+        ) from None
+
+
+def _print(output: bytes) -> None:
+    sys.stdout.buffer.write(output)
+    if output and not output.endswith(b"\n"):
+        sys.stdout.buffer.write(b"\n")
 
 
 def _write(stdin: int, task: bytes) -> bytes:
@@ -121,7 +141,8 @@ def _value(output: bytes) -> Any:
     try:
         return msgspec.json.decode(output)
     except NOT_JSON as error:
-        raise PermanentError(
+        _print(output)
+        raise CommandRefused(
             f"the command's output is no JSON ({error}); write the result as one JSON value"
         ) from None
 

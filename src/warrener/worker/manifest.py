@@ -83,6 +83,7 @@ class ChildSettings(msgspec.Struct, frozen=True):
         app: As `warrener.loader.load` takes it; empty when a command is run instead.
         search: Directories in which modules are looked for besides the usual ones.
         command: A shell-quoted command line that performs every task.
+        is_shell: Whether a shell runs it.
         threads: How many tasks a child runs at a time, in threads, where no handler is `async`.
         concurrency: How many it runs at a time where one is.
         timeout: Seconds, for a command.
@@ -98,3 +99,4 @@ class ChildSettings(msgspec.Struct, frozen=True):
     retries: int = 3
     max_result: int = 512 * 1024 * 1024
     search: tuple[str, ...] = ()
+    is_shell: bool = False

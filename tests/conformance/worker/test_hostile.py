@@ -27,6 +27,7 @@ COMPLETED: Final = ("completed", "", 1)
 
 CRASHED: Final = ("crashed", "Crashed", 1)
 TIMED_OUT: Final = ("timed-out", "TimedOut", 1)
+REFUSED: Final = ("permanent", "CommandRefused", 1)
 NO_JSON: Final = ("permanent", "PermanentError", 1)
 
 Outcome = tuple[str, str, int]
@@ -218,13 +219,13 @@ async def test_command_may_do_its_worst(address: Address, tmp_path: Path) -> Non
     """Each type of task is a script of that name."""
     scripts: dict[str, tuple[str, Outcome]] = {
         "deaf": ("exec <&-; echo 1", COMPLETED),
-        "chatty": (f"head -c {600 * MIB} /dev/zero", NO_JSON),
-        "loud": (f"head -c {256 * MIB} /dev/zero >&2; echo 1", COMPLETED),
-        "latin": (r"printf '\"\377\"'", NO_JSON),
-        "prose": ("echo it went well", NO_JSON),
+        "chatty": (f"head -c {600 * MIB} /dev/zero", REFUSED),
+        "loud": (f"head -c {16 * MIB} /dev/zero >&2; echo 1", COMPLETED),
+        "latin": (r"printf '\"\377\"'", REFUSED),
+        "prose": ("echo it went well", REFUSED),
         "endless": ("trap '' TERM INT; sleep 3600", TIMED_OUT),
         "parent": (f"sleep 3600 & echo $! > {tmp_path}/left; echo 1", COMPLETED),
-        "killed": ("kill -s 40 $$", ("exhausted", "TransientError", 1)),
+        "killed": ("kill -s 40 $$", ("exhausted", "CommandFailed", 1)),
     }
     for name, (script, _) in scripts.items():
         (tmp_path / name).write_text(f"{script}\n")

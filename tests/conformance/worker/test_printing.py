@@ -100,6 +100,27 @@ async def test_threads_and_coroutines_that_fail_keep_what_they_have_printed(addr
     assert {name: found[name].history[0].output for name in found} == {n: f"{n} begins\n" for n in NAMES}
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+async def test_command_that_fails_has_what_it_said_and_no_traceback(
+    address: Address, threads: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = 'echo {data.name} says; echo "{data.name} warns" >&2; exit {data.code}'
+    settings = ChildSettings(command=script, is_shell=True, threads=threads, retries=0)
+    await publish(address, [task("any", name, name=name, code=code) for name, code in (("a", 3), ("b", 65))])
+
+    await drain(address, settings=settings, processes=2)
+
+    found = await failures(address)
+    assert {name: (found[name].reason, found[name].error, found[name].message) for name in found} == {
+        "a": ("exhausted", "CommandFailed", "exit code 3: a warns"),
+        "b": ("permanent", "CommandRefused", "exit code 65: b warns"),
+    }
+    assert {(found[n].history[0].output, found[n].history[0].traceback) for n in "ab"} == {
+        (f"{name} warns\n{name} says\n", "") for name in "ab"
+    }
+    assert {"a | a warns", "a | a says", "b | b warns", "b | b says"} <= set(_shown(capfd))
+
+
 def _said(name: str) -> list[str]:
     lines = [line for n in range(3) for line in (f"{name} says {n}", f"{name} warns {n}")]
     lines += [rf"{name} logs \udcff", f"{name} writes bytes", f"{name} has no end"]

@@ -85,8 +85,7 @@ def _runnable(settings: ChildSettings) -> Runnable:
     if settings.command:
         from warrener.worker.command import command_handler
 
-        handler = command_handler(settings.command, settings.timeout, settings.retries, settings.max_result)
-        return Runnable({ANY_TYPE: handler})
+        return Runnable({ANY_TYPE: command_handler(settings)})
     sys.path[:0] = [directory for directory in settings.search if directory not in sys.path]
     app = load(settings.app)
     return Runnable(app.handlers, app.lifespans)

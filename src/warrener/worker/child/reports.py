@@ -14,6 +14,7 @@ from warrener.errors import PermanentError, TransientError
 from warrener.models import MAX_MESSAGE, MAX_TRACEBACK
 from warrener.text import cut
 from warrener.worker.frames import Report
+from warrener.worker.untraced import Untraced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,8 @@ def invalid(item: WorkItem, started_at: float, duration: float, error: InvalidTa
 
 
 def _traceback(error: BaseException) -> str:
+    if isinstance(error, Untraced):
+        return ""
     frames = error.__traceback__.tb_next if error.__traceback__ else None  # without Warrener's own line
     if frames is None:
         return ""
