@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.chaos import arenas, broker, cluster, connections, machine, mixed, poison, processes
+from tests.chaos import arenas, batches, broker, cluster, connections, machine, mixed, poison, processes
 from tests.chaos.fault import CLUSTER, EMBEDDED, RABBITMQ
 from warrener.address import Address
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.trial import Arena
     from tests.chaos.verdict import Row
 
-_ON_ANY_BROKER: Final = [*processes.FAULTS, *connections.FAULTS, *poison.FAULTS]
+_ON_ANY_BROKER: Final = [*processes.FAULTS, *batches.FAULTS, *connections.FAULTS, *poison.FAULTS]
 FAULTS: Final = [*_ON_ANY_BROKER, *broker.FAULTS, *cluster.FAULTS, *machine.FAULTS]
 
 
