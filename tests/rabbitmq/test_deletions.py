@@ -65,6 +65,16 @@ def delete(rabbit_address: Address) -> Iterator[Callable[[str], None]]:
         yield delete
 
 
+async def test_what_was_in_a_deleted_work_queue_is_published_again(
+    place: Place, delete: Callable[[str], None]
+) -> None:
+    place.tasks([{"type": "echo", "data": {"value": n}} for n in range(3)])
+    assert place.warrener("publish", "tasks.jsonl").returncode == 0
+    delete("work")
+    assert place.warrener("publish", "tasks.jsonl").returncode == 0
+    await place.has_ready(3)
+
+
 @pytest.mark.parametrize("part", UNDER_A_WORKER)
 async def test_worker_says_what_is_missing_and_acknowledges_nothing(
     place: Place, delete: Callable[[str], None], part: str
@@ -174,7 +184,7 @@ async def test_follower_says_what_is_missing(place: Place, delete: Callable[[str
 async def test_results_that_stay_away_are_waited_for_only_so_long(
     rabbit_address: Address, delete: Callable[[str], None], part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warrener.brokers.rabbitmq.stream._READ_AGAIN_FOR", 1)
+    monkeypatch.setattr("warrener.brokers.rabbitmq.stream.AGAIN_FOR", 1)
     await publish(rabbit_address, [task("echo", "done")])
     await drain(rabbit_address)
     read: list[bytes] = []

@@ -14,6 +14,7 @@ from tests.batch import APP, DELAYS, PATIENCE, eventually, publish, task
 from tests.chaos.proxy import Proxy
 from tests.place import Place
 from warrener.brokers import connect
+from warrener.brokers.rabbitmq import reconnect
 from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.errors import BrokerUnreachable
 
@@ -61,8 +62,9 @@ async def test_what_is_not_confirmed_is_published_again_over_a_new_connection(
 
 
 async def test_a_question_without_an_answer_is_an_error_and_the_next_one_is_asked_anew(
-    rabbit_address: Address, far: Address, proxy: Proxy
+    rabbit_address: Address, far: Address, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reconnect, "AGAIN_FOR", 0.0)
     await publish(rabbit_address, [task("echo", "t")])
     async with connect(far) as broker:
         proxy.freeze()

@@ -99,9 +99,13 @@ async def _make(queue: Queue, delays: Sequence[int]) -> bool:
     was_missing, give_up_at = False, loop.time() + channels.ANSWER_TIMEOUT
     while True:
         try:
-            is_missing = len(await queue.ready(wanted)) < len(wanted)
+            there = await queue.ready(wanted)
+            is_missing = len(there) < len(wanted)
             was_missing |= is_missing
             async with await connection.channel() as channel:
+                if queue.names.queue not in there:
+                    # What was in it is gone. Nobody may take that for published, and leave it out.
+                    await channel.call("queue_delete", queue.names.log(topology.PUBLISHED_KEY))
                 if is_missing:
                     # Written down before they are there, so that none is there that is not written down.
                     await topology.declare(channel, queue.names, connection.version, [])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from functools import cache
-from typing import TYPE_CHECKING, Self
+from functools import cache, partial
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq import admin, counting, failures, stream, sweeping, topology
@@ -21,7 +21,7 @@ from warrener.brokers.rabbitmq.session import Session
 from warrener.errors import BrokerUnreachable, MessageTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from warrener.address import Address
     from warrener.brokers.protocol import (
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         Outcome,
         Verdict,
     )
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _log = logging.getLogger("warrener.broker")
 
@@ -79,10 +82,10 @@ class RabbitBroker:
 
     async def declare(self, delays: Sequence[int]) -> None:
         self._own_delays |= frozenset(delays)
-        await admin.declare(self._queue, delays, settling=self.settling)
+        await self._again(admin.declare, self._queue, delays, settling=self.settling)
 
     async def delays(self, wanted: Sequence[int]) -> list[int]:
-        return await admin.delays(self._queue, wanted)
+        return await self._again(admin.delays, self._queue, wanted)
 
     async def purge(self) -> int:
         return await admin.purge(self._queue)
@@ -104,7 +107,7 @@ class RabbitBroker:
         async with self._opening_role:  # two first calls at once are to share one
             if self._publishing is None:
                 publishing = Publishing(self._queue.names, self._connections.give_up)
-                await self._connections.add(publishing)
+                await self._again(self._connections.add, publishing)
                 self._publishing = publishing
         return self._publishing
 
@@ -127,7 +130,7 @@ class RabbitBroker:
         async with self._opening_role:
             if self._consuming is None:
                 version = (await self._connections.connection()).version
-                existing = await admin.delays(self._queue, [*admin.DEFAULT_DELAYS, *self._own_delays])
+                existing = await self.delays([*admin.DEFAULT_DELAYS, *self._own_delays])
                 consuming = Consuming(
                     self._queue.names,
                     listener,
@@ -135,7 +138,7 @@ class RabbitBroker:
                     shortest=min(existing, default=None),
                     give_up=self._connections.give_up,
                 )
-                await self._connections.add(consuming)
+                await self._again(self._connections.add, consuming)
                 self._consuming = consuming
                 self._warning = asyncio.create_task(warn_of_limits(self._queue))
         return self._consuming
@@ -174,14 +177,13 @@ class RabbitBroker:
     # --- reading
 
     async def counts(self) -> Counts:
-        return await counting.counts(self._queue)
+        return await self._again(counting.counts, self._queue)
 
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return stream.messages(self._queue, self._queue.names.results, follow=follow)
 
     async def newest_results(self, most: int) -> Sequence[bytes]:
-        connection = await self._connections.connection()
-        return await stream.newest(connection, self._queue.names.results, most)
+        return await self._again(stream.newest, self._queue, self._queue.names.results, most)
 
     def failures(self) -> AsyncIterator[FailedTask]:
         return failures.read(self._queue)
@@ -192,13 +194,16 @@ class RabbitBroker:
     # --- the journal
 
     async def note(self, log: Log, records: Sequence[bytes]) -> None:
-        await self._queue.journal.note(log, records)
+        await self._again(self._queue.journal.note, log, records)
 
     def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         place = topology.place_of(self._queue.names, log)
         return stream.messages(self._queue, place.stream, follow=follow, by=place.exchange)
 
-    # --- what the connection tells
+    # --- the connection, and what it tells
+
+    async def _again(self, do: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._connections.again(partial(do, *args, **kwargs))
 
     def _on_limit(self, max_body: int) -> None:
         self.max_body = max_body

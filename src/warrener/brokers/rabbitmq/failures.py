@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from warrener.brokers.protocol import FailedTask
+from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
 from warrener.brokers.rabbitmq.topology import consumer_arguments
 from warrener.codec import decode_record
-from warrener.errors import BrokerError
+from warrener.errors import BrokerError, BrokerUnreachable
 from warrener.models import DEFAULT_PRIORITY, Record
 
 if TYPE_CHECKING:
@@ -42,10 +43,62 @@ _BETWEEN_LOOKS: Final = 0.01  # seconds
 
 
 async def read(queue: Queue) -> AsyncIterator[FailedTask]:
-    """The failures, the oldest first."""
-    async with reading(queue) as reader, aclosing(reader.tasks()) as tasks:
-        async for _, task in tasks:
-            yield task
+    """The failures, the oldest first; a lost connection is followed by reading on behind the last one.
+
+    Raises:
+        BrokerError: Besides, if some were taken out meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    place, give_up_at = _Place(), loop.time() + AGAIN_FOR
+    while True:
+        try:
+            async with reading(queue) as reader, aclosing(reader.tasks()) as tasks:
+                async for _, task in tasks:
+                    if place.is_new(task.id):
+                        give_up_at = loop.time() + AGAIN_FOR
+                        yield task
+            place.end()
+        except BrokerUnreachable:
+            if queue.connections.is_closing or loop.time() > give_up_at:
+                raise
+        else:
+            return
+        place.begin_again()
+        await asyncio.sleep(AGAIN_AFTER)
+
+
+class _Place:
+    """How far a reader is, who begins again at the first failure when the connection is lost."""
+
+    def __init__(self) -> None:
+        self._given = 0
+        self._last = ""
+        self._read = 0
+
+    def begin_again(self) -> None:
+        """Read what was given again."""
+        self._read = 0
+
+    def is_new(self, task_id: str) -> bool:
+        """Whether the next failure was not given before."""
+        self._read += 1
+        if self._read > self._given:
+            self._given, self._last = self._read, task_id
+            return True
+        if self._read == self._given and task_id != self._last:
+            raise _changed()
+        return False
+
+    def end(self) -> None:
+        """There are no more."""
+        if self._read < self._given:
+            raise _changed()
+
+
+def _changed() -> BrokerError:
+    return BrokerError(
+        "failures were taken out while the connection was lost, so nobody knows where reading them was: read them again"
+    )
 
 
 class Reader:

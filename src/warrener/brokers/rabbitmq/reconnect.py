@@ -7,7 +7,7 @@ import logging
 import random
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from warrener.brokers.rabbitmq.amqp.connection import Connection
 from warrener.brokers.rabbitmq.condition import Condition
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("warrener.broker")
 
+T = TypeVar("T")
+
 # Seconds.
 RECONNECT_FOR: Final = 300.0
+AGAIN_FOR: Final = 30.0
+"""For so long is done again what a lost connection has interrupted, where somebody waits for its answer."""
+AGAIN_AFTER: Final = 0.5
 _PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _LEAVE_WITHIN: Final = 5.0  # in alarm the broker hears nobody
@@ -96,6 +101,22 @@ class Reconnecting:
                 self._connection = connection
                 self._on_limit(_MAX_BODY if connection.version >= (4, 0) else _MAX_BODY_BEFORE_4)
         return self._connection
+
+    async def again(self, do: Callable[[], Awaitable[T]]) -> T:
+        """Do what may be done twice; where the connection is lost meanwhile, again over a new one.
+
+        Raises:
+            BrokerUnreachable: There is none for half a minute, or this is being closed.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + AGAIN_FOR
+        while True:
+            try:
+                return await do()
+            except BrokerUnreachable:
+                if self.is_closing or loop.time() > give_up_at:
+                    raise
+            await asyncio.sleep(AGAIN_AFTER)
 
     async def add(self, role: Role) -> None:
         """Attach a role, now and whenever its channel is lost. When it raises or is cancelled, the role is not added."""

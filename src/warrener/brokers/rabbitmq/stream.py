@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from warrener.brokers.rabbitmq.condition import Condition
+from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
 from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _LOOKS: Final = 2
 _ROUNDS: Final = 3
 _BETWEEN_ROUNDS: Final = 0.03  # seconds
 _IDLE: Final = 0.5  # seconds between two signs that a follower waits
-_READ_AGAIN_FOR: Final = 30.0  # seconds
-_READ_AGAIN_PAUSE: Final = 0.5  # seconds
 
 
 async def stream_end(connection: Connection, stream: str) -> int:
@@ -132,8 +131,9 @@ async def read_stream(
             channel.ack(tag, multiple=True)
 
 
-async def newest(connection: Connection, stream: str, most: int) -> Sequence[bytes]:
-    """The last messages of a stream."""
+async def newest(queue: Queue, stream: str, most: int) -> Sequence[bytes]:
+    """The last messages of one of the queue's streams."""
+    connection = await queue.connections.connection()
     first = max(0, await stream_end(connection, stream) - most)
     async with aclosing(read_stream(connection, stream, first, follow=False)) as batches:
         return [row.body async for _, rows in batches for row in rows][-most:]
@@ -154,7 +154,7 @@ async def messages(
         Replaced: What came by an exchange was followed, and is of another queue now.
     """
     loop = asyncio.get_running_loop()
-    place, give_up_at = _Place(queue.names.queue if by and follow else None), loop.time() + _READ_AGAIN_FOR
+    place, give_up_at = _Place(queue.names.queue if by and follow else None), loop.time() + AGAIN_FOR
     while True:
         try:
             connection = await queue.connections.connection()
@@ -167,7 +167,7 @@ async def messages(
                     wanted = [message.body for message in new if by is None or message.exchange == by]
                     if wanted or (follow and not rows):
                         yield wanted
-                    give_up_at = loop.time() + _READ_AGAIN_FOR
+                    give_up_at = loop.time() + AGAIN_FOR
                 else:
                     return
         except Replaced:
@@ -178,7 +178,7 @@ async def messages(
             if is_over or (isinstance(error, QueueMissing) and place.last is None):
                 raise
             place.look_back()
-            await asyncio.sleep(_READ_AGAIN_PAUSE)
+            await asyncio.sleep(AGAIN_AFTER)
 
 
 class Replaced(QueueMissing):
