@@ -11,7 +11,7 @@ from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from warrener.brokers import Broker
     from warrener.publication import Publication
@@ -75,24 +75,41 @@ class BatchRows:
         async with self._changed:
             await self._changed.wait_for(lambda: self.count >= count or self._quiet >= QUIET)
 
-    def end_source(self) -> None:
-        """The source is read to its end: write what was set aside and is its own after all."""
-        self._aside.seek(0)
+    def end_source(self) -> set[str]:
+        """The source is read to its end: write what was set aside and is its own after all.
+
+        Returns the ids of the rows that are not: of those that the source has, too, it says the wording that counts.
+        """
+        others: set[str] = set()
         own: list[Row] = []
-        for line in self._aside:
-            (row,) = readable_rows([line.rstrip(b"\n")], Summary())
+        for row in self._set_aside():
             if self._publication.has(row.task_id, row.wording):
                 own.append(row)
+            else:
+                others.add(row.task_id)
             if len(own) >= _AT_A_TIME:
                 self._write(own)
                 own.clear()
         self._write(own)
-        self._aside.seek(0)
-        self._aside.truncate()
+        return others
+
+    def own_among(self, ids: set[str]) -> list[bytes]:
+        """The marks of its own rows from before that have one of these ids. Call it after `end_source`."""
+        own = (row for row in self._set_aside() if row.task_id in ids) if ids else ()
+        return [
+            mark_of_task(row.task_id, row.wording)
+            for row in own
+            if self._publication.has(row.task_id, row.wording)
+        ]
 
     def close(self) -> None:
         """Let go of what was set aside."""
         self._aside.close()
+
+    def _set_aside(self) -> Iterator[Row]:
+        self._aside.seek(0)
+        for line in self._aside:
+            yield from readable_rows([line.rstrip(b"\n")], Summary())
 
     def _take(self, rows: list[Row]) -> None:
         own = []

@@ -14,6 +14,7 @@ from warrener.brokers import Message, Verdict
 from warrener.codec import decode_failure
 from warrener.companion import while_running
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
+from warrener.failed_before import FailedBefore
 from warrener.journal import (
     HAS_ROW,
     OF_SOURCE,
@@ -36,7 +37,7 @@ from warrener.publisher import Window, publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from warrener.brokers import Broker, FailedTask, PublishSession
     from warrener.models import Task
@@ -87,6 +88,8 @@ class Publication:
         """Whether the queue's last batch began with another version of the app."""
         self.marks = Marks()
         """What is known of its tasks, and of others on the queue."""
+        self.failed_before = FailedBefore()
+        """What of the queue had failed before."""
         self.stale_failures = 0
         """How many failures on the queue are none of its tasks', once its source was read."""
         self.blocked_reason: str | None = None
@@ -95,7 +98,6 @@ class Publication:
         self._count = 0
         self._own_failed = 0
         self._journal = JournalState()
-        self._failed: dict[str, str] = {}  # wording by id, of failures from before
         self._replays = False  # whether tasks that were cancelled by their type are to be published again
         self._window: Window
         self._is_stopped = False
@@ -130,12 +132,9 @@ class Publication:
         last = self._journal.last
         self.is_app_changed = last is not None and differ(last.app_digest, self.begun.app_digest)
         with suppress(AccessRefused):
-            if (await broker.counts()).failed:
-                async for task in broker.failures():
-                    found = decode_failure(task.body, task.id, task.record)
-                    self._failed[found.task_id] = found.wording
-                    if self._runs and found.reason == "cancelled":
-                        self.marks.add(mark_of_task(found.task_id, found.wording), _WAS_CANCELLED)
+            await self.failed_before.read(
+                broker, lambda mark: self._runs and self.marks.add(mark, _WAS_CANCELLED)
+            )
         self._is_waited_for = True
         await note(broker, self.begun)
 
@@ -187,7 +186,7 @@ class Publication:
                 await self.leave(broker)
         await self._note_confirmed(broker)
         self.total, self.is_read = self._count, True
-        self.stale_failures = len(self._failed) - self._own_failed
+        self.stale_failures = len(self.failed_before) - self._own_failed
         if self._superseded or (self._replays and not self._is_stopped):
             await broker.sweep(self._decide)
             self.stale_failures -= len(self._dropped)
@@ -206,13 +205,16 @@ class Publication:
         self._is_stopped = True
         self._window.lift()
 
-    async def finish(self, broker: Broker, stale_rows: int) -> None:
+    async def finish(self, broker: Broker, stale_rows: int, reworded: Sequence[bytes] = ()) -> None:
         """Write into the journal that all is published.
 
         Args:
             broker: Where to.
             stale_rows: How many rows on the queue are none of these tasks'.
+            reworded: Marks of tasks that had ended before, and of which the queue has another wording's end, too: from now
+                on theirs is the later one.
         """
+        await note_published(broker, self.begun.run, reworded)
         await note(broker, Read(self.begun.run, self.total, stale_rows, self.stale_failures))
         self._is_waited_for = False
 
@@ -223,7 +225,7 @@ class Publication:
     def had_failed(self, task_id: str, wording: str) -> bool:
         """Whether this failure is from before, and was none of a type that was cancelled."""
         was_cancelled = self.marks.flags(mark_of_task(task_id, wording)) & _WAS_CANCELLED
-        return self._failed.get(task_id) == wording and not was_cancelled
+        return self.failed_before.wording(task_id) == wording and not was_cancelled
 
     @property
     def confirmed(self) -> int:
@@ -248,7 +250,7 @@ class Publication:
         had = self.marks.add(mark, OF_SOURCE)
         self._count += 1
         self.total = max(self.total, self._count)
-        failed_wording = self._failed.get(task.id)
+        failed_wording = self.failed_before.wording(task.id)
         self._own_failed += failed_wording == task.wording
         if had & (HAS_ROW | _WAS_CANCELLED) == _WAS_CANCELLED:
             self._replays = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from warrener.errors import AppError, UsageError
 from warrener.exit_codes import Exit
 from warrener.monitor import watching
 from warrener.writers import opened
+
+if TYPE_CHECKING:
+    from warrener.rows import Summary
 
 
 async def test_second_run_runs_nothing_and_has_all_rows(desk: Desk) -> None:
@@ -70,13 +74,25 @@ async def test_who_collects_from_the_queue_gets_no_row_of_an_earlier_wording(des
     await desk.run()
 
     # When the queue is collected, then each has one end, that of its last wording
+    rows, summary = await _collected(desk)
+    assert rows == {"a": 2, "b": 14}
+    assert (summary.completed, summary.failed, summary.superseded) == (2, 1, 2)
+
+    # And so they have when the file says again what it had said
+    desk.write(double(1, id="a"), double(2, id="b"), double(3, id="c"))
+    await desk.run()
+    rows, summary = await _collected(desk)
+    assert rows == {"a": 2, "b": 4, "c": 6}
+    assert (summary.completed, summary.failed, summary.superseded) == (3, 0, 1)
+    assert desk.ran == Counter([1, 2, 3, 7, -3])
+
+
+async def _collected(desk: Desk) -> tuple[dict[str, int], Summary]:
     async with connect(desk.address) as broker:
         with opened(str(desk.path / "collected.jsonl"), "jsonl") as writer:
             summary = await collect(broker, writer)
     lines = (desk.path / "collected.jsonl").read_bytes().splitlines()
-    rows = {row["task_id"]: row["value"] for row in map(json.loads, lines)}
-    assert rows == {"a": 2, "b": 14}
-    assert (summary.completed, summary.failed, summary.superseded) == (2, 1, 2)
+    return {row["task_id"]: row["value"] for row in map(json.loads, lines)}, summary
 
 
 async def test_corrected_failure_is_failed_no_more(desk: Desk) -> None:
