@@ -98,7 +98,11 @@ class App:
         """
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
-            name = type if isinstance(type, str) else function.__name__
+            name = type if isinstance(type, str) else getattr(function, "__name__", "")
+            if not name:
+                raise AppError(
+                    f"{function!r} has no name; say the type that it handles, as @app.task('TYPE')"
+                )
             if name in self.handlers:
                 raise AppError(f"type {name!r} has two handlers; give one of them another name")
             handler = self.handlers[name] = Handler(
@@ -117,7 +121,7 @@ class App:
                     maker.homes.append(Home(self, handler))
             return function
 
-        return register(type) if callable(type) else register
+        return register if type is None or isinstance(type, str) else register(type)
 
     def lifespan(self, function: F) -> F:
         """Register what every child needs before its first task: a connection, a model, a client.

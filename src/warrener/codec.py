@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
-import os
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -23,6 +21,9 @@ from warrener.models import (
     Task,
 )
 from warrener.text import sanitize
+from warrener.values.simpler import Unwritable
+from warrener.values.strict_json import RepeatedKey, decode_once
+from warrener.values.writing import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,20 +36,9 @@ NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 _ROOM: Final = 200
 
 
-def _as_json(value: object) -> object:
-    """What JSON has for a value of a task that it does not know: for paths and NumPy's numbers, what programs mean by them."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return value.item()  # type: ignore[attr-defined] # a scalar has it
-    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
-
-
 _encoder = msgspec.json.Encoder()
-_task_encoder = msgspec.json.Encoder(enc_hook=_as_json)
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
-_anything = msgspec.json.Decoder()
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _BEGIN_OBJECT = ord("{")
 _NO_ID: Final = "-"  # for as long as the rest is checked
@@ -69,26 +59,17 @@ def encode_task(task: Task) -> bytes:
     """
     try:
         check(task)
-        members = {"id": task.id, "type": task.type, "data": task.data, "priority": task.priority}
+        data = msgspec.Raw(written(task.data, with_nan=False))
+        members = {"id": task.id, "type": task.type, "data": data, "priority": task.priority}
         if task.origin:
             members["origin"] = task.origin
         if task.wording:
             members["wording"] = task.wording
-        body = _task_encoder.encode(members)
-        if b"null" in body and _has_no_number(msgspec.to_builtins(task.data, enc_hook=_as_json)):
-            raise InvalidTask("its data has a NaN or an infinity, which JSON cannot carry: use null or text")
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return encode(members)
+    except Unwritable as error:
+        raise InvalidTask(f"its data cannot be written as JSON: {sanitize(error)}") from error
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidTask(f"this cannot be written as JSON: {sanitize(error)}") from error
-    return body
-
-
-def _has_no_number(value: Any) -> bool:
-    """Whether somewhere in plain data there is a NaN or an infinity, which would be written as `null`."""
-    if isinstance(value, dict):
-        return any(map(_has_no_number, value.values()))
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_has_no_number, value))
-    return isinstance(value, float) and not math.isfinite(value)
 
 
 def encode_record(record: Record) -> bytes:
@@ -125,10 +106,12 @@ def decode_task(line: bytes | str, *, default_type: str = "", identify: Identify
         identify: Makes the id of a task that brings none, from its type and data.
 
     Raises:
-        InvalidTask: The line is no JSON, no object, or a member is wrong.
+        InvalidTask: The line is no JSON, no object, has a member twice, or one is wrong.
     """
     try:
-        members = _anything.decode(line)
+        members = decode_once(line)
+    except RepeatedKey as error:
+        raise InvalidTask(str(error)) from error
     except NOT_JSON as error:
         raise InvalidTask(f"this is no JSON ({error})") from error
     if not isinstance(members, dict):

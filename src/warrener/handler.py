@@ -12,6 +12,7 @@ from warrener.codec import NOT_JSON, encode, encode_task
 from warrener.errors import AppError, InvalidTask
 from warrener.models import MAX_NAME_BYTES, Task
 from warrener.text import sanitize
+from warrener.values.reading import Field, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -34,8 +35,7 @@ class Handler:
     ) -> None:
         if not name or len(name.encode()) > MAX_NAME_BYTES:
             raise AppError(f"type {name!r} is not allowed: use 1 to {MAX_NAME_BYTES} bytes")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise AppError(f"handler {name!r} is a generator; return a list instead of yielding")
+        _refuse_uncallable(name, function)
         self.name = name
         self.function = function
         self.policy = policy
@@ -45,26 +45,23 @@ class Handler:
         self._parameters = _parameters(name, function, given)
         self.asks = self._parameters.asks
         """The parameters that are no data, by name, with the types of what they are given."""
-        self._decoder = msgspec.json.Decoder(self._parameters.data, strict=False)
 
     def bind(self, task_id: str, task_type: str, priority: int, data: bytes) -> dict[str, Any]:
         """A task's data as the function's keyword arguments, checked against its annotations.
 
-        Text that reads as the wanted number or boolean is taken as such, since CSV knows only text.
+        Text that reads as what is wanted is taken as such, since CSV knows only text (`warrener.values.reading`).
 
         Raises:
             InvalidTask: The data does not fit; the text names the argument.
         """
         try:
-            if self._parameters.rest:
+            bound = self._parameters.reader.read(data)
+            if self._parameters.rest or self._parameters.task:
                 members = msgspec.json.decode(data, type=dict[str, Any])
-                bound = msgspec.structs.asdict(msgspec.convert(members, self._parameters.data, strict=False))
-                bound = {**members, **bound}
-            else:
-                bound = msgspec.structs.asdict(self._decoder.decode(data))
-            if self._parameters.task:
-                members = msgspec.json.decode(data, type=dict[str, Any])
-                bound[self._parameters.task] = Task(task_id, task_type, members, priority)
+                if self._parameters.rest:
+                    bound = {**members, **bound}
+                if self._parameters.task:
+                    bound[self._parameters.task] = Task(task_id, task_type, members, priority)
         except NOT_JSON as error:
             raise InvalidTask(f"data does not fit handler {self.name!r}: {sanitize(error)}") from error
         return bound
@@ -119,6 +116,21 @@ class Handler:
         return self.task((), {self.required[0]: value})
 
 
+def _refuse_uncallable(name: str, function: Callable[..., Any]) -> None:
+    """See that a function can be called with a task's data, and returns a value.
+
+    Raises:
+        AppError: It cannot, or does not.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise AppError(f"handler {name!r} is a generator; return a list instead of yielding")
+    if inspect.isclass(function):
+        raise AppError(f"handler {name!r} is a class; decorate a function that makes one")
+    if not inspect.isroutine(function) or isinstance(function, classmethod):
+        kind = type(function).__name__
+        raise AppError(f"handler {name!r} is a {kind} and no function; write a function that calls it")
+
+
 class _Parameters(NamedTuple):
     """What a function takes.
 
@@ -128,7 +140,7 @@ class _Parameters(NamedTuple):
         rest: That of the one for all others; empty, too.
         required: The names of those that need a value, and
         optional: of those that have a default.
-        data: All of them.
+        reader: Reads all of them.
         signature: All of them as a call gives them.
     """
 
@@ -137,7 +149,7 @@ class _Parameters(NamedTuple):
     rest: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
-    data: type[msgspec.Struct]
+    reader: Reader
     signature: inspect.Signature
 
 
@@ -148,8 +160,14 @@ def _parameters(name: str, function: Callable[..., Any], given: Collection[Any])
         raise AppError(f"handler {name!r} has an annotation that cannot be read: {error}") from error
     task, rest = "", ""
     asks: dict[str, Any] = {}
-    signature = inspect.signature(function)
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    try:
+        signature = inspect.signature(function)
+    except ValueError as error:
+        raise AppError(
+            f"handler {name!r} does not say what it takes; write a function that calls it"
+        ) from error
+    _refuse_self(name, function, signature)
+    fields: list[Field] = []
     for parameter in signature.parameters.values():
         hint = hints.get(parameter.name, Any)
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -163,16 +181,25 @@ def _parameters(name: str, function: Callable[..., Any], given: Collection[Any])
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, hint))
         else:
-            fields.append((parameter.name, hint, msgspec.field(default_factory=partial(_default, parameter))))
+            fields.append((parameter.name, hint, partial(_default, parameter)))
     try:
-        arguments = msgspec.defstruct("data", fields, kw_only=True, forbid_unknown_fields=not (rest or task))
-        msgspec.json.Decoder(arguments)
+        reader = Reader(fields, is_open=bool(rest or task))
     except TypeError as error:
         raise AppError(f"handler {name!r} has a parameter that cannot come from JSON: {error}") from error
     required = tuple(field[0] for field in fields if len(field) == 2)  # noqa: PLR2004 - name and type, and no default
     optional = tuple(field[0] for field in fields if len(field) > 2)  # noqa: PLR2004 - as above
     data = [each for each in signature.parameters.values() if each.name != task and each.name not in asks]
-    return _Parameters(task, asks, rest, required, optional, arguments, signature.replace(parameters=data))
+    return _Parameters(task, asks, rest, required, optional, reader, signature.replace(parameters=data))
+
+
+def _refuse_self(name: str, function: Callable[..., Any], signature: inspect.Signature) -> None:
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    first = next(iter(signature.parameters), "")
+    if first in {"self", "cls"} and owner and not owner.endswith("<locals>"):
+        raise AppError(
+            f"handler {name!r} is a method of {owner}, and no task can bring it its {first!r}: write a function outside "
+            "of the class, or make it a @staticmethod, below @app.task"
+        )
 
 
 def _default(parameter: inspect.Parameter) -> Any:

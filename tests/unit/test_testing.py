@@ -176,7 +176,7 @@ def test_most_urgent_goes_first_and_retries_go_after_what_is_ready() -> None:
 def test_value_that_json_cannot_carry_and_an_exit_are_failures() -> None:
     with testing.run(app, [Task("o", "odd"), Task("e", "leave")]) as batch:
         assert {name: (found.reason, found.error) for name, found in batch.failures.items()} == {
-            "o": ("permanent", "PermanentError"),
+            "o": ("permanent", "ResultUnwritable"),
             "e": ("exhausted", "SystemExit"),
         }
 

@@ -9,14 +9,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from warrener.codec import NOT_JSON, encode_task
 from warrener.errors import PermanentError, TransientError
 from warrener.exit_codes import Exit
 from warrener.handler import Handler
 from warrener.models import Task  # noqa: TC001 - by its annotation a handler is given it
 from warrener.retry import RetryPolicy
+from warrener.values.strict_json import RepeatedKey, decode_output
 from warrener.worker.command_line import CommandLine
 from warrener.worker.killing import name_of
 from warrener.worker.untraced import Untraced
@@ -139,8 +138,8 @@ def _value(output: bytes) -> Any:
     if not output.strip():
         return None
     try:
-        return msgspec.json.decode(output)
-    except NOT_JSON as error:
+        return decode_output(output)
+    except (RepeatedKey, *NOT_JSON) as error:
         _print(output)
         raise CommandRefused(
             f"the command's output is no JSON ({error}); write the result as one JSON value"

@@ -70,7 +70,17 @@ class Outcomes:
             if len(row) <= self._broker.max_body:
                 return Completed(row)
             message = f"the result has {len(row)} bytes; the broker takes {self._broker.max_body} at most"
-            attempt = Attempt(number, "ResultTooLarge", message, worker, output=readable(output))
+            returned = cut(report.value[:MAX_MESSAGE].decode("utf-8", "ignore"), MAX_MESSAGE)
+            attempt = Attempt(
+                number,
+                "ResultTooLarge",
+                message,
+                worker,
+                report.started_at,
+                report.duration,
+                f"The handler returned {returned}",
+                readable(output),
+            )
             return self.of_failure(task, record, attempt, "permanent")
         if report.kind == "invalid":
             return refused(record, "invalid", report.message)

@@ -8,7 +8,12 @@ import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - annotations are read
+from decimal import Decimal  # noqa: TC003 - as above
+from enum import Enum
 from pathlib import Path
+from uuid import UUID  # noqa: TC003 - as above
 
 from warrener import App, PermanentError, Task, TransientError
 from warrener.errors import InvalidTask
@@ -18,6 +23,29 @@ app = App(base=0.05)
 
 class Odd:
     """What JSON cannot carry."""
+
+
+class Unit(Enum):
+    PIXEL = "px"
+
+
+@dataclass
+class Size:
+    width: int
+    unit: Unit = Unit.PIXEL
+
+
+@app.task
+def typed(
+    *, path: Path, size: Size, price: Decimal, when: datetime, key: UUID, raw: bytes, copies: int | None = 2
+) -> dict[object, object]:
+    kinds = [type(given).__name__ for given in (path, size, size.unit, price, when, key, raw, copies)]
+    return {"kinds": kinds, 1: [path, size, price * (copies or 1), when, key, raw], "loss": float("nan")}
+
+
+@app.task
+def colliding() -> object:
+    return {1: "a", "1": "b"}
 
 
 @app.task

@@ -28,7 +28,7 @@ COMPLETED: Final = ("completed", "", 1)
 CRASHED: Final = ("crashed", "Crashed", 1)
 TIMED_OUT: Final = ("timed-out", "TimedOut", 1)
 REFUSED: Final = ("permanent", "CommandRefused", 1)
-NO_JSON: Final = ("permanent", "PermanentError", 1)
+NO_JSON: Final = ("permanent", "ResultUnwritable", 1)
 
 Outcome = tuple[str, str, int]
 Cases = list[tuple[str, dict[str, Any], Outcome]]

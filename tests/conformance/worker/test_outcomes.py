@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from warrener.brokers import Message, connect
@@ -30,6 +30,34 @@ async def test_each_task_ends_as_one_row(address: Address) -> None:
     assert len(rows) == 500
     assert {row["attempts"] for row in rows} == {1}
     assert {row["status"] for row in rows} == {"completed"}
+
+
+async def test_values_arrive_as_what_they_are(address: Address) -> None:
+    given: dict[str, Any] = {
+        "path": "a/b", "size": {"width": 3}, "price": "1.10", "when": "2026-11-27T12:00:00Z",
+        "key": "00000000-0000-0000-0000-000000000001", "raw": "/w==",
+    }  # fmt: skip
+    await publish(
+        address,
+        [
+            task("typed", "full", **given, copies=" 007"),
+            task("typed", "empty", **given, copies=""),
+            task("typed", "more", **given | {"size": {"width": 3, "depth": 1}}),
+        ],
+    )
+
+    await drain(address)
+
+    rows = {row["task_id"]: row["value"] for row in await results(address)}
+    kinds = ["PosixPath", "Size", "Unit", "Decimal", "datetime", "UUID", "bytes", "int"]
+    plain = [given["path"], {"width": 3, "unit": "px"}, "7.70", given["when"], given["key"], given["raw"]]
+    assert rows == {
+        "full": {"kinds": kinds, "1": plain, "loss": "NaN"},
+        "empty": {"kinds": kinds, "1": [*plain[:2], "2.20", *plain[3:]], "loss": "NaN"},
+    }
+    (failure,) = (await failures(address)).values()
+    assert (failure.task_id, failure.reason) == ("more", "invalid")
+    assert "unknown field `depth` - at `$.size`" in failure.message
 
 
 async def test_priorities_are_strict(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +121,8 @@ async def test_each_way_to_fail(address: Address) -> None:
     ways = {
         "permanent": ("permanent", "PermanentError", 1),
         "permanent_by_type": ("permanent", "KeyError", 1),
-        "odd": ("permanent", "PermanentError", 1),
+        "odd": ("permanent", "ResultUnwritable", 1),
+        "colliding": ("permanent", "ResultUnwritable", 1),
         "hang": ("timed-out", "TimedOut", 2),
         "exit_": ("crashed", "Crashed", 2),
         "kill": ("crashed", "Crashed", 1),
@@ -111,7 +140,11 @@ async def test_each_way_to_fail(address: Address) -> None:
 
     found = await failures(address)
     assert {id_: (each.reason, each.error, each.attempts) for id_, each in found.items()} == ways
-    assert "Odd" in found["odd"].message  # a value that JSON cannot carry: its type is named
+    assert (
+        "Odd" in found["odd"].message
+    )  # a value that JSON cannot carry: its type is named, and how it shows itself kept
+    assert found["odd"].history[-1].traceback.startswith("The handler returned <")
+    assert found["colliding"].history[-1].traceback == "The handler returned {1: 'a', '1': 'b'}"
     assert "'nobody'" in found["nobody"].message
     for name in publishing:
         assert "raise InvalidTask" in found[name].history[-1].traceback

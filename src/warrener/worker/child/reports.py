@@ -7,12 +7,12 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from warrener.codec import encode, nests_too_deep
+from warrener.codec import nests_too_deep
 from warrener.errors import PermanentError, TransientError
 from warrener.models import MAX_MESSAGE, MAX_TRACEBACK
 from warrener.text import cut
+from warrener.values.simpler import Unwritable
+from warrener.values.writing import shortened, written
 from warrener.worker.frames import Report
 from warrener.worker.untraced import Untraced
 
@@ -29,7 +29,20 @@ _stacks: dict[tuple[tuple[CodeType, int], ...], str] = {}
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-class ResultTooLarge(PermanentError):  # noqa: N818 - its name is what users read
+class ResultUnwritable(PermanentError):  # noqa: N818 - its name is what users read
+    """A handler has returned what nobody could read as a result.
+
+    Args:
+        sentence: Why.
+        value: What it returned. It is kept as text, since the work was done.
+    """
+
+    def __init__(self, sentence: str, value: object) -> None:
+        super().__init__(sentence)
+        self.returned = shortened(value)
+
+
+class ResultTooLarge(ResultUnwritable):
     """A handler has returned more than the broker takes."""
 
 
@@ -37,20 +50,22 @@ def encoded(value: object, max_result: int) -> bytes:
     """A handler's return value as JSON.
 
     Raises:
-        PermanentError: JSON cannot carry it, or it is too large or too deep for those who are to have it.
+        ResultUnwritable: JSON cannot carry it, or it is too large or too deep for those who are to have it.
     """
     try:
-        body = encode(value)
-        # The value may be or hold text that only claims to be JSON.
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except Exception as error:  # noqa: BLE001 - whatever an encoder meets in a user's value
-        raise PermanentError(
-            f"the handler returned a value of type {type(value).__name__} that JSON cannot carry: {error}"
+        body = written(value, with_nan=True)
+    except Unwritable as error:
+        raise ResultUnwritable(
+            f"the handler returned a value that JSON cannot carry: {error}", value
         ) from None
     if nests_too_deep(body):
-        raise PermanentError("the handler returned a value that nests too deep for those who read results")
+        raise ResultUnwritable(
+            "the handler returned a value that nests too deep for those who read results", value
+        )
     if len(body) > max_result:
-        raise ResultTooLarge(f"the result has {len(body)} bytes; the broker takes {max_result} at most")
+        raise ResultTooLarge(
+            f"the result has {len(body)} bytes; the broker takes {max_result} at most", value
+        )
     return body
 
 
@@ -91,6 +106,8 @@ def invalid(item: WorkItem, started_at: float, duration: float, error: InvalidTa
 
 
 def _traceback(error: BaseException) -> str:
+    if isinstance(error, ResultUnwritable):
+        return f"The handler returned {error.returned}"
     if isinstance(error, Untraced):
         return ""
     frames = error.__traceback__.tb_next if error.__traceback__ else None  # without Warrener's own line
