@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from warrener.api.calls import map, run  # noqa: A004 - it is `warrener.map`
     from warrener.api.rows import Result
     from warrener.app import App
+    from warrener.attempt import Attempt
     from warrener.collector import results
-    from warrener.errors import PermanentError, TransientError, WarrenerError
+    from warrener.errors import PermanentError, SoftTimeout, Stopped, TransientError, WarrenerError
     from warrener.models import Failure, Task
     from warrener.monitor import Status
     from warrener.publisher import BlockingPublisher, Publisher, publish
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "AsyncBatch",
+    "Attempt",
     "Batch",
     "BlockingPublisher",
     "Failure",
     "PermanentError",
     "Publisher",
     "Result",
+    "SoftTimeout",
     "Status",
+    "Stopped",
     "Summary",
     "Task",
     "TransientError",
@@ -43,13 +47,16 @@ __version__: str
 _HOMES: Final = {
     "App": "app",
     "AsyncBatch": "api.async_batch",
+    "Attempt": "attempt",
     "Batch": "api.batch",
     "BlockingPublisher": "publisher",
     "Failure": "models",
     "PermanentError": "errors",
     "Publisher": "publisher",
     "Result": "api.rows",
+    "SoftTimeout": "errors",
     "Status": "monitor",
+    "Stopped": "errors",
     "Summary": "rows",
     "Task": "models",
     "TransientError": "errors",

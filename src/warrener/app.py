@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
+from warrener.attempt import Attempt
 from warrener.errors import AppError, InvalidTask, UsageError
 from warrener.handler import Handler
-from warrener.hooks import Lifespan, hints_of
+from warrener.hooks import Lifespan, Middleware, hints_of
+from warrener.models import Task
 from warrener.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from warrener.models import Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +55,7 @@ class App:
         self._permanent = permanent
         self.handlers: dict[str, Handler] = {}
         self.lifespans: list[Lifespan] = []
+        self.middlewares: list[Middleware] = []
 
     @overload
     def task(self, function: Callable[P, R], /) -> HandlerFunction[P, R]: ...
@@ -68,6 +69,7 @@ class App:
         retries: int | None = None,
         base: float | None = None,
         timeout: float | None = ...,
+        soft_timeout: float | None = None,
         permanent: tuple[type[BaseException], ...] = (),
     ) -> Callable[[Callable[P, R]], HandlerFunction[P, R]]: ...
 
@@ -79,6 +81,7 @@ class App:
         retries: int | None = None,
         base: float | None = None,
         timeout: Any = _UNSET,
+        soft_timeout: float | None = None,
         permanent: tuple[type[BaseException], ...] = (),
     ) -> Any:
         """Register a function, plain or `async`, as the handler of one type of task.
@@ -90,6 +93,7 @@ class App:
             retries: As the app's, for this type.
             base: As the app's, for this type.
             timeout: As the app's, for this type; None lifts the app's limit.
+            soft_timeout: Seconds after which it hears that it is late: by `SoftTimeout`, in threads by `Attempt.is_late`.
             permanent: Exception types that are permanent for this type, besides the app's.
 
         Raises:
@@ -105,6 +109,11 @@ class App:
                 )
             if name in self.handlers:
                 raise AppError(f"type {name!r} has two handlers; give one of them another name")
+            limit = self._timeout if timeout is _UNSET else _checked_timeout(timeout)
+            if soft_timeout is not None and limit is not None and soft_timeout >= limit:
+                raise UsageError(
+                    f"the soft time limit of type {name!r} must come before its time limit of {limit:g} s"
+                )
             handler = self.handlers[name] = Handler(
                 name,
                 function,
@@ -112,9 +121,10 @@ class App:
                     self._policy.retries if retries is None else retries,
                     self._policy.base if base is None else base,
                 ),
-                timeout=self._timeout if timeout is _UNSET else _checked_timeout(timeout),
+                timeout=limit,
+                soft_timeout=_checked_timeout(soft_timeout),
                 permanent=(*self._permanent, *permanent),
-                given=self._given,
+                given=[Attempt, *self._given],
             )
             with suppress(AttributeError, TypeError):  # a built-in function takes no attributes
                 if isinstance(maker := vars(function).setdefault("task", TaskMaker()), TaskMaker):
@@ -136,12 +146,10 @@ class App:
         def store(database: Connection, row: int) -> None: ...
         ```
 
-        It is entered once in each child, after the fork and before the first task, and left before the child ends, unless it is
-        killed. Several are entered in this order, and left in reverse. What it yields is given to every parameter, of handlers
-        and of lifespans below it, that has exactly this type as its annotation; such a parameter is no data.
-
-        One that fails costs no task an attempt: no child works without it. What may pass, such as a connection refused, is tried
-        again until the worker gives up with 75; what cannot, such as a `TypeError`, ends it with 78.
+        It is entered once in each child, before its first task, and left before it ends, unless it is killed; several in this order,
+        and in reverse. What it yields is given to every parameter, of handlers and hooks below it, that has exactly this type as
+        its annotation. One that fails costs no task an attempt: what may pass, such as a connection refused, is tried again until the
+        worker gives up with 75; what cannot, such as a `TypeError`, ends it with 78.
 
         Args:
             function: A generator function, plain or `async`, that yields once; its annotation says what, as in
@@ -164,6 +172,33 @@ class App:
                     "above"
                 )
         self.lifespans.append(lifespan)
+        return function
+
+    def middleware(self, function: F) -> F:
+        """Register what surrounds each attempt: a timer, a span, a lock, a log line.
+
+        ```python
+        @app.middleware
+        def timed(task: Task, attempt: Attempt) -> Generator[None, object]:
+            start = perf_counter()
+            try:
+                value = yield  # the handler runs here; what it raises is raised here
+            finally:
+                measure(task.type, attempt.number, perf_counter() - start)
+        ```
+
+        The first one is outermost. The outcome stands: what the handler has returned, whatever a middleware raises after that (which
+        is said in the worker's log), and what it has raised, also where a middleware swallows it. A middleware may raise another
+        exception instead, or one before its `yield`, which keeps the handler from running: that is the attempt's error then.
+
+        Args:
+            function: A generator function that yields once, plain or `async`. It may ask for the `Task`, the `Attempt`, and what
+                lifespans above it yield, by annotation.
+
+        Raises:
+            AppError: It cannot be one.
+        """
+        self.middlewares.append(Middleware(function, [Task, Attempt, *self._given]))
         return function
 
     @property

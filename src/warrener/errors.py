@@ -21,7 +21,8 @@ WarrenerError
 |-- NotReady              what the app needs before its first task is away (exit 75)
 `-- TasksFailed           a batch that Python ran has ended, and not all of its tasks have completed
 
-TransientError, PermanentError   raised by handlers, never by Warrener
+TransientError, PermanentError, Stopped   raised by handlers, never by Warrener
+SoftTimeout   raised in handlers
 """
 
 from __future__ import annotations
@@ -163,3 +164,14 @@ class TransientError(Exception):
 
 class PermanentError(Exception):
     """Raise it in a handler when trying again cannot help: the task fails at once."""
+
+
+class Stopped(Exception):  # noqa: N818 - reads as what is the case
+    """Raise it in a handler to leave where `attempt.is_stopping`: the task is requeued, and this was no attempt.
+
+    Where no stop was asked for, it fails the attempt as any other exception.
+    """
+
+
+class SoftTimeout(Exception):  # noqa: N818
+    """A handler's soft time limit has passed. Unless the handler makes something else of it, the attempt fails and is retried."""

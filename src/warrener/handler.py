@@ -30,6 +30,7 @@ class Handler:
         *,
         policy: RetryPolicy,
         timeout: float | None = None,
+        soft_timeout: float | None = None,
         permanent: tuple[type[BaseException], ...] = (),
         given: Collection[Any] = (),
     ) -> None:
@@ -40,11 +41,14 @@ class Handler:
         self.function = function
         self.policy = policy
         self.timeout = timeout
+        self.soft_timeout = soft_timeout
         self.permanent = permanent
         self.is_async = inspect.iscoroutinefunction(function)
         self._parameters = _parameters(name, function, given)
         self.asks = self._parameters.asks
         """The parameters that are no data, by name, with the types of what they are given."""
+        self.is_bare = not self.asks and soft_timeout is None
+        """Whether a call with its data is all that it needs."""
 
     def bind(self, task_id: str, task_type: str, priority: int, data: bytes) -> dict[str, Any]:
         """A task's data as the function's keyword arguments, checked against its annotations.
@@ -185,7 +189,9 @@ def _parameters(name: str, function: Callable[..., Any], given: Collection[Any])
     try:
         reader = Reader(fields, is_open=bool(rest or task))
     except TypeError as error:
-        raise AppError(f"handler {name!r} has a parameter that cannot come from JSON: {error}") from error
+        raise AppError(
+            f"handler {name!r} has a parameter that cannot come from JSON: {error}; what a lifespan yields can be asked for below it"
+        ) from error
     required = tuple(field[0] for field in fields if len(field) == 2)  # noqa: PLR2004 - name and type, and no default
     optional = tuple(field[0] for field in fields if len(field) > 2)  # noqa: PLR2004 - as above
     data = [each for each in signature.parameters.values() if each.name != task and each.name not in asks]

@@ -1,4 +1,4 @@
-"""What an app does around its handlers: a lifespan is entered once in each child that runs them."""
+"""What an app does around its handlers: lifespans, once in each child that runs them, and middleware, in each attempt."""
 
 from __future__ import annotations
 
@@ -22,30 +22,46 @@ _USUAL: Final = {
 }
 
 
-class Lifespan:
-    """One function that makes what handlers need, yields it, and puts it away again.
+class _Hook:
+    """A function that yields once, plain or `async`.
 
     Args:
-        function: A generator function, plain or `async`, as it is or made a context manager of by `contextlib`.
-        given: The types that its parameters may ask for: what the lifespans before it yield.
+        kind: What it is called in sentences.
+        function: A generator function, as it is or made a context manager of by `contextlib`.
+        given: The types that its parameters may ask for.
 
     Raises:
         AppError: It cannot be one; the text says why.
     """
 
-    def __init__(self, function: Callable[..., Any], given: Collection[Any]) -> None:
+    def __init__(self, kind: str, function: Callable[..., Any], given: Collection[Any]) -> None:
         self.name: str = getattr(function, "__name__", repr(function))
-        self.function = function
-        self._generator = inspect.unwrap(function)
-        self.is_async = inspect.isasyncgenfunction(self._generator)
-        if not self.is_async and not inspect.isgeneratorfunction(self._generator):
+        self.generator = inspect.unwrap(function)
+        self.is_async = inspect.isasyncgenfunction(self.generator)
+        who = f"{kind} {self.name!r}"
+        if not self.is_async and not inspect.isgeneratorfunction(self.generator):
             raise AppError(
-                f"lifespan {self.name!r} is no generator function: let it make what handlers need, `yield` it once, and put it "
-                "away after that"
+                f"{who} is no generator function: what comes before is done first, then it does `yield` once, and what comes after "
+                "is done last"
             )
-        hints = hints_of(f"lifespan {self.name!r}", self._generator)
-        self.asks = asked_by(f"lifespan {self.name!r}", self._generator, hints, given)
-        self.yields = self._yielded(hints.get("return", None))
+        self.hints = hints_of(who, self.generator)
+        self.asks = _asked_by(who, self.generator, self.hints, given)
+        """What each parameter asks for, by its annotation."""
+
+
+class Middleware(_Hook):
+    """One that is around each attempt. Args: as `_Hook`."""
+
+    def __init__(self, function: Callable[..., Any], given: Collection[Any]) -> None:
+        super().__init__("middleware", function, given)
+
+
+class Lifespan(_Hook):
+    """One that makes what handlers need, yields it, and puts it away again. Args: as `_Hook`."""
+
+    def __init__(self, function: Callable[..., Any], given: Collection[Any]) -> None:
+        super().__init__("lifespan", function, given)
+        self.yields = self._yielded(self.hints.get("return"))
         """The type of what it yields; None where that is nothing."""
 
     def opened(
@@ -58,12 +74,12 @@ class Lifespan:
         """
         arguments = {name: resources[kind] for name, kind in self.asks.items()}
         if self.is_async:
-            return asynccontextmanager(self._generator)(**arguments)
-        return contextmanager(self._generator)(**arguments)
+            return asynccontextmanager(self.generator)(**arguments)
+        return contextmanager(self.generator)(**arguments)
 
     def place(self, error: BaseException) -> str:
         """Where in it an error comes from, as `app.py, line 8`."""
-        code = self._generator.__code__
+        code = self.generator.__code__
         line = code.co_firstlineno
         trace = error.__traceback__
         while trace:
@@ -101,7 +117,7 @@ def hints_of(who: str, function: Callable[..., Any]) -> dict[str, Any]:
         raise AppError(f"{who} has an annotation that cannot be read: {error}") from error
 
 
-def asked_by(
+def _asked_by(
     who: str, function: Callable[..., Any], hints: Mapping[str, Any], given: Collection[Any]
 ) -> dict[str, Any]:
     """What each parameter of a function asks for, by its annotation.
@@ -114,7 +130,7 @@ def asked_by(
         kind = hints.get(name)
         if kind is None or kind not in given:
             raise AppError(
-                f"{who} has a parameter {name!r} that nothing is given for: annotate it with what a lifespan above it yields"
+                f"{who} has a parameter {name!r} that nothing is given for: annotate it with a type that is"
             )
         asks[name] = kind
     return asks

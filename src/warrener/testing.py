@@ -26,6 +26,7 @@ from warrener.retry import delay_schedule
 from warrener.worker.child.lifespans import Lifespans, NotEntered
 from warrener.worker.child.perform import perform, perform_async
 from warrener.worker.child.runnable import Runnable
+from warrener.worker.child.surroundings import Surroundings
 from warrener.worker.frames import WorkItem
 from warrener.worker.manifest import AppManifest
 from warrener.worker.outcomes import Outcomes, opened
@@ -146,8 +147,9 @@ class _Worker:
     """Does what the worker does with deliveries, in a time that passes only while everything is delayed."""
 
     def __init__(self, app: App) -> None:
-        self._app = Runnable(app.handlers, app.lifespans)
+        self._app = Runnable(app.handlers, app.lifespans, app.middlewares)
         self._lifespans = Lifespans(app.lifespans, _warn)
+        self._around = Surroundings(app.middlewares, self._lifespans.resources, _warn)
         self._manifest = AppManifest.of(app.handlers.values())
         self._broker = MemoryBroker(Address("memory:testing"))
         self._outcomes = Outcomes(
@@ -224,22 +226,22 @@ class _Worker:
             return found
         task, _ = found
         record = decode_record(entry.record)
-        report = self._perform(entry.number, task, runner)
+        report = self._perform(entry.number, task, record.attempts + 1, runner)
         outcome = self._outcomes.of_report(task, record, report, self._name)
         if report.kind != "invalid":
             self._attempts.append(_attempt(task, record.attempts + 1, outcome))
         return outcome
 
-    def _perform(self, number: int, task: Envelope, runner: asyncio.Runner) -> Report:
+    def _perform(self, number: int, task: Envelope, attempt: int, runner: asyncio.Runner) -> Report:
         handler = self._app.handlers[task.type]
-        item = WorkItem(number, task.type, task.id, task.priority or 0, bytes(task.data))
+        item = WorkItem(number, task.type, task.id, task.priority or 0, bytes(task.data), attempt)
         max_result = self._broker.max_body
         # Whoever presses Ctrl-C means the test, and not one attempt.
-        if handler.is_async:
+        if handler.is_async or self._around.is_async:
             return runner.run(
-                perform_async(handler, item, max_result, self._lifespans.resources, passing=KeyboardInterrupt)
+                perform_async(handler, item, max_result, self._around, passing=KeyboardInterrupt)
             )
-        return perform(handler, item, max_result, self._lifespans.resources, passing=KeyboardInterrupt)
+        return perform(handler, item, max_result, self._around, passing=KeyboardInterrupt)
 
 
 def _message(number: int, task: Task | bytes) -> Message:

@@ -11,13 +11,16 @@ import warrener.testing
 from warrener import (
     App,
     AsyncBatch,
+    Attempt,
     Batch,
     BlockingPublisher,
     Failure,
     PermanentError,
     Publisher,
     Result,
+    SoftTimeout,
     Status,
+    Stopped,
     Summary,
     Task,
     TransientError,
@@ -26,7 +29,7 @@ from warrener import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
 app = App(retries=5, base=0.5, timeout=60, permanent=(ValueError,))
 plain = App()
@@ -59,6 +62,28 @@ def nothing() -> Iterator[None]:
     yield
 
 
+@app.middleware
+def timed(task: Task, attempt: Attempt, size: Size) -> Generator[None, object]:
+    value = yield
+    assert_type((task.id, attempt.number, size.width, value), tuple[str, int, int, object])
+
+
+@app.middleware
+async def spanned() -> AsyncIterator[None]:
+    yield
+
+
+@app.task(timeout=60, soft_timeout=50)
+def train(epochs: int, attempt: Attempt = Attempt()) -> str:  # noqa: B008 - the worker gives another one
+    assert_type(attempt.time_left, float | None)
+    try:
+        if attempt.is_stopping or attempt.is_late:
+            raise Stopped
+    except SoftTimeout as error:
+        return str(error)
+    return str(attempt.number)
+
+
 @app.task
 def resize(file: str, size: Size, width: int = 200) -> dict[str, int]:
     if not file:
@@ -78,6 +103,8 @@ def own(url: str, task: Task = Task("", "")) -> str:  # noqa: B008 - the worker 
     return url + task.id
 
 
+assert_type(train.task(3), Task)
+assert_type(train(3, Attempt(2)), str)
 assert_type(own.task("https://..."), Task)
 assert_type(resize("a", Size(1)), dict[str, int])  # a decorated function stays what it is
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator  # noqa: TC003 - a lifespan's annotations are read when it is registered
+from collections.abc import AsyncIterator, Generator, Iterator  # noqa: TC003 - a lifespan's annotations are read when it is registered
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import warrener.testing
-from warrener import App, Task
-from warrener.errors import AppError, NotReady
+from warrener import App, Attempt, Task
+from warrener.errors import AppError, NotReady, UsageError
 from warrener.worker.pool.readiness import Readiness
 
 
@@ -170,3 +170,54 @@ def test_what_is_away_is_waited_for_half_a_minute_or_while_others_work() -> None
         readiness.on_unready("away", 1000.0, **fail)
     readiness.on_ready()
     assert readiness.on_unready("away", 2000.0, **fail) == 1.0
+
+
+def test_soft_time_limit_comes_before_the_other() -> None:
+    with pytest.raises(
+        UsageError, match="soft time limit of type 'slow' must come before its time limit of 5 s"
+    ):
+
+        @App(timeout=5).task(soft_timeout=5)
+        def slow() -> None: ...
+
+    with pytest.raises(UsageError, match="must be more than 0"):
+        App().task(soft_timeout=0)(print)
+
+
+def test_attempt_is_given_in_tests_too() -> None:
+    app = App()
+    seen: list[str] = []
+
+    @app.middleware
+    async def watch(task: Task, attempt: Attempt) -> AsyncIterator[None]:
+        seen.append(f"{task.id} {attempt.number} {attempt.is_stopping} {attempt.time_left}")
+        yield
+
+    @app.task(timeout=60)
+    def fail(attempt: Attempt) -> int:
+        if attempt.number == 1:
+            raise ValueError
+        return attempt.number
+
+    with warrener.testing.run(app, [Task("t", "fail")]) as batch:
+        assert batch.results["t"].value == 2
+    assert [line.rsplit(" ", 1)[0] for line in seen] == ["t 1 False", "t 2 False"]
+
+
+def test_middleware_that_fails_after_the_handler_changes_nothing() -> None:
+    app = App()
+
+    @app.middleware
+    def count() -> Generator[None, object]:
+        yield
+        raise ZeroDivisionError("no rows")
+
+    app.task("use")(lambda: 1)
+
+    with (
+        pytest.warns(
+            UserWarning, match="middleware 'count' raised ZeroDivisionError: no rows .* the result stands"
+        ),
+        warrener.testing.run(app, [Task("t", "use"), Task("u", "use")]) as batch,
+    ):
+        assert [result.value for result in batch.results.values()] == [1, 1]

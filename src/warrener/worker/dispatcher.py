@@ -185,7 +185,10 @@ class Dispatcher(Owner):
     # --- told by the pool
 
     def on_report(self, attempt: RunningAttempt, report: Report, worker: str) -> None:
-        """A handler has ended: settle."""
+        """A handler has ended: settle. One that has left since this worker stops had no attempt."""
+        if report.kind == "stopped":
+            self.on_returned([attempt])
+            return
         self._end_quarantine(attempt)
         outcome = self.outcomes.of_report(attempt.task, attempt.record, report, worker, attempt.output)
         self._finish(attempt, outcome)

@@ -28,13 +28,23 @@ class NoFrame(Exception):  # noqa: N818 - reads as what is the case
 
 
 class WorkItem(msgspec.Struct, frozen=True, array_like=True):
-    """One task for a child: `key` is the supervisor's own number for this attempt."""
+    """One task for a child.
+
+    Args:
+        key: The supervisor's own number for this attempt.
+        type: The task's.
+        id: The task's.
+        priority: The task's.
+        data: The task's, as JSON.
+        attempt: 1 for the task's first one.
+    """
 
     key: int
     type: str
     id: str
     priority: int
     data: bytes
+    attempt: int = 1
 
 
 class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -43,10 +53,12 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
     Args:
         items: The tasks.
         is_ping: Whether the child is to say that it is alive instead.
+        is_stop: Whether it is to know, instead, that the worker stops.
     """
 
     items: list[WorkItem] = []
     is_ping: bool = False
+    is_stop: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
@@ -54,7 +66,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
 
     Args:
         key: The work item's key.
-        kind: `completed`, `failed` (to be tried again), `permanent` or `invalid`.
+        kind: `completed`, `failed` (to be tried again), `permanent`, `invalid` or `stopped` (to be requeued).
         started_at: Seconds since the epoch.
         duration: Seconds.
         peak_memory: Of the child so far, in bytes.
@@ -114,6 +126,7 @@ def pack(value: Any) -> bytes:
 
 RETURN_WAITING: Final = pack(WorkBatch())
 PING: Final = pack(WorkBatch(is_ping=True))
+STOP: Final = pack(WorkBatch(is_stop=True))
 
 
 class Unpacker(Generic[T]):

@@ -241,6 +241,7 @@ class Supervisor:
         # Not before: what is requeued to a queue that we consume from comes again at once.
         self._dispatcher.takes_nothing = True
         self._dispatcher.requeue_waiting()
+        self._pool.tell_stop()
         if self._pool.held:
             _log.warning("stopping: %d tasks may finish within %.0f s", self._pool.held, self._grace)
         while (

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warrener import App
+from warrener import App, Attempt, PermanentError, SoftTimeout, Stopped, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 app = App(base=0.05)
 HOME = Path(os.environ["HOOKS_HOME"])
@@ -50,6 +52,76 @@ def client(pool: Pool) -> Iterator[Client]:
     note("client left")
 
 
+@app.middleware
+def outer(task: Task, attempt: Attempt, pool: Pool) -> Generator[None, object]:
+    if task.data.get("says") == "not at all":
+        return
+    try:
+        seen = yield
+    except BaseException as error:
+        note_seen(f"outer {task.id} {attempt.number} {type(error).__name__} {pool.is_open}")
+        raise
+    note_seen(f"outer {task.id} {attempt.number} {seen} {pool.is_open}")
+
+
+@app.middleware
+def inner(task: Task) -> Generator[None, object]:
+    says = task.data.get("says")
+    if says == "before":
+        raise PermanentError("it may not run")
+    try:
+        note_seen(f"inner {task.id} {(yield)}")
+    except ValueError as error:
+        if says == "another":
+            raise PermanentError("no use") from error
+    if says == "after":
+        raise ZeroDivisionError
+    if says == "twice":
+        yield
+
+
+def see(says: str) -> str:
+    note_seen(f"handler {says}")
+    if says in ("swallowed", "another"):
+        raise ValueError(says)
+    return says
+
+
+app.task(retries=1)(see)
+
+
+@app.task
+def leave(attempt: Attempt) -> int:
+    """Works until it is told to stop; the next attempt ends at once."""
+    note("leave")
+    if len(notes("leave")) > 1:
+        return attempt.number
+    while not attempt.is_stopping:
+        time.sleep(0.01)
+    raise Stopped
+
+
+@app.task(retries=0)
+def claim_stop() -> None:
+    raise Stopped("nobody wants it")
+
+
+@app.task(retries=0, soft_timeout=0.2, timeout=60)
+def be_late(makes_do: bool, attempt: Attempt) -> str:
+    assert attempt.time_left is not None
+    assert 0 < attempt.time_left < 60
+    try:
+        while not attempt.is_late or threading.current_thread() is threading.main_thread():
+            time.sleep(0.01 if attempt.is_late else 0.05)
+    except SoftTimeout:
+        if not makes_do:
+            raise
+    else:
+        if not makes_do:
+            raise SoftTimeout("by itself")
+    return "what there is"
+
+
 @app.task
 def use(pool: Pool, number: int, client: Client) -> list[object]:
     note("task")
@@ -59,6 +131,11 @@ def use(pool: Pool, number: int, client: Client) -> list[object]:
 def note(what: str) -> None:
     """Write down, for each process, what happened in it."""
     with (HOME / f"{os.getpid()}.log").open("a") as lines:
+        lines.write(f"{what}\n")
+
+
+def note_seen(what: str) -> None:
+    with (HOME / "seen").open("a") as lines:
         lines.write(f"{what}\n")
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.batch import drain, failures, publish, results, task
+from tests.batch import drain, eventually, failures, publish, results, task
+from warrener.brokers import connect
 from warrener.errors import AppError
 from warrener.exit_codes import Exit
 from warrener.worker.manifest import ChildSettings
+from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -91,6 +94,92 @@ async def test_lifespan_is_tried_again_where_what_it_needs_is_away(
     said = [record.getMessage() for record in caplog.records if "is away" in record.getMessage()]
     assert len(said) == 1
     assert said[0].endswith("ConnectionRefusedError: the pool is away; trying again")
+
+
+@pytest.mark.parametrize("kind", ["alone", "threads", "async", "beside"])
+async def test_middleware_sees_each_outcome_and_loses_none(address: Address, home: Path, kind: str) -> None:
+    settings = {"alone": APP, "threads": THREADS}.get(kind, ASYNC)
+    type_ = "see_async" if kind == "async" else "see"
+    says = ["well", "swallowed", "another", "after", "twice", "before", "not at all"]
+    await publish(address, [task(type_, what.replace(" ", "-"), says=what) for what in says])
+
+    await drain(address, settings=settings)
+
+    assert {row["task_id"]: row["value"] for row in await results(address)} == {
+        what: what for what in ("well", "after", "twice")
+    }
+    failed = await failures(address)
+    assert {id_: (each.reason, each.error, each.attempts) for id_, each in failed.items()} == {
+        "swallowed": ("exhausted", "ValueError", 2),
+        "another": ("permanent", "PermanentError", 1),
+        "before": ("permanent", "PermanentError", 1),
+        "not-at-all": ("exhausted", "MiddlewareEnded", 2),
+    }
+    traces = {id_: each.history[-1].traceback for id_, each in failed.items()}
+    assert "middleware 'inner' swallowed this error, which stands" in traces["swallowed"]
+    assert "raised by middleware 'inner' in place of ValueError" in traces["another"]
+    assert "ValueError: another" in traces["another"]
+    assert "raised by middleware 'inner' before the handler ran" in traces["before"]
+    assert (
+        failed["not-at-all"].message
+        == "middleware 'outer' ended before its `yield`, so the handler did not run"
+    )
+    assert all("worker/child" not in trace for id_, trace in traces.items() if id_ != "not-at-all")
+    seen = (home / "seen").read_text().splitlines()
+    assert [line for line in seen if line.startswith("handler")].count("handler swallowed") == 2
+    assert not {"handler before", "handler not at all"} & set(seen)
+    order = ["innermost well well"] * (settings is ASYNC) + ["inner well well", "outer well 1 well True"]
+    assert [line for line in seen if line.split()[1] == "well"] == ["handler well", *order]
+    assert {line for line in seen if line.startswith("outer") and "well" not in line} == {
+        *(f"outer {what} 1 {what} True" for what in ("after", "twice")),
+        "outer swallowed 1 ValueError True",
+        "outer swallowed 2 ValueError True",
+        "outer another 1 PermanentError True",
+        "outer before 1 PermanentError True",
+    }
+
+
+@pytest.mark.parametrize("kind", ["leave", "leave_async"])
+async def test_handler_that_leaves_when_its_worker_stops_had_no_attempt(
+    address: Address, home: Path, kind: str
+) -> None:
+    settings = ASYNC if kind == "leave_async" else APP
+    await publish(address, [task(kind, "t")])
+    async with connect(address) as broker:
+        supervisor = Supervisor(broker, settings, processes=1, grace=3600)
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+
+        async def has_begun() -> bool:
+            return any("leave" in log for log in _logs(home))
+
+        await eventually(has_begun)
+        supervisor.stop()
+        assert await running is Exit.STOPPED
+    assert [log[-1] for log in _logs(home)] == ["pool left"]  # lifespans are left within the grace, too
+
+    await publish(address, [task("claim_stop", "no-stop")])
+    await drain(address, settings=settings)
+
+    assert [(row["value"], row["attempts"]) for row in await results(address)] == [(1, 1)]
+    failed = (await failures(address))["no-stop"]
+    assert (failed.error, failed.attempts) == ("Stopped", 1)
+
+
+@KINDS
+async def test_soft_time_limit_is_heard_before_the_other(
+    address: Address, home: Path, settings: ChildSettings
+) -> None:
+    kind = "be_late_async" if settings is ASYNC else "be_late"
+    await publish(address, [task(kind, "done", makes_do=True), task(kind, "late", makes_do=False)])
+
+    await drain(address, settings=settings)
+
+    assert [(row["task_id"], row["value"]) for row in await results(address)] == [("done", "what there is")]
+    failed = (await failures(address))["late"]
+    assert (failed.reason, failed.error) == ("exhausted", "SoftTimeout")
+    said = "by itself" if settings is THREADS else "its soft time limit of 0.2 s has passed"
+    assert failed.message == said
 
 
 async def test_what_children_cannot_share_is_named_once(

@@ -88,7 +88,7 @@ def _runnable(settings: ChildSettings) -> Runnable:
         return Runnable({ANY_TYPE: command_handler(settings)})
     sys.path[:0] = [directory for directory in settings.search if directory not in sys.path]
     app = load(settings.app)
-    return Runnable(app.handlers, app.lifespans)
+    return Runnable(app.handlers, app.lifespans, app.middlewares)
 
 
 def _read_line(control: socket.socket) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
 
 from warrener.worker.child.perform import perform_async
 from warrener.worker.child.threads import Child, or_die
@@ -12,6 +13,7 @@ from warrener.worker.frames import Alive
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from warrener.worker.child.output import Output
     from warrener.worker.child.runnable import Runnable
@@ -68,10 +70,13 @@ class LoopChild(Child):
 
     async def _perform_async(self, item: WorkItem) -> None:
         handler = self._handler(item)
-        if not handler.is_async:
+        if not handler.is_async and not self._around.is_async:
             self._send(await self._loop.run_in_executor(None, self._perform, item))
             return
         self._output.begin(item.key)
-        report = await perform_async(handler, item, self._max_result, self._lifespans.resources)
+        report = await perform_async(handler, item, self._max_result, self._around, elsewhere=self._in_thread)
         self._output.end()
         self._send(report)
+
+    async def _in_thread(self, function: Callable[[], Any]) -> Any:
+        return await self._loop.run_in_executor(None, copy_context().run, function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warrener.codec import nests_too_deep
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from warrener.handler import Handler
     from warrener.worker.frames import WorkItem
 
+_HERE = str(Path(__file__).parent)
 _MOST_STACKS = 100
 _stacks: dict[tuple[tuple[CodeType, int], ...], str] = {}
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -99,10 +101,22 @@ def failed(
     )
 
 
+def stopped(item: WorkItem, started_at: float, duration: float) -> Report:
+    """The report of a handler that has left since its worker stops. Args: as `completed`."""
+    return Report(item.key, "stopped", started_at, duration, _peak_memory())
+
+
 def invalid(item: WorkItem, started_at: float, duration: float, error: InvalidTask) -> Report:
     """The report of a task whose data does not fit its handler. Args: as `completed`."""
     message = cut(str(error), MAX_MESSAGE)
     return Report(item.key, "invalid", started_at, duration, _peak_memory(), message=message)
+
+
+def without_ours(frames: TracebackType | None) -> TracebackType | None:
+    """A stack from the first line on that is not Warrener's own."""
+    while frames and frames.tb_frame.f_code.co_filename.startswith(_HERE):
+        frames = frames.tb_next
+    return frames
 
 
 def _traceback(error: BaseException) -> str:
@@ -110,7 +124,7 @@ def _traceback(error: BaseException) -> str:
         return f"The handler returned {error.returned}"
     if isinstance(error, Untraced):
         return ""
-    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without Warrener's own line
+    frames = without_ours(error.__traceback__.tb_next if error.__traceback__ else None)
     if frames is None:
         return ""
     if error.__cause__ or error.__context__ or isinstance(error, BaseExceptionGroup):

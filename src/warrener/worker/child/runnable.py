@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from warrener.handler import Handler
-    from warrener.hooks import Lifespan
+    from warrener.hooks import Lifespan, Middleware
 
 
 class Runnable(NamedTuple):
@@ -17,13 +17,17 @@ class Runnable(NamedTuple):
     Args:
         handlers: By type; `*` takes every other one.
         lifespans: In the order in which they are entered.
+        middlewares: The first is outermost.
     """
 
     handlers: dict[str, Handler]
     lifespans: Sequence[Lifespan] = ()
+    middlewares: Sequence[Middleware] = ()
 
     @property
     def needs_loop(self) -> bool:
         """Whether any of it is `async`."""
-        handlers = self.handlers.values()
-        return any(each.is_async for each in handlers) or any(each.is_async for each in self.lifespans)
+        hooks = (*self.lifespans, *self.middlewares)
+        return any(handler.is_async for handler in self.handlers.values()) or any(
+            hook.is_async for hook in hooks
+        )

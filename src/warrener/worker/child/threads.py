@@ -16,6 +16,7 @@ import msgspec
 
 from warrener.worker.child.lifespans import Lifespans, NotEntered
 from warrener.worker.child.perform import perform
+from warrener.worker.child.surroundings import Surroundings
 from warrener.worker.frames import (
     READ,
     Alive,
@@ -60,6 +61,9 @@ class Child:
         self._output = output
         self._handlers = app.handlers
         self._lifespans = Lifespans(app.lifespans, _say)
+        self._around = Surroundings(
+            app.middlewares, self._lifespans.resources, _say, has_alarm=slots == 1 and not app.needs_loop
+        )
         self._prepares = bool(app.lifespans)
         self._is_leaving = False
         self._slots = slots
@@ -122,6 +126,8 @@ class Child:
                 for message in unpacker.feed(data):
                     if message.is_ping:
                         self._answer()
+                    elif message.is_stop:
+                        self._around.is_stopping = True
                     elif message.items:
                         self._begin(message.items)
                     else:
@@ -171,7 +177,7 @@ class Child:
 
     def _perform(self, item: WorkItem) -> Report:
         self._output.begin(item.key)
-        report = perform(self._handler(item), item, self._max_result, self._lifespans.resources)
+        report = perform(self._handler(item), item, self._max_result, self._around)
         self._output.end()
         return report
 

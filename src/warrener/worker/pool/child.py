@@ -214,6 +214,7 @@ class ChildProcess:
                 attempt.task.id,
                 attempt.task.priority or 0,
                 bytes(attempt.task.data),
+                attempt.record.attempts + 1,
             )
             for attempt in self._not_sent
         ]

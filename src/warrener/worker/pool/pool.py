@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from warrener.errors import AppError, NotReady, WarrenerError
 from warrener.worker.fork_messages import Exited, Forked
 from warrener.worker.fork_server import ForkServer
-from warrener.worker.frames import Alive, NoFrame, Ready, Returned, Unready
+from warrener.worker.frames import STOP, Alive, NoFrame, Ready, Returned, Unready
 from warrener.worker.killing import how_ended, kill_all
 from warrener.worker.pool.limits import TICK, Wear, watch_time
 from warrener.worker.pool.owner import Owner
@@ -113,15 +113,12 @@ class Pool:
             output.close()
 
     async def wait_lost(self) -> None:
-        """Wait until no children can be had any more, and raise why; to be cancelled when that is not wanted.
-
-        Whatever else goes wrong behind the scenes is raised as it is: without its looks at the clock, or without hearing of
-        its children, a pool would go on as if nothing were wrong.
+        """Wait until no children can be had any more, and raise why, or whatever else goes wrong behind the scenes.
 
         Raises:
             AppError: What the app needs before its first task can never be had.
             NotReady: It could not for too long.
-            WarrenerError: The fork server was killed, and the app that did import does not any more.
+            WarrenerError: The fork server was killed, and the app does not import any more.
         """
         done, _ = await asyncio.wait([self._broken, *self._background], return_when=asyncio.FIRST_COMPLETED)
         if self._broken in done:
@@ -169,6 +166,11 @@ class Pool:
         """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
         for child in self._children:
             child.ask_back()
+
+    def tell_stop(self) -> None:
+        """Let handlers that ask hear that the worker stops."""
+        for child in self._children:
+            child.send(STOP)
 
     def interrupt(self, is_meant: Callable[[RunningAttempt], bool]) -> None:
         """Kill the children that run any of these; whatever they had comes by `on_returned`."""

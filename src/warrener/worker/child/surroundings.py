@@ -1,0 +1,111 @@
+"""What is around the attempts in one process: what lifespans have yielded, middleware, limits, a stop."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from warrener.attempt import Attempt
+from warrener.models import Task
+from warrener.worker.child.middleware import within
+from warrener.worker.child.reports import encoded
+from warrener.worker.child.soft_limit import alarm, in_time
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from warrener.handler import Handler
+    from warrener.hooks import Middleware
+    from warrener.worker.frames import WorkItem
+
+
+class Surroundings:
+    """Those of one process.
+
+    Args:
+        middlewares: The first is outermost.
+        resources: What lifespans have yielded, by type; there once they are entered.
+        say: Told a sentence for people.
+        has_alarm: Whether plain handlers run in the main thread, one at a time, where a signal can reach them.
+    """
+
+    def __init__(
+        self,
+        middlewares: Sequence[Middleware],
+        resources: Mapping[Any, object],
+        say: Callable[[str], None],
+        *,
+        has_alarm: bool = False,
+    ) -> None:
+        self.is_stopping = False
+        self.middlewares = middlewares
+        self.is_async = any(middleware.is_async for middleware in middlewares)
+        """Whether they need an event loop."""
+        self._resources = resources
+        self._say = say
+        self._has_alarm = has_alarm
+        self._said: set[str] = set()
+
+    async def run(
+        self,
+        handler: Handler,
+        item: WorkItem,
+        arguments: dict[str, Any],
+        max_result: int,
+        elsewhere: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    ) -> bytes:
+        """Call a handler with all that is around it; what it returns, encoded.
+
+        Args:
+            handler: Of the task's type.
+            item: The task.
+            arguments: Its data.
+            max_result: As `perform` takes it.
+            elsewhere: Where a plain handler runs, if not here.
+        """
+        attempt = Attempt(
+            item.attempt,
+            timeout=handler.timeout,
+            soft_timeout=handler.soft_timeout,
+            is_stopping=lambda: self.is_stopping,
+        )
+        arguments |= {name: self._given(kind, attempt, item) for name, kind in handler.asks.items()}
+
+        async def call() -> tuple[object, bytes]:
+            value = await self._call(handler, partial(handler.function, **arguments), elsewhere)
+            return value, encoded(value, max_result)
+
+        def given(middleware: Middleware) -> dict[str, object]:
+            return {name: self._given(kind, attempt, item) for name, kind in middleware.asks.items()}
+
+        return await within(self.middlewares, given, call, self._say_once)
+
+    async def _call(
+        self,
+        handler: Handler,
+        function: Callable[[], Any],
+        elsewhere: Callable[[Callable[[], Any]], Awaitable[Any]] | None,
+    ) -> Any:
+        soft = handler.soft_timeout
+        if handler.is_async:
+            return await (function() if soft is None else in_time(soft, function))
+        if elsewhere:
+            return await elsewhere(function)
+        with alarm(soft) if soft is not None and self._has_alarm else nullcontext():
+            return function()
+
+    def _given(self, kind: Any, attempt: Attempt, item: WorkItem) -> object:
+        if kind is Attempt:
+            return attempt
+        if kind is Task:
+            return Task(item.id, item.type, msgspec.json.decode(item.data), item.priority)
+        return self._resources[kind]
+
+    def _say_once(self, middleware: str, what: str) -> None:
+        # A million tasks may meet the same.
+        if middleware not in self._said:
+            self._said.add(middleware)
+            self._say(f"middleware {middleware!r} {what} (said once in each process)")
