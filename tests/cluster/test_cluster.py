@@ -9,6 +9,7 @@ import pytest
 
 from warrener.brokers import Message, connect
 from warrener.errors import AccessRefused, BrokerError
+from warrener.kubernetes.client import kinds
 from warrener.kubernetes.manifests.names import BROKER, object_names, selector
 from warrener.kubernetes.operations.credentials import login
 from warrener.kubernetes.operations.reach import reached
@@ -252,16 +253,17 @@ async def declare(broker: Any) -> None:
         raise AccessRefused(str(error)) from error
 
 
-async def evict(cluster: Any, pod: str) -> None:
-    path = f"{cluster._path('Pod')}/{pod}/eviction"
+async def evict(cluster: Cluster, pod: str) -> None:
+    path = f"{kinds.path('Pod', cluster.namespace)}/{pod}/eviction"
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": {"name": pod, "namespace": cluster.namespace},
     }
-    (await cluster._http.post(path, json=eviction)).raise_for_status()
+    (await cluster._requests.http.post(path, json=eviction)).raise_for_status()
 
 
-async def kill(cluster: Any, pod: str) -> None:
-    answer = await cluster._http.delete(f"{cluster._path('Pod')}/{pod}", params={"gracePeriodSeconds": 0})
+async def kill(cluster: Cluster, pod: str) -> None:
+    path = f"{kinds.path('Pod', cluster.namespace)}/{pod}"
+    answer = await cluster._requests.http.delete(path, params={"gracePeriodSeconds": 0})
     answer.raise_for_status()
