@@ -64,9 +64,7 @@ def render(
     if "workers" in wanted:
         found += _workers(spec)
     if problems := lint.check(found):
-        raise UsageError(
-            "Kubernetes would not run this:\n" + "\n".join(f"  {problem}" for problem in problems)
-        )
+        raise UsageError(f"Kubernetes would not run this: {'; '.join(map(str, problems))}")
     return found
 
 
