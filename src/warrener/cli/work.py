@@ -55,7 +55,7 @@ _MEBIBYTE: Final = 1024 * 1024
     "--max-memory",
     type=AT_LEAST_ONE,
     metavar="MIB",
-    help="Replace a child whose memory has peaked over this.",
+    help="Replace a child whose memory has peaked over this, once another one can take its place.",
 )
 @takes_work
 @takes_address

@@ -39,6 +39,8 @@ def pool() -> Iterator[Pool]:
         raise ValueError("no such pool")
     if len(notes("pool entered")) <= int(os.environ.get("HOOKS_AWAY", "0")):
         raise ConnectionRefusedError("the pool is away")
+    while len(notes("pool entered")) > 1 and len(notes("task")) < int(os.environ.get("HOOKS_LATER", "0")):
+        time.sleep(0.01)
     made = Pool()
     yield made
     made.is_open = False

@@ -96,6 +96,20 @@ async def test_lifespan_is_tried_again_where_what_it_needs_is_away(
     assert said[0].endswith("ConnectionRefusedError: the pool is away; trying again")
 
 
+async def test_large_child_works_until_another_one_can_take_its_place(
+    address: Address, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKS_LATER", str(TASKS // 2))  # no other one can before so many tasks have been run
+    await publish(address, [task("use", f"t{n}", number=n) for n in range(TASKS)])
+
+    assert await drain(address, settings=APP, max_memory=1) is Exit.DRAINED
+
+    assert len(await results(address)) == TASKS
+    ran = sorted(log.count("task") for log in _logs(home))
+    assert ran[-1] >= TASKS // 2
+    assert all(log[-1] == "pool left" for log in _logs(home) if "task" in log)
+
+
 @pytest.mark.parametrize("kind", ["alone", "threads", "async", "beside"])
 async def test_middleware_sees_each_outcome_and_loses_none(address: Address, home: Path, kind: str) -> None:
     settings = {"alone": APP, "threads": THREADS}.get(kind, ASYNC)
