@@ -29,6 +29,7 @@ class Work(msgspec.Struct, frozen=True):
         processes: How many children.
         threads: See `ChildSettings`.
         concurrency: See `ChildSettings`.
+        spawn: See `ChildSettings`.
     """
 
     command: str
@@ -38,6 +39,7 @@ class Work(msgspec.Struct, frozen=True):
     processes: int
     threads: int
     concurrency: int
+    spawn: bool
 
     def settings(self, app: str) -> ChildSettings:
         """What children run: this app, or the command.
@@ -53,8 +55,16 @@ class Work(msgspec.Struct, frozen=True):
             )
         if app and self.is_shell:
             raise failed("--shell goes with --exec", Exit.USAGE)
+        if self.command and self.spawn:
+            raise failed("--spawn goes with an app: a command is a process of its own anyway", Exit.USAGE)
         settings = ChildSettings(
-            app, self.command, self.threads, self.concurrency, self.timeout, is_shell=self.is_shell
+            app,
+            self.command,
+            self.threads,
+            self.concurrency,
+            self.timeout,
+            is_shell=self.is_shell,
+            spawn=self.spawn,
         )
         return settings if self.retries is None else msgspec.structs.replace(settings, retries=self.retries)
 
@@ -87,6 +97,11 @@ def takes_work(verb: Callable[..., Any]) -> Callable[..., Any]:
     @processes_option
     @threads_option
     @concurrency_option
+    @click.option(
+        "--spawn",
+        is_flag=True,
+        help="Have each child import the app itself, instead of forking it: for libraries that bear no fork, such as CUDA.",
+    )
     @functools.wraps(verb)
     def with_work(
         *,
@@ -97,10 +112,12 @@ def takes_work(verb: Callable[..., Any]) -> Callable[..., Any]:
         processes: int | None,
         threads: int,
         concurrency: int,
+        spawn: bool,
         **given: Any,
     ) -> Any:
         number = processes or os.cpu_count() or 1
-        return verb(work=Work(command, is_shell, timeout, retries, number, threads, concurrency), **given)
+        work = Work(command, is_shell, timeout, retries, number, threads, concurrency, spawn)
+        return verb(work=work, **given)
 
     decorated: Callable[..., Any] = with_work
     return decorated

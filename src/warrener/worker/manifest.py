@@ -81,6 +81,7 @@ class ChildSettings(msgspec.Struct, frozen=True):
 
     Args:
         app: As `warrener.loader.load` takes it; empty when a command is run instead.
+        spawn: Whether each child is a process of its own that imports the app, instead of a fork of one that has.
         search: Directories in which modules are looked for besides the usual ones.
         command: A shell-quoted command line that performs every task.
         is_shell: Whether a shell runs it.
@@ -99,4 +100,5 @@ class ChildSettings(msgspec.Struct, frozen=True):
     retries: int = 3
     max_result: int = 512 * 1024 * 1024
     search: tuple[str, ...] = ()
+    spawn: bool = False
     is_shell: bool = False

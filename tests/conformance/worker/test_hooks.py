@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
+from tests.place import has_ended
 from warrener.brokers import connect
 from warrener.errors import AppError
 from warrener.exit_codes import Exit
@@ -23,6 +26,7 @@ APP: Final = ChildSettings(str(Path(__file__).with_name("hooks_app.py")))
 THREADS: Final = ChildSettings(APP.app, threads=3)
 ASYNC: Final = ChildSettings(str(Path(__file__).with_name("hooks_async_app.py")), concurrency=4)
 SHARING: Final = ChildSettings(str(Path(__file__).with_name("sharing_app.py")))
+SPAWNED: Final = ChildSettings(APP.app, spawn=True)
 KINDS: Final = pytest.mark.parametrize("settings", [APP, THREADS, ASYNC], ids=["alone", "threads", "async"])
 TASKS: Final = 24
 
@@ -40,7 +44,9 @@ def _logs(home: Path) -> list[list[str]]:
     return [log.read_text().splitlines() for log in home.glob("*.log")]
 
 
-@KINDS
+@pytest.mark.parametrize(
+    "settings", [APP, THREADS, ASYNC, SPAWNED], ids=["alone", "threads", "async", "spawned"]
+)
 async def test_lifespan_is_entered_once_in_each_child_and_left_before_it_ends(
     address: Address, home: Path, settings: ChildSettings
 ) -> None:
@@ -210,3 +216,40 @@ async def test_what_children_cannot_share_is_named_once(
         f"{SHARING.app} opened a socket to 127.0.0.1:{port} {when} share it, and their answers mix; {make}",
         f"{SHARING.app} started the thread 'fetch_0' {when} do not have it, and wait for it for ever; {make}",
     ]
+
+
+async def test_spawned_children_end_as_others_do(address: Address, tmp_path: Path) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    gate.touch()
+    waiting = task("wait_for", "waited", file=str(gate), log=str(log))
+    await publish(address, [task("hang", "hang"), task("kill", "kill"), waiting])
+
+    app = str(Path(__file__).with_name("apps.py"))
+    await drain(address, settings=ChildSettings(app, concurrency=1, spawn=True))
+
+    assert {row["task_id"] for row in await results(address)} == {"waited"}
+    assert {id_: each.error for id_, each in (await failures(address)).items()} == {
+        "hang": "TimedOut",
+        "kill": "Crashed",
+    }
+    for pid in set(log.read_text().split()):
+        await has_ended(int(pid))
+
+
+async def test_spawned_children_have_each_their_own(
+    address: Address, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await publish(address, [task("echo", f"t{n}", number=n) for n in range(4)])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("SHARING_PORT", str(server.getsockname()[1]))
+        await drain(address, settings=msgspec.structs.replace(SHARING, spawn=True), processes=2)
+        server.settimeout(0)
+        clients = []
+        with suppress(BlockingIOError):
+            while True:
+                clients.append(server.accept()[0])
+        for client in clients:
+            client.close()
+
+    assert len(clients) == 3  # of the process that says what is in the app, and of each child
+    assert [record.getMessage() for record in caplog.records if "import" in record.getMessage()] == []

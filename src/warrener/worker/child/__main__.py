@@ -1,4 +1,4 @@
-"""The fork server: `python -m warrener.worker.child FD` imports the app and forks the children.
+"""The fork server: `python -m warrener.worker.child FD` imports the app and forks the children, or spawns them instead.
 
 It imports the app once, tells the supervisor what is in it, and then forks one child for each file descriptor it is
 sent. A child talks to the supervisor over that descriptor. When the supervisor is gone, the fork server kills every child
@@ -17,7 +17,7 @@ import socket
 import sys
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
@@ -29,38 +29,47 @@ from warrener.worker.child.output import Output
 from warrener.worker.child.runnable import Runnable
 from warrener.worker.child.threads import Child
 from warrener.worker.fork_messages import DESCRIPTORS, NUMBER_BYTES, Exited, Forked, ForkFailed
+from warrener.worker.frames import Unready, pack
 from warrener.worker.killing import kill_all, kill_group
 from warrener.worker.manifest import ANY_TYPE, AppManifest, ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from warrener.worker.child.spawning import Spawner
+
+_SPAWNED: Final = 5  # numbers on the command line of a child that was not forked
+
 
 def main() -> None:
-    """Import, tell, fork on demand, report who ended and how."""
+    """Import, tell, fork on demand, report who ended and how; or be a child that was not forked."""
+    numbers = [int(word) for word in sys.argv[1:]]
+    if len(numbers) == _SPAWNED:
+        _be_spawned(*numbers)
+    if len(numbers) > 1:
+        _die_with(numbers[-1])
     # The supervisor decides when children end; signals sent to the whole group must not.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    control = socket.socket(fileno=int(sys.argv[1]))
+    control = socket.socket(fileno=numbers[0])
     output = Output()
     output.install()  # before anybody takes a stream from where it is
     settings = msgspec.json.decode(_read_line(control), type=ChildSettings)
+    if settings.spawn:
+        from warrener.worker.child.spawning import Spawner, described
+
+        manifest = described(settings)
+        _tell(control, manifest)
+        spawner = Spawner(settings, manifest.slots)
+        _ForkServer(control, output, manifest.slots, spawner=spawner).run()
     before = what_is_open()
     try:
         app = _runnable(settings)
     except UsageError as error:
         _tell(control, AppManifest(error=str(error)))
         return
-    kind, slots = Child, settings.threads
-    if app.needs_loop:
-        from warrener.worker.child.loop import (
-            LoopChild,  # asyncio is half of what this process takes to start
-        )
-
-        kind = LoopChild
-    if any(handler.is_async for handler in app.handlers.values()):
-        slots = settings.concurrency
-    manifest = AppManifest.of(app.handlers.values(), slots, prepares=bool(app.lifespans))
+    kind, slots = _kind(app, settings)
+    manifest = AppManifest.of(app.handlers.values(), slots, prepares=app.prepares)
     found = tuple(warnings_of(settings.app, before)) if settings.app else ()
     _tell(control, msgspec.structs.replace(manifest, warnings=found))
     # Python warns of every thread there is, those of C libraries that bear a fork as well.
@@ -72,6 +81,40 @@ def main() -> None:
         slots,
         lambda connection: kind(connection, output, app, slots, settings.max_result),
     ).run()
+
+
+def _kind(app: Runnable, settings: ChildSettings) -> tuple[type[Child], int]:
+    """What runs an app, and how many tasks it runs at a time."""
+    kind, slots = Child, settings.threads
+    if app.needs_loop:
+        from warrener.worker.child.loop import (
+            LoopChild,  # asyncio is half of what this process takes to start
+        )
+
+        kind = LoopChild
+    if any(handler.is_async for handler in app.handlers.values()):
+        slots = settings.concurrency
+    return kind, slots
+
+
+def _be_spawned(settings: int, connection: int, pipe: int, slots: int, fork_server: int) -> NoReturn:
+    """Be a child that imports the app itself. Args: descriptors, as `Spawner` has made them."""
+    _become_child(fork_server)
+    output = Output()
+    output.install()
+    output.connect(pipe, is_shared=slots > 1)
+    supervisor = socket.socket(fileno=connection)
+    with open(settings, "rb") as file:
+        wanted = msgspec.json.decode(file.read(), type=ChildSettings)
+    try:
+        app = _runnable(wanted)._replace(is_spawned=True)
+    except UsageError as error:
+        with suppress(OSError):
+            supervisor.sendall(pack(Unready(str(error), is_lasting=True)))
+        os._exit(0)
+    kind, _ = _kind(app, wanted)
+    kind(supervisor, output, app, slots, wanted.max_result).run()
+    os._exit(0)
 
 
 def _tell(control: socket.socket, manifest: AppManifest) -> None:
@@ -107,12 +150,14 @@ class _ForkServer:
         control: socket.socket,
         output: Output,
         slots: int,
-        make_child: Callable[[socket.socket], Child],
+        make_child: Callable[[socket.socket], Child] | None = None,
+        spawner: Spawner | None = None,
     ) -> None:
         self._control = control
         self._output = output
         self._slots = slots
         self._make_child = make_child
+        self._spawner = spawner
         self._children: set[int] = set()
         self._own: list[socket.socket | selectors.BaseSelector] = [control]  # out of the children's reach
 
@@ -148,12 +193,12 @@ class _ForkServer:
             return True
         fork_server = os.getpid()
         try:
-            pid = os.fork()
+            pid = self._spawner.spawn(*descriptors) if self._spawner else os.fork()
         except OSError as error:
             _close(descriptors)
             self._tell(ForkFailed(number, error.errno or 0))
             return True
-        if pid == 0:
+        if pid == 0 and self._make_child:
             _become_child(fork_server)
             for own in self._own:
                 own.close()
@@ -176,6 +221,8 @@ class _ForkServer:
             if not pid:
                 return
             self._children.discard(pid)
+            if self._spawner:
+                self._spawner.forget(pid, status)
             kill_group(pid)  # what the handler started ends with it
             self._tell(Exited(pid, os.waitstatus_to_exitcode(status)))
 
@@ -201,13 +248,18 @@ def _become_child(fork_server: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    if sys.platform == "linux":
-        death_signal_option = 1  # PR_SET_PDEATHSIG: do not outlive the fork server, however it ends
-        ctypes.CDLL(None).prctl(death_signal_option, signal.SIGKILL)
-        if os.getppid() != fork_server:
-            os._exit(1)
+    _die_with(fork_server)
     with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor is wanted, not a path
         os.dup2(nothing.fileno(), 0)
+
+
+def _die_with(parent: int) -> None:
+    """Do not outlive it, however it ends."""
+    if sys.platform == "linux":
+        death_signal_option = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(death_signal_option, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,18 @@ class Runnable(NamedTuple):
         handlers: By type; `*` takes every other one.
         lifespans: In the order in which they are entered.
         middlewares: The first is outermost.
+        is_spawned: Whether each child imports it by itself.
     """
 
     handlers: dict[str, Handler]
     lifespans: Sequence[Lifespan] = ()
     middlewares: Sequence[Middleware] = ()
+    is_spawned: bool = False
+
+    @property
+    def prepares(self) -> bool:
+        """Whether a child has something to do before it can take tasks."""
+        return self.is_spawned or bool(self.lifespans)
 
     @property
     def needs_loop(self) -> bool:

@@ -64,7 +64,7 @@ class Child:
         self._around = Surroundings(
             app.middlewares, self._lifespans.resources, _say, has_alarm=slots == 1 and not app.needs_loop
         )
-        self._prepares = bool(app.lifespans)
+        self._prepares = app.prepares
         self._is_leaving = False
         self._slots = slots
         self._max_result = max_result
