@@ -78,6 +78,7 @@ class Child:
         """Work until the supervisor is gone, or wants this child no more."""
         threading.Thread(target=or_die, args=(self._read_work,), daemon=True).start()
         or_die(self._live)
+        self._output.end()
         os._exit(0)
 
     def _live(self) -> None:
