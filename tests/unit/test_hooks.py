@@ -11,7 +11,9 @@ import pytest
 
 import warrener.testing
 from warrener import App, Attempt, Task
-from warrener.errors import AppError, NotReady, UsageError
+from warrener.cli.work import _code
+from warrener.errors import AppError, NotReady, UsageError, WarrenerError
+from warrener.exit_codes import Exit
 from warrener.worker.pool.readiness import Readiness
 
 
@@ -221,3 +223,10 @@ def test_middleware_that_fails_after_the_handler_changes_nothing() -> None:
         warrener.testing.run(app, [Task("t", "use"), Task("u", "use")]) as batch,
     ):
         assert [result.value for result in batch.results.values()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(AppError("never"), Exit.UNFIT), (NotReady("away"), Exit.STOPPED)]
+)
+def test_worker_whose_lifespan_fails_ends_as_its_reason_says(error: WarrenerError, code: Exit) -> None:
+    assert _code(error) == code

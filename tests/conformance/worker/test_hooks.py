@@ -27,7 +27,6 @@ THREADS: Final = ChildSettings(APP.app, threads=3)
 ASYNC: Final = ChildSettings(str(Path(__file__).with_name("hooks_async_app.py")), concurrency=4)
 SHARING: Final = ChildSettings(str(Path(__file__).with_name("sharing_app.py")))
 SPAWNED: Final = ChildSettings(APP.app, spawn=True)
-KINDS: Final = pytest.mark.parametrize("settings", [APP, THREADS, ASYNC], ids=["alone", "threads", "async"])
 TASKS: Final = 24
 
 
@@ -44,12 +43,20 @@ def _logs(home: Path) -> list[list[str]]:
     return [log.read_text().splitlines() for log in home.glob("*.log")]
 
 
-@pytest.mark.parametrize(
-    "settings", [APP, THREADS, ASYNC, SPAWNED], ids=["alone", "threads", "async", "spawned"]
-)
 async def test_lifespan_is_entered_once_in_each_child_and_left_before_it_ends(
-    address: Address, home: Path, settings: ChildSettings
+    address: Address, home: Path
 ) -> None:
+    await _enter_and_leave(address, home, APP)
+
+
+@pytest.mark.parametrize("settings", [THREADS, ASYNC, SPAWNED], ids=["threads", "async", "spawned"])
+async def test_lifespan_is_so_in_children_of_each_kind(
+    memory_address: Address, home: Path, settings: ChildSettings
+) -> None:
+    await _enter_and_leave(memory_address, home, settings)
+
+
+async def _enter_and_leave(address: Address, home: Path, settings: ChildSettings) -> None:
     kind = "use_async" if settings is ASYNC else "use"
     await publish(address, [task(kind, f"t{n}", number=n) for n in range(TASKS)])
 
@@ -116,9 +123,19 @@ async def test_large_child_works_until_another_one_can_take_its_place(
     assert all(log[-1] == "pool left" for log in _logs(home) if "task" in log)
 
 
-@pytest.mark.parametrize("kind", ["alone", "threads", "async", "beside"])
-async def test_middleware_sees_each_outcome_and_loses_none(address: Address, home: Path, kind: str) -> None:
-    settings = {"alone": APP, "threads": THREADS}.get(kind, ASYNC)
+async def test_middleware_sees_each_outcome_and_loses_none(address: Address, home: Path) -> None:
+    await _surround(address, home, "alone")
+
+
+@pytest.mark.parametrize("kind", ["async", "beside"])
+async def test_middleware_does_so_around_handlers_of_each_kind(
+    memory_address: Address, home: Path, kind: str
+) -> None:
+    await _surround(memory_address, home, kind)
+
+
+async def _surround(address: Address, home: Path, kind: str) -> None:
+    settings = APP if kind == "alone" else ASYNC
     type_ = "see_async" if kind == "async" else "see"
     says = ["well", "swallowed", "another", "after", "twice", "before", "not at all"]
     await publish(address, [task(type_, what.replace(" ", "-"), says=what) for what in says])
@@ -159,11 +176,15 @@ async def test_middleware_sees_each_outcome_and_loses_none(address: Address, hom
     }
 
 
-@pytest.mark.parametrize("kind", ["leave", "leave_async"])
-async def test_handler_that_leaves_when_its_worker_stops_had_no_attempt(
-    address: Address, home: Path, kind: str
-) -> None:
-    settings = ASYNC if kind == "leave_async" else APP
+async def test_handler_that_leaves_when_its_worker_stops_had_no_attempt(address: Address, home: Path) -> None:
+    await _leave(address, home, "leave", APP)
+
+
+async def test_async_handler_that_leaves_had_none_either(memory_address: Address, home: Path) -> None:
+    await _leave(memory_address, home, "leave_async", ASYNC)
+
+
+async def _leave(address: Address, home: Path, kind: str, settings: ChildSettings) -> None:
     await publish(address, [task(kind, "t")])
     async with connect(address) as broker:
         supervisor = Supervisor(broker, settings, processes=1, grace=3600)
@@ -186,10 +207,18 @@ async def test_handler_that_leaves_when_its_worker_stops_had_no_attempt(
     assert (failed.error, failed.attempts) == ("Stopped", 1)
 
 
-@KINDS
-async def test_soft_time_limit_is_heard_before_the_other(
-    address: Address, home: Path, settings: ChildSettings
+async def test_soft_time_limit_is_heard_before_the_other(address: Address, home: Path) -> None:
+    await _be_late(address, APP)
+
+
+@pytest.mark.parametrize("settings", [THREADS, ASYNC], ids=["threads", "async"])
+async def test_soft_time_limit_is_heard_in_children_of_each_kind(
+    memory_address: Address, home: Path, settings: ChildSettings
 ) -> None:
+    await _be_late(memory_address, settings)
+
+
+async def _be_late(address: Address, settings: ChildSettings) -> None:
     kind = "be_late_async" if settings is ASYNC else "be_late"
     await publish(address, [task(kind, "done", makes_do=True), task(kind, "late", makes_do=False)])
 
@@ -218,17 +247,17 @@ async def test_what_children_cannot_share_is_named_once(
     ]
 
 
-async def test_spawned_children_end_as_others_do(address: Address, tmp_path: Path) -> None:
+async def test_spawned_children_end_as_others_do(memory_address: Address, tmp_path: Path) -> None:
     gate, log = tmp_path / "gate", tmp_path / "log"
     gate.touch()
     waiting = task("wait_for", "waited", file=str(gate), log=str(log))
-    await publish(address, [task("hang", "hang"), task("kill", "kill"), waiting])
+    await publish(memory_address, [task("hang", "hang"), task("kill", "kill"), waiting])
 
     app = str(Path(__file__).with_name("apps.py"))
-    await drain(address, settings=ChildSettings(app, concurrency=1, spawn=True))
+    await drain(memory_address, settings=ChildSettings(app, concurrency=1, spawn=True))
 
-    assert {row["task_id"] for row in await results(address)} == {"waited"}
-    assert {id_: each.error for id_, each in (await failures(address)).items()} == {
+    assert {row["task_id"] for row in await results(memory_address)} == {"waited"}
+    assert {id_: each.error for id_, each in (await failures(memory_address)).items()} == {
         "hang": "TimedOut",
         "kill": "Crashed",
     }
