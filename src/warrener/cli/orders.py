@@ -99,7 +99,7 @@ def cancel(types: tuple[str, ...], running: bool, address: Address) -> None:
         waiting = counts.put_aside
         say(
             f"{counted(waiting, 'task')} of queue {address.queue!r} {'is' if waiting == 1 else 'are'} cancelled and kept; "
-            f"`{_resume(address)}` takes that back, and so does the same `warrener run`"
+            f"`{_resume(address)}` takes that back, and so does the same `run` or `k8s submit`"
         )
         if counts.processing and not running:
             say(f"what runs may end ({counted(counts.processing, 'task')}); --running kills it")

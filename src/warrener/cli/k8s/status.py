@@ -9,6 +9,7 @@ import click
 
 from warrener.address import Address
 from warrener.cli.ending import finish
+from warrener.cli.holding import hold_text
 from warrener.cli.k8s.options import takes_queue
 from warrener.cli.options import json_option
 from warrener.cli.printing import print_json, say
@@ -72,11 +73,7 @@ async def _status(
                     if as_json:
                         print_json({**members(status), "workers": workers})
                     else:
-                        progress.show(
-                            f"{status_line(status)} | {workers_line(workers)}",
-                            status.done,
-                            status.total or None,
-                        )
+                        show_look(progress, status, workers, cluster.commands.on_queue("resume", queue))
 
                 await until_done(cluster, broker, queue, monitor, look)
             return Exit.FAILED if seen and (seen[0].counts.failed or seen[0].cancelled) else 0
@@ -94,10 +91,19 @@ async def _status(
     return 0
 
 
-def workers_line(workers: WorkerJob) -> str:
-    """The workers in one line, with what is most in their way."""
+def show_look(progress: Progress, status: Status, workers: WorkerJob, resume: str) -> None:
+    """Show a queue and its workers in one line, with what is most in their way.
+
+    Args:
+        progress: Where.
+        status: The queue.
+        workers: Its workers.
+        resume: The command that lifts what keeps them from taking tasks.
+    """
     diagnosis = f" | {workers.diagnoses[0].text}" if workers.diagnoses else ""
-    return f"pods {_pods(workers)}{diagnosis}"
+    line = f"{status_line(status)} | pods {_pods(workers)}{diagnosis}"
+    held_up = hold_text(status.hold, resume) if status.hold else None
+    progress.show(line, status.done, status.total or None, held_up)
 
 
 def _pods(workers: WorkerJob) -> str:

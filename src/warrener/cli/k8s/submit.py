@@ -12,9 +12,8 @@ import click
 from warrener.cli.batch_options import max_failures_option, share_option
 from warrener.cli.ending import failed, finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
-from warrener.cli.holding import hold_text
 from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
-from warrener.cli.k8s.status import workers_line
+from warrener.cli.k8s.status import show_look
 from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
@@ -22,7 +21,6 @@ from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
 from warrener.kubernetes.commands import Commands
 from warrener.provenance import begun_now
-from warrener.status_line import status_line
 
 if TYPE_CHECKING:
     from warrener.journal import Begun
@@ -109,9 +107,7 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
             resume = commands.on_queue("resume", spec.queue)
 
             def look(status: Status, workers: WorkerJob) -> None:
-                line = f"{status_line(status)} | {workers_line(workers)}"
-                held_up = hold_text(status.hold, resume) if status.hold else None
-                progress.show(line, status.done, status.total or None, held_up)
+                show_look(progress, status, workers, resume)
 
             submission = Submission(
                 cluster,
