@@ -16,7 +16,7 @@ from tests.rabbitmq_server import OLDEST, RabbitMQ
 from tests.schedule import Scheduler
 from warrener.address import Address
 from warrener.brokers.names import Names
-from warrener.brokers.rabbitmq.topology import exchanges, queue_arguments
+from warrener.brokers.rabbitmq.topology import OUTPUT_KEY, exchanges, queue_arguments
 from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _delete(address: Address) -> None:
     delays = {*DELAYS, *delay_schedule([RetryPolicy()])}
     with pika.BlockingConnection(pika.URLParameters(address.broker)) as connection:
         channel = connection.channel()
-        for queue in queue_arguments(names, OLDEST, [*delays]):
+        for queue in (*queue_arguments(names, OLDEST, [*delays]), names.log(OUTPUT_KEY)):
             channel.queue_delete(queue)
         for exchange in exchanges(names):
             channel.exchange_delete(exchange)

@@ -45,6 +45,7 @@ class Plan(NamedTuple):
         is_fresh: Whether to drop all that is on the queue first, once it is known that the app can be used.
         window: How many tasks may wait on the broker.
         limit: Once more of its tasks fail, the queue is paused, and this run ends.
+        keeps_output: See `Supervisor`.
     """
 
     address: Address
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
     is_fresh: bool = False
     window: int = DEFAULT_WINDOW
     limit: FailureLimit | None = None
+    keeps_output: bool = False
 
 
 class Ended(msgspec.Struct):
@@ -132,7 +134,12 @@ class Run:
             return Ended(self._stopped or Exit.STOPPED)
         async with connect(plan.address) as working, connect(plan.address) as other:
             supervisor = Supervisor(
-                working, plan.settings, processes=plan.processes, drain=True, is_complete=self._is_complete
+                working,
+                plan.settings,
+                processes=plan.processes,
+                drain=True,
+                keeps_output=plan.keeps_output,
+                is_complete=self._is_complete,
             )
             self._supervisor = supervisor
             if self._stopped is not None:  # while it connected

@@ -43,6 +43,12 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
 
 
+def for_terminal(line: bytes) -> bytes:
+    """A line that somebody has printed, as a terminal may have it; of one written over itself, as bars are, the last state."""
+    last = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
+    return plain(last.decode("utf-8", "replace")).encode()
+
+
 def escape_json(lines: bytes) -> bytes:
     """The same JSON for a terminal: what would steer it is escaped, which readers of JSON take for the same text."""
     return "".join(

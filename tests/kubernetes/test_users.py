@@ -57,7 +57,7 @@ def test_permissions_are_those_of_the_part() -> None:
         "setup": (r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", ("management",)),
         "producer": ("^$", r"^a\.b$", "^$", ()),
         "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+|\.journal)?$", ()),
-        "collector": ("^$", "^$", r"^a\.b\.(results|failed|journal)$", ()),
+        "collector": ("^$", "^$", r"^a\.b\.(results|failed|journal|logs)$", ()),
         "operator": ("^$", r"^a\.b\.control$", r"^a\.b(\..*)?$", ("management",)),
         "watcher": ("^$", "^$", r"^a\.b(\..*)?$", ("management",)),
     }

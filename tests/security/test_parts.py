@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 # Each operation, in an order that leaves the next ones something to do.
 OPERATIONS: Final[dict[str, list[str]]] = {
-    "setup": ["setup"],
+    "setup": ["setup", "--keep-logs"],
     "publish": ["publish", "tasks.jsonl"],
-    "work": ["work", APP, "--drain", "--processes", "1"],
+    "work": ["work", APP, "--drain", "--processes", "1", "--keep-logs"],
+    "logs": ["logs"],
     "check": ["work", APP, "--check"],
     "results": ["results"],
     "list": ["failures", "list"],
@@ -49,9 +50,20 @@ MAY: Final[dict[str, set[str]]] = {
     "setup": set(OPERATIONS),
     "producer": {"publish", "check"},
     "worker": {"work", "check", "resume"},
-    "collector": {"results", "list", "export", "discard", "resume"},
-    "operator": {"check", "results", "list", "export", "discard", "status", "pause", "cancel", "resume"},
-    "watcher": {"check", "results", "list", "export", "discard", "status", "resume"},
+    "collector": {"results", "logs", "list", "export", "discard", "resume"},
+    "operator": {
+        "check",
+        "results",
+        "logs",
+        "list",
+        "export",
+        "discard",
+        "status",
+        "pause",
+        "cancel",
+        "resume",
+    },
+    "watcher": {"check", "results", "logs", "list", "export", "discard", "status", "resume"},
 }
 EXIT_REFUSED: Final = {3, 78}
 
@@ -96,7 +108,7 @@ async def _fill(address: Address) -> dict[str, int]:
     async with connect(address) as broker:
         await broker.delete()
     await publish(address, [task("echo", "completed"), *(task("permanent", f"failed {n}") for n in range(3))])
-    await drain(address)
+    await drain(address, keeps_output=True)
     await publish(address, [task("echo", "waiting")])
     return await _counts(address)
 
@@ -139,3 +151,17 @@ async def test_a_part_is_refused_all_else(parts: Parts, part: str, tmp_path: Pat
         return await _counts(parts.administrator) == before
 
     await eventually(is_as_before)
+
+
+async def test_worker_is_told_that_its_queue_keeps_no_logs(parts: Parts, tmp_path: Path) -> None:
+    async with connect(parts.administrator) as broker:
+        await broker.delete()
+    await publish(parts.administrator, [task("echo", "t")])
+
+    done = Place(tmp_path, parts.as_part("worker")).warrener("work", APP, "--drain", "--keep-logs")
+
+    assert done.returncode == 78
+    assert (
+        "keeps no logs, and this user may not change that; set it up with `warrener setup --keep-logs`"
+        in done.stderr
+    )

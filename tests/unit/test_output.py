@@ -9,13 +9,15 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.test_pool import a_run
 from warrener.worker.child.output import Output
 from warrener.worker.marking import CAPACITY, NOBODY, marked, new_mark
 from warrener.worker.pool.output import ChildOutput
 from warrener.worker.printer import Printer
 
 MARK: Final = new_mark()
-NAMES: Final = {1: "one", 2: "two", 3: "three"}
+RUNS: Final = {key: a_run(key) for key in (1, 2, 3)}
+NAMES: Final = {key: run.task.id for key, run in RUNS.items()}
 
 
 class Named(str):
@@ -45,6 +47,7 @@ class Shown(Printer):
     """Keeps what it is to show, by whose it is."""
 
     def __init__(self) -> None:
+        self.keeper = None
         self.lines: dict[str, list[bytes]] = {}
         self.behind = False
 
@@ -61,7 +64,7 @@ def test_each_has_what_it_has_printed(pieces: list[tuple[int, bytes | Named]]) -
     printed = [(key, DATA[data] if isinstance(data, Named) else data) for key, data in pieces]
     read, write = os.pipe()
     shown = Shown()
-    output = ChildOutput(read, shown, lambda key: NAMES.get(key, ""))
+    output = ChildOutput(read, shown, RUNS.get)
 
     def run() -> None:
         os.write(write, MARK)
@@ -87,7 +90,7 @@ def test_each_has_what_it_has_printed(pieces: list[tuple[int, bytes | Named]]) -
 def test_marks_alone_are_nothing_that_was_printed() -> None:
     read, write = os.pipe()
     shown = Shown()
-    output = ChildOutput(read, shown, lambda key: NAMES.get(key, ""))
+    output = ChildOutput(read, shown, RUNS.get)
 
     os.write(write, MARK + marked(MARK, 1) + marked(MARK, 2))
     assert output.read() == 0
@@ -102,7 +105,7 @@ def test_marks_alone_are_nothing_that_was_printed() -> None:
 def test_child_whose_lines_nobody_takes_is_waited_for_and_one_that_prints_nothing_is_not() -> None:
     read, write = os.pipe()
     shown = Shown()
-    output = ChildOutput(read, shown, lambda key: NAMES.get(key, ""))
+    output = ChildOutput(read, shown, RUNS.get)
     shown.behind = True
 
     os.write(write, MARK + marked(MARK, 1))

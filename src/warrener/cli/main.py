@@ -20,6 +20,7 @@ _VERBS: Final = {
     "status": Lazy(f"{_CLI}.status", "status", "How far the tasks are, at what rate, until when."),
     "results": Lazy(f"{_CLI}.results", "results", "Write one row per completed task."),
     "failures": Lazy(f"{_CLI}.failures", "failures", "Failed tasks: list, show, retry, discard, export."),
+    "logs": Lazy(f"{_CLI}.logs", "logs", "What tasks have printed."),
     "pause": Lazy(f"{_CLI}.orders", "pause", "Have all workers take nothing more, until resume."),
     "resume": Lazy(f"{_CLI}.orders", "resume", "Have workers go on after pause or cancel."),
     "cancel": Lazy(f"{_CLI}.orders", "cancel", "Have workers leave what waits, or some types of it."),

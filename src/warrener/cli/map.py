@@ -108,6 +108,7 @@ def map_(
         fresh,
         window,
         limit,
+        work.keeps_output,
     )
     ended = finish(run_here(plan, source, results))
     raise click.exceptions.Exit(report(ended, address, source, output, is_shared=share))

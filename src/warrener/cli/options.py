@@ -77,6 +77,9 @@ concurrency_option: Final = click.option(
     default=32,
     help="Tasks at a time in each child, for apps with async handlers.",
 )
+keep_logs_option: Final = click.option(
+    "--keep-logs", is_flag=True, help="Keep what every task prints, the newest of it, for `warrener logs`."
+)
 format_option: Final = click.option(
     "--format", "form", metavar="jsonl|json|csv", help="By default as FILE ends."
 )

@@ -92,6 +92,7 @@ def run(
         fresh,
         window,
         limit,
+        work.keeps_output,
     )
     ended = finish(run_here(plan, tasks, results))
     raise click.exceptions.Exit(report(ended, address, tasks, output, is_shared=share))

@@ -9,7 +9,7 @@ import click
 
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
-from warrener.cli.options import takes_address
+from warrener.cli.options import keep_logs_option, takes_address
 from warrener.cli.printing import say
 from warrener.errors import UsageError
 
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
     help="On RabbitMQ, as an administrator: create users, too, each with the rights of its part. DIR has for each "
     "of setup, producer, worker, collector, operator and watcher a directory with files username, password and vhost.",
 )
+@keep_logs_option
 @takes_address
-def setup(app: str, users: str | None, address: Address) -> None:
+def setup(app: str, users: str | None, keep_logs: bool, address: Address) -> None:
     """Create whatever is missing of a queue; harmless when all is there.
 
     The queue gets the retry delays that APP needs; without one, 1, 2 and 4 s.
 
     Example: warrener setup app.py --queue images
     """
-    finish(_setup(app, users, address))
+    finish(_setup(app, users, address, keep_logs=keep_logs))
 
 
-async def _setup(app: str, users: str | None, address: Address) -> None:
+async def _setup(app: str, users: str | None, address: Address, *, keep_logs: bool) -> None:
     from warrener.brokers.rabbitmq.access import admit
     from warrener.retry import RetryPolicy, delay_schedule
     from warrener.worker import describe
@@ -48,6 +49,8 @@ async def _setup(app: str, users: str | None, address: Address) -> None:
         await admit(address, known)
     async with connected(address) as open_broker:
         await open_broker.declare(delays)
+        if keep_logs:
+            await open_broker.keep_output()
     shown = ", ".join(f"{delay / 1000:g}" for delay in delays)
     say(f"queue {address.queue!r} on {address.shown} is set up, with delays of {shown} s")
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from warrener.cli.ending import failed
-from warrener.cli.logs import Log
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import PlainFormatter
 from warrener.cli.work_options import takes_work
+from warrener.cli.worker_log import Log
 from warrener.cli.worker_process import WorkerProcess, check_worker
 from warrener.errors import (
     AccessRefused,
@@ -86,6 +86,7 @@ def work_(
         address,
         settings,
         processes=work.processes,
+        keeps_output=work.keeps_output,
         drain=drain,
         grace=grace,
         max_tasks=max_tasks,

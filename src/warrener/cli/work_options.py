@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from warrener.cli.ending import failed
-from warrener.cli.options import concurrency_option, processes_option, threads_option
+from warrener.cli.options import concurrency_option, keep_logs_option, processes_option, threads_option
 from warrener.exit_codes import Exit
 from warrener.worker.manifest import ChildSettings
 
@@ -30,6 +30,7 @@ class Work(msgspec.Struct, frozen=True):
         threads: See `ChildSettings`.
         concurrency: See `ChildSettings`.
         spawn: See `ChildSettings`.
+        keeps_output: See `Supervisor`.
     """
 
     command: str
@@ -40,6 +41,7 @@ class Work(msgspec.Struct, frozen=True):
     threads: int
     concurrency: int
     spawn: bool
+    keeps_output: bool
 
     def settings(self, app: str) -> ChildSettings:
         """What children run: this app, or the command.
@@ -102,6 +104,7 @@ def takes_work(verb: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=True,
         help="Have each child import the app itself, instead of forking it: for libraries that bear no fork, such as CUDA.",
     )
+    @keep_logs_option
     @functools.wraps(verb)
     def with_work(
         *,
@@ -113,10 +116,11 @@ def takes_work(verb: Callable[..., Any]) -> Callable[..., Any]:
         threads: int,
         concurrency: int,
         spawn: bool,
+        keep_logs: bool,
         **given: Any,
     ) -> Any:
         number = processes or os.cpu_count() or 1
-        work = Work(command, is_shell, timeout, retries, number, threads, concurrency, spawn)
+        work = Work(command, is_shell, timeout, retries, number, threads, concurrency, spawn, keep_logs)
         return verb(work=work, **given)
 
     decorated: Callable[..., Any] = with_work

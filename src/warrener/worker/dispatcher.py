@@ -199,6 +199,7 @@ class Dispatcher(Owner):
     def on_returned(self, attempts: Sequence[RunningAttempt]) -> None:
         """These did not run: they go first when there is room."""
         for attempt in reversed(attempts):
+            attempt.end_log()
             was_alone = self._end_quarantine(attempt)
             if self.redelivery.is_orphaned(attempt):
                 self.redelivery.abandon(attempt)
@@ -238,6 +239,7 @@ class Dispatcher(Owner):
 
     def _suspect(self, attempts: Sequence[RunningAttempt]) -> None:
         for attempt in attempts:
+            attempt.end_log()
             if self.redelivery.is_orphaned(attempt):
                 self.redelivery.abandon(attempt)
             else:
@@ -266,6 +268,7 @@ class Dispatcher(Owner):
         return refused(record, "cancelled", f"type {task.type!r} was cancelled by {by}", "Cancelled")
 
     def _finish(self, attempt: RunningAttempt, outcome: Outcome) -> None:
+        attempt.end_log(_KINDS[type(outcome)])
         if self.redelivery.is_orphaned(attempt):
             self.redelivery.end(attempt, outcome)  # for when its delivery comes back
         else:

@@ -10,6 +10,8 @@ from warrener.models import MAX_OUTPUT
 from warrener.worker.marking import CAPACITY
 
 if TYPE_CHECKING:
+    from warrener.worker.log_keeper import KeptLog
+    from warrener.worker.pool.attempt import RunningAttempt
     from warrener.worker.printer import Printer
 
 # A line that is longer is ended here.
@@ -21,21 +23,26 @@ class Printed:
     """What one attempt has printed so far, or nobody's attempt.
 
     Args:
-        label: Its task's id; empty for nobody's.
+        attempt: None for nobody's.
         printer: Shows lines as soon as they are whole.
     """
 
-    __slots__ = ("_label", "_line", "_printer", "_tail")
+    __slots__ = ("_label", "_line", "_log", "_printer", "_tail")
 
-    def __init__(self, label: str, printer: Printer) -> None:
-        self._label = label
+    def __init__(self, attempt: RunningAttempt | None, printer: Printer) -> None:
+        self._label = attempt.task.id if attempt else ""
         self._printer = printer
+        self._log: KeptLog | None = None
+        if attempt and printer.keeper:
+            self._log = attempt.log = printer.keeper.begin(attempt)
         self._line = b""  # one that has not ended
         self._tail = b""
 
     def add(self, data: bytes) -> None:
         """More of it has come."""
         self._tail = (self._tail + data)[-MAX_OUTPUT:]
+        if self._log:
+            self._log.add(data)
         end = data.rfind(b"\n")
         if end >= 0:
             self._printer.show(self._label, self._line + data[:end])
@@ -66,7 +73,7 @@ class ServerOutput:
         self._pipe = pipe
         self._is_open = True
         self._printer = printer
-        self._printed = Printed("", printer)
+        self._printed = Printed(None, printer)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pipe, self._read)
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from warrener.stderr import stderr
-from warrener.text import plain
+from warrener.text import for_terminal, plain
+
+if TYPE_CHECKING:
+    from warrener.worker.log_keeper import LogKeeper
 
 
 class Printer:
     """Shows lines on stderr, whoever wrote what is in them.
 
     Args:
-        is_shared: Whether several tasks print at a time.
+        keeper: Keeps it, too.
     """
 
-    def __init__(self, *, is_shared: bool = False) -> None:
-        self.is_shared = is_shared
+    def __init__(self, keeper: LogKeeper | None = None) -> None:
+        self.is_shared = False
+        """Whether several tasks print at a time."""
+        self.keeper = keeper
         self._stderr = stderr()
         self._is_terminal = self._stderr.is_terminal
 
     @property
     def is_behind(self) -> bool:
-        """Whether nobody takes what was shown before."""
-        return self._stderr.is_behind
+        """Whether nobody takes what was shown before, or the broker not what is to be kept."""
+        return self._stderr.is_behind or (self.keeper is not None and self.keeper.is_behind)
 
     def show(self, label: str, lines: bytes) -> None:
         """Show lines, of which the last one has no end.
@@ -31,14 +38,8 @@ class Printer:
             lines: As they were printed. What would steer a terminal is escaped where there is one.
         """
         if self._is_terminal:
-            lines = b"\n".join(map(_for_terminal, lines.split(b"\n")))
+            lines = b"\n".join(map(for_terminal, lines.split(b"\n")))
         if self.is_shared and label:
             lead = f"{plain(label)} | ".encode("utf-8", "replace")
             lines = lead + lines.replace(b"\n", b"\n" + lead)
         self._stderr.put(lines + b"\n")
-
-
-def _for_terminal(line: bytes) -> bytes:
-    """A line as a terminal may have it; of one that was written over itself, as bars of progress are, the last state."""
-    last = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
-    return plain(last.decode("utf-8", "replace")).encode()

@@ -20,6 +20,7 @@ from warrener.retry import delay_schedule
 from warrener.worker.dispatcher import Dispatcher
 from warrener.worker.drain import Drain
 from warrener.worker.intake import Intake
+from warrener.worker.log_keeper import LogKeeper
 from warrener.worker.manifest import AppManifest
 from warrener.worker.obedience import Obedience
 from warrener.worker.outcomes import Outcomes
@@ -52,6 +53,7 @@ class Supervisor:
         max_tasks: See `Pool`.
         max_memory: See `Pool`.
         fork_server: See `Pool`.
+        keeps_output: Keep what attempts print, too; the queue must (`Admin.keep_output`).
         is_complete: Another proof that all is done, which makes a second look unnecessary.
     """
 
@@ -66,12 +68,14 @@ class Supervisor:
         max_tasks: int | None = None,
         max_memory: int | None = None,
         fork_server: ForkServer | None = None,
+        keeps_output: bool = False,
         is_complete: Callable[[], bool] = lambda: False,
     ) -> None:
         self._broker = broker
         self._drains = drain
         self._grace = grace
         self._is_complete = is_complete
+        self._keeper = LogKeeper(broker) if keeps_output else None
         self._pool = Pool(
             msgspec.structs.replace(settings, max_result=broker.max_body),
             processes=processes,
@@ -79,6 +83,7 @@ class Supervisor:
             max_memory=max_memory,
             patience=max(_FAREWELL, grace),
             fork_server=fork_server,
+            keeper=self._keeper,
         )
         self._intake = Intake(broker, self._pool, self._enforce)
         self._drain = Drain(broker, self._is_idle, self._is_proven_complete, self._is_cancelled)
@@ -140,6 +145,8 @@ class Supervisor:
                 await self._wind_down()
         finally:
             await self._pool.stop()
+            if self._keeper:
+                await self._keeper.close(_FAREWELL)
         return Exit.DRAINED if is_drained else self._stop_code
 
     def stop(self, code: Exit = Exit.STOPPED) -> None:
@@ -187,6 +194,8 @@ class Supervisor:
 
     async def _find_delays(self) -> Sequence[int]:
         """The delays that retries can have, in milliseconds; those that the app wants are added where that is allowed."""
+        if self._keeper:
+            await self._broker.keep_output()
         wanted = delay_schedule(self._pool.manifest.policies)
         delays = await self._broker.delays(wanted)
         missing = sorted(set(wanted) - set(delays))

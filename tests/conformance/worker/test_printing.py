@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.batch import drain, failures, publish, task
+from warrener.brokers import connect
+from warrener.logs import read
 from warrener.stderr import stderr
 from warrener.worker.manifest import ChildSettings
 
@@ -119,6 +121,34 @@ async def test_command_that_fails_has_what_it_said_and_no_traceback(
         (f"{name} warns\n{name} says\n", "") for name in "ab"
     }
     assert {"a | a warns", "a | a says", "b | b warns", "b | b says"} <= set(_shown(capfd))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param(ChildSettings(APP), id="alone"), pytest.param(ChildSettings(APP, threads=4), id="threads")],
+)
+async def test_all_that_attempts_print_is_kept_where_that_is_wanted(
+    address: Address, settings: ChildSettings
+) -> None:
+    await publish(address, [task("say", name, name=name) for name in NAMES])
+    if settings.threads == 1:  # or it would have those beside it run again
+        await publish(address, [task("end", "end", name="end", how="segfault")])
+
+    await drain(address, settings=settings, processes=2, keeps_output=True)
+
+    kept: dict[str, bytes] = {}
+    outcomes: dict[str, str] = {}
+    async with connect(address) as broker:
+        async for piece in read(broker):
+            kept[piece.task_id] = kept.get(piece.task_id, b"") + piece.printed
+            outcomes[piece.task_id] = piece.outcome
+    for name in NAMES:
+        printed = "".join(f"{line.removeprefix(f'{name} | ')}\n" for line in _said(name))
+        assert kept[name] == printed.encode().removesuffix(b"\n")
+    if settings.threads == 1:
+        assert kept["end"] == b"end begins\nend goes on\n"
+        assert outcomes.pop("end") == "failed"
+    assert outcomes == dict.fromkeys(NAMES, "completed")
 
 
 def _said(name: str) -> list[str]:

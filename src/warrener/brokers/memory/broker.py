@@ -48,6 +48,9 @@ class MemoryBroker:
     async def declare(self, delays: Sequence[int]) -> None:
         _queues.setdefault(self._key, Queue()).delays.update(delays)
 
+    async def keep_output(self) -> None:
+        self._queue().keeps_output = True
+
     async def delays(self, wanted: Sequence[int]) -> list[int]:
         return sorted(self._queue().delays & {*wanted})
 
@@ -161,17 +164,25 @@ class MemoryBroker:
     # --- the journal
 
     async def note(self, log: Log, records: Sequence[bytes]) -> None:
-        self._queue().noted[log].extend(records)
+        self._log_of(log).note(log, records)
 
     async def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
-        seen, queue = 0, self._queue()
+        seen, queue = 0, self._log_of(log)
         while True:
             if self._queue() is not queue:
                 raise QueueMissing(f"{self._address.queue!r} was deleted, and made anew, while it was read")
-            records = queue.noted[log][seen : seen + PAGE]
+            seen = max(seen, queue.dropped[log])
+            first = seen - queue.dropped[log]
+            records = queue.noted[log][first : first + PAGE]
             seen += len(records)
             if not records and not follow:
                 return
             yield records
             if not records:
                 await asyncio.sleep(POLL)
+
+    def _log_of(self, log: Log) -> Queue:
+        queue = self._queue()
+        if log is Log.OUTPUT and not queue.keeps_output:
+            raise QueueMissing(f"queue {self._address.queue!r} keeps no output")
+        return queue

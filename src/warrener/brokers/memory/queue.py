@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from warrener.brokers.protocol import Message, Outcome
     from warrener.models import Record
+
+
+MOST_OUTPUT: Final = 16 * 1024 * 1024
+"""So many bytes of what tasks print are kept."""
 
 
 class Entry(msgspec.Struct, eq=False):
@@ -50,6 +54,9 @@ class Queue:
         self.delays: set[int] = set()
         self.results: list[bytes] = []
         self.noted: dict[Log, list[bytes]] = {log: [] for log in Log}
+        self.dropped: dict[Log, int] = dict.fromkeys(Log, 0)
+        """How many records there were before those."""
+        self.keeps_output = False
         self.failures: dict[int, FailedTask] = {}
         self.is_deleted = False
         self.consumers = 0
@@ -149,12 +156,26 @@ class Queue:
         dropped = len(self._ready) + len(self._delayed) + len(self.results) + len(self.failures)
         self._ready, self._delayed, self.failures = [], [], {}
         self.results = []  # another one, by which readers see that they are to begin anew
+        self._drop(Log.OUTPUT, len(self.noted[Log.OUTPUT]))
         return dropped
 
     def delete(self) -> None:
         """Be no more; whoever watches is told."""
         self.is_deleted = True
         self.notify()
+
+    def note(self, log: Log, records: Sequence[bytes]) -> None:
+        """Write down records; the oldest output makes room."""
+        self.noted[log].extend(records)
+        if log is Log.OUTPUT:
+            size = sum(map(len, self.noted[log]))
+            while size > MOST_OUTPUT:
+                size -= len(self.noted[log][0])
+                self._drop(log, 1)
+
+    def _drop(self, log: Log, count: int) -> None:
+        del self.noted[log][:count]
+        self.dropped[log] += count
 
     def notify(self) -> None:
         """Tell whoever watches that there may be something to take."""

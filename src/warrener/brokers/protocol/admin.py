@@ -36,6 +36,14 @@ class Admin(Protocol):
             AccessRefused: Something is missing, and this user may not create it.
         """
 
+    async def keep_output(self) -> None:
+        """Have the queue keep what tasks print (`Log.OUTPUT`); harmless when it does.
+
+        Raises:
+            QueueMissing: There is no queue.
+            AccessRefused: It does not, and this user may not change that.
+        """
+
     async def delays(self, wanted: Sequence[int]) -> list[int]:
         """Those of the wanted retry delays that exist, in milliseconds, shortest first. It changes nothing.
 
@@ -44,7 +52,7 @@ class Admin(Protocol):
         """
 
     async def purge(self) -> int:
-        """Drop every task that is ready or delayed, every result and every failure; how many that were."""
+        """Drop every task that is ready or delayed, every result and every failure, how many that were; and the output."""
 
     async def delete(self) -> None:
         """Remove the queue with all it owns; harmless when it is not there."""

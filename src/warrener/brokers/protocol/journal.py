@@ -18,16 +18,19 @@ class Log(Enum):
     """Which tasks were published: as many records as there are thousands of tasks, for whoever publishes."""
     CONTROL = "control"
     """Orders to the workers: a few records, which everybody may follow, and which a producer cannot write."""
+    OUTPUT = "logs"
+    """What tasks print, many pieces in a record, where the queue keeps it (`Admin.keep_output`): of many bytes the oldest make
+    room. A purge drops it."""
 
 
 class Journal(Protocol):
-    """Where a queue's identity is kept. It outlives a purge and ends with the queue."""
+    """Where a queue's identity is kept. It ends with the queue, and all but the output outlives a purge."""
 
     async def note(self, log: Log, records: Sequence[bytes]) -> None:
         """Add records, in order, and wait until the broker has them. A call that is cancelled adds a beginning of them.
 
         Raises:
-            QueueMissing: There is no queue.
+            QueueMissing: There is no queue, or not this log.
         """
 
     def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
@@ -39,5 +42,5 @@ class Journal(Protocol):
                 is new comes within a second or so.
 
         Raises:
-            QueueMissing: There is no queue; or, while following, another one in its place.
+            QueueMissing: There is no queue, or not this log; or, while following, another one in its place.
         """

@@ -38,7 +38,7 @@ def permissions(queue: str) -> dict[str, Permission]:
         "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
         # A worker only looks whether the delays are empty, and in the journal which there are, and what it is ordered.
         "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+|\.journal)?$"),
-        "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed|journal)$"),
+        "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed|journal|logs)$"),
         "operator": Permission(_NOTHING, rf"^{name}\.control$", everything, ("management",)),
         "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
     }

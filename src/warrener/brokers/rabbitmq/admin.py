@@ -6,12 +6,13 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from warrener.brokers.protocol import Log
 from warrener.brokers.rabbitmq import topology
 from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.brokers.rabbitmq.amqp.errors import QueueAway
 from warrener.brokers.rabbitmq.policies import warn_of_limits
 from warrener.brokers.rabbitmq.stream import stream_end
-from warrener.errors import BrokerError, QueueMissing
+from warrener.errors import AccessRefused, BrokerError, QueueMissing
 from warrener.retry import RetryPolicy, delay_schedule
 
 if TYPE_CHECKING:
@@ -31,6 +32,29 @@ async def declare(queue: Queue, delays: Sequence[int], *, settling: float) -> No
         await asyncio.sleep(settling)
 
 
+async def keep_output(queue: Queue) -> None:
+    """Make the stream for what tasks print, if it is missing."""
+    names = queue.names
+    stream = names.log(topology.OUTPUT_KEY)
+    try:
+        if stream in await queue.ready([stream]):
+            return
+    except AccessRefused:  # a worker may write there, and not even look: an empty record tells
+        with suppress(QueueMissing):
+            await queue.journal.note(Log.OUTPUT, [b""])
+            return
+        raise AccessRefused(
+            f"queue {names.queue!r} on {queue.shown} keeps no logs, and this user may not change that; set it up with "
+            "`warrener setup --keep-logs`"
+        ) from None
+    connection = await queue.connections.connection()
+    async with await connection.channel() as channel:
+        await channel.call("queue_declare", names.queue, passive=True)  # it must be there
+        await channel.call("queue_declare", stream, durable=True, arguments=topology.output_arguments())
+        binding = topology.output_binding(names)
+        await channel.call("queue_bind", binding.queue, binding.exchange, binding.key)
+
+
 async def delays(queue: Queue, wanted: Sequence[int]) -> list[int]:
     """Those of the wanted retry delays that exist."""
     connection = await queue.connections.connection()
@@ -45,7 +69,7 @@ async def purge(queue: Queue) -> int:
     connection = await queue.connections.connection()
     async with await connection.channel() as channel:
         await channel.call("queue_declare", names.queue, passive=True)  # it must be there
-    dropped = 0
+    dropped, output = 0, names.log(topology.OUTPUT_KEY)
     with suppress(QueueMissing):  # a purge was interrupted before it made the stream anew
         dropped = await stream_end(connection, names.results)
     async with await connection.channel() as channel:
@@ -53,6 +77,9 @@ async def purge(queue: Queue) -> int:
         # who may set it up delete it: others are refused before anything is lost.
         await channel.call("queue_delete", names.results)
         await _make(queue, [])
+        if output in await queue.ready([output]):
+            await channel.call("queue_delete", output)
+            await keep_output(queue)
         for name in (names.queue, *map(names.delay, await _all_delays(queue)), names.failed):
             dropped += (await channel.call("queue_purge", name)).message_count
     return dropped
@@ -71,6 +98,7 @@ async def delete(queue: Queue) -> None:
             *map(names.delay, found),
             names.journal,
             names.log(topology.PUBLISHED_KEY),
+            names.log(topology.OUTPUT_KEY),
         ):
             await channel.call("queue_delete", name)
         for exchange in topology.exchanges(names):

@@ -84,6 +84,9 @@ class RabbitBroker:
         self._own_delays |= frozenset(delays)
         await self._again(admin.declare, self._queue, delays, settling=self.settling)
 
+    async def keep_output(self) -> None:
+        await admin.keep_output(self._queue)
+
     async def delays(self, wanted: Sequence[int]) -> list[int]:
         return await self._again(admin.delays, self._queue, wanted)
 

@@ -38,6 +38,8 @@ async def inspect(queue: Queue) -> list[Finding]:
         return [*findings, _wrong(f"arguments, alarms and consumers cannot be checked: {error}")]
     delays = [length for name in told if (length := names.delay_of(name)) is not None]
     wanted = topology.queue_arguments(names, version, delays)
+    if (output := names.log(topology.OUTPUT_KEY)) in told:
+        wanted[output] = topology.output_arguments()
     findings += _arguments(wanted, told, names.queue)
     findings += _counts(told[name] for name in wanted if name in told)
     findings += await _machines(queue, [name for name in wanted if name in told], version)

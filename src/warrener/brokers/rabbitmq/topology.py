@@ -22,9 +22,13 @@ RESULTS_KEY: Final = "results"
 FAILED_KEY: Final = "failed"
 JOURNAL_KEY: Final = "journal"
 PUBLISHED_KEY: Final = "published"
+OUTPUT_KEY: Final = Log.OUTPUT.value
 # A crashed delivery waits this long before it comes back, in milliseconds; less than half of the pause between
 # the two looks that prove a queue drained, so that it cannot hide between them.
 CRASH_DELAY: Final = (1000, 1500)
+
+MOST_OUTPUT: Final = 1 << 30
+"""So many bytes of what tasks print are kept."""
 
 _V4: Final = (4, 0)
 _V43: Final = (4, 3)
@@ -60,6 +64,8 @@ def place_of(names: Names, log: Log) -> Place:
     """Where a log is. Orders share a stream with the journal; a delivery names the exchange that it came by (seen)."""
     if log is Log.CONTROL:
         return Place(names.control, JOURNAL_KEY, names.journal)
+    if log is Log.OUTPUT:  # which workers write, who may write nothing but outcomes
+        return Place(names.outcomes, OUTPUT_KEY, names.log(OUTPUT_KEY))
     return Place(names.queue, log.value, names.log(log.value))
 
 
@@ -86,6 +92,20 @@ def queue_arguments(names: Names, version: Version, delays: Sequence[int]) -> di
         names.failed: {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if version >= _V4 else {}),
         **{names.delay(delay): _delay(names, delay) for delay in delays},
     }
+
+
+def output_arguments() -> dict[str, Any]:
+    """The arguments of the stream that has what tasks print, where that is kept. A stream drops whole segments."""
+    return {
+        "x-queue-type": "stream",
+        "x-max-length-bytes": MOST_OUTPUT,
+        "x-stream-max-segment-size-bytes": MOST_OUTPUT // 16,
+    }
+
+
+def output_binding(names: Names) -> Binding:
+    """What leads there."""
+    return Binding(names.outcomes, OUTPUT_KEY, names.log(OUTPUT_KEY))
 
 
 def lacks(version: Version) -> list[str]:

@@ -64,6 +64,9 @@ class SqliteBroker:
     async def declare(self, delays: Sequence[int]) -> None:
         await self._writer.run(self._file.create, delays)
 
+    async def keep_output(self) -> None:
+        await self._writer.run(journal.keep_output, self._writer)
+
     async def delays(self, wanted: Sequence[int]) -> list[int]:
         rows = await self._writer.select("SELECT length FROM delays")
         return sorted({length for (length,) in rows} & set(wanted))
@@ -86,6 +89,7 @@ class SqliteBroker:
             dropped = db.execute("DELETE FROM tasks WHERE state != ?", (PROCESSING,)).rowcount
             dropped += db.execute("DELETE FROM results").rowcount
             dropped += db.execute("DELETE FROM failures").rowcount
+            journal.drop_output(db)
         return dropped
 
     def _delete(self) -> None:

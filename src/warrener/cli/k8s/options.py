@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from warrener.cli.ending import guarded
-from warrener.cli.options import queue_option, queue_option_for
+from warrener.cli.options import keep_logs_option, queue_option, queue_option_for
 from warrener.errors import UsageError
 from warrener.kubernetes.manifests.code import Code, pack
 from warrener.kubernetes.manifests.patch import read_patch
@@ -73,6 +73,7 @@ _OPTIONS: Final = {
         default=25,
         help="What running tasks get when a worker is stopped.",
     ),
+    "keep_logs": keep_logs_option,
     "deadline": click.option(
         "--deadline",
         metavar="SECONDS",

@@ -19,7 +19,7 @@ _USERS: Final = "/etc/warrener/users"
 
 def setup_job(spec: Spec) -> dict[str, Any]:
     """`warrener setup` as an administrator: the queue with the app's delays, and a user for each role."""
-    args = ["setup", spec.app, "--users", _USERS]
+    args = ["setup", spec.app, "--users", _USERS, *(["--keep-logs"] if spec.keep_logs else [])]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -49,6 +49,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         memory: Memory of each worker, both its request and its limit.
         cpu: CPU request of each worker. There is no limit: throttling would delay heartbeats.
         grace: Seconds that running tasks get when a worker is told to stop.
+        keep_logs: Whether the queue keeps what tasks print.
         deadline: Seconds until Kubernetes ends the Job whatever it does.
         ttl: Seconds that a finished Job and its logs are kept.
         round: The number of the Job: 1, and one more each time that a queue is resumed.
@@ -83,6 +84,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     memory: str = "256Mi"
     cpu: str = "250m"
     grace: int = 25
+    keep_logs: bool = False
     deadline: int = 86400
     ttl: int = 86400
     round: int = 1

@@ -53,6 +53,11 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
     durable = {"durable": True, "auto_delete": False}
     names = Names(spec.queue)
     delays = delay_schedule([RetryPolicy()])
+    queues = topology.queue_arguments(names, spec.rabbitmq_version, delays)
+    bindings = topology.bindings(names, delays)
+    if spec.keep_logs:
+        bindings.append(topology.output_binding(names))
+        queues[bindings[-1].queue] = topology.output_arguments()
     users = {user_name(spec.queue, role): role for role in ROLES}
     allowed = {**permissions(spec.queue), ADMIN: ADMINISTRATOR}
     return {
@@ -81,8 +86,7 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
             for name in topology.exchanges(names)
         ],
         "queues": [
-            {"name": name, **vhost, **durable, "arguments": arguments}
-            for name, arguments in topology.queue_arguments(names, spec.rabbitmq_version, delays).items()
+            {"name": name, **vhost, **durable, "arguments": arguments} for name, arguments in queues.items()
         ],
         "bindings": [
             {
@@ -93,7 +97,7 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
                 "routing_key": binding.key,
                 "arguments": {},
             }
-            for binding in topology.bindings(names, delays)
+            for binding in bindings
         ],
     }
 

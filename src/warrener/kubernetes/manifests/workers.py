@@ -62,6 +62,8 @@ def failure_policy(spec: Spec) -> dict[str, Any]:
 def worker_template(spec: Spec) -> dict[str, Any]:
     """The pod of a worker, which leaves when the queue is drained."""
     args = ["work", spec.app, "--drain", "--processes", str(spec.processes), "--grace", str(spec.grace)]
+    if spec.keep_logs:
+        args.append("--keep-logs")
     return pod_template(spec, "worker", args, (spec.names.secret("worker"), "url"))
 
 

@@ -92,6 +92,8 @@ class Submission:
         async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
             if delays is not None:
                 await broker.declare(delays)
+                if self._spec.keep_logs:
+                    await broker.keep_output()
             async with Batch(
                 broker, self._begun, target, is_shared=self._is_shared, limit=self._limit
             ) as batch:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from warrener.brokers import Delivery
     from warrener.models import Envelope, Record
+    from warrener.worker.log_keeper import KeptLog
 
 
 class RunningAttempt:
@@ -20,7 +21,18 @@ class RunningAttempt:
         timeout: Seconds that it may run; None for any.
     """
 
-    __slots__ = ("deadline", "delivery", "key", "output", "record", "started", "task", "timeout", "was_alone")
+    __slots__ = (
+        "deadline",
+        "delivery",
+        "key",
+        "log",
+        "output",
+        "record",
+        "started",
+        "task",
+        "timeout",
+        "was_alone",
+    )
 
     def __init__(
         self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None
@@ -33,9 +45,20 @@ class RunningAttempt:
         self.started = 0.0  # on the monotonic clock
         self.deadline: float | None = None
         self.was_alone = False  # in quarantine, and out of it while it ran
+        self.log: KeptLog | None = None  # once it has printed something, where that is kept
         self.output = b""  # the end of what it has printed, once it has ended
 
     def start(self, now: float) -> None:
         """It runs from now on."""
         self.started = now
         self.deadline = now + self.timeout if self.timeout else None
+
+    def end_log(self, outcome: str = "") -> None:
+        """It has ended; what it has printed is kept to its end, where it is kept.
+
+        Args:
+            outcome: As `KeptLog.end` takes it.
+        """
+        if self.log:
+            self.log.end(outcome)
+            self.log = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from warrener.worker.printer import Printer
 
 _MOST_UNREAD_CHUNKS: Final = 16
+_HOST: Final = socket.gethostname()
 _messages: Final[msgspec.msgpack.Decoder[FromChild]] = msgspec.msgpack.Decoder(FromChild)
 
 
@@ -41,7 +42,7 @@ class ChildProcess:
         self, connection: socket.socket, pipe: int, printer: Printer, slots: int, *, is_ready: bool = True
     ) -> None:
         self.slots = slots
-        self.output = ChildOutput(pipe, printer, self._id_of)
+        self.output = ChildOutput(pipe, printer, self._find)
         self.is_ready = is_ready
         self.has_given_up = False  # before it was ready
         self.pid = 0  # until it is forked
@@ -65,6 +66,11 @@ class ChildProcess:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_readable: Callable[[ChildProcess], None] | None = None
         self._silent_since: float | None = None  # for as long as nobody takes what it has printed
+
+    @property
+    def name(self) -> str:
+        """Its host and process, as attempts have it."""
+        return f"{_HOST}:{self.pid}"
 
     @property
     def held(self) -> int:
@@ -166,9 +172,8 @@ class ChildProcess:
                     attempt.deadline += now - self._silent_since
         self._silent_since = now
 
-    def _id_of(self, key: int) -> str:
-        attempt = self.running.get(key) or next((found for found in self.waiting if found.key == key), None)
-        return attempt.task.id if attempt else ""
+    def _find(self, key: int) -> RunningAttempt | None:
+        return self.running.get(key) or next((found for found in self.waiting if found.key == key), None)
 
     # --- the socket to it
 

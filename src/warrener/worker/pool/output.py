@@ -12,6 +12,7 @@ from warrener.worker.printed import Printed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from warrener.worker.pool.attempt import RunningAttempt
     from warrener.worker.printer import Printer
 
 # Bytes after which more is to be expected at once, and not only when it is next looked for.
@@ -26,10 +27,10 @@ class ChildOutput:
     Args:
         pipe: Where to read.
         printer: Shows what comes.
-        find: The id of the task whose attempt has a key, as far as the child has it; or empty.
+        find: The attempt that has a key, as far as the child has it.
     """
 
-    def __init__(self, pipe: int, printer: Printer, find: Callable[[int], str]) -> None:
+    def __init__(self, pipe: int, printer: Printer, find: Callable[[int], RunningAttempt | None]) -> None:
         os.set_blocking(pipe, False)
         self.pipe = pipe
         self.is_open = True
@@ -136,8 +137,9 @@ class ChildOutput:
             return
         printed = self._printed.get(self._key)
         if printed is None:
-            label = self._find(self._key)
-            if not label:  # it comes after its attempt's end
+            attempt = self._find(self._key)
+            if attempt is None:  # it comes after its attempt's end
                 self._key = NOBODY
-            printed = self._printed.setdefault(self._key, Printed(label, self._printer))
+            printed = self._printed.get(self._key) or Printed(attempt, self._printer)
+            self._printed[self._key] = printed
         printed.add(data)

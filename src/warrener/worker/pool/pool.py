@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.worker.frames import FromChild
+    from warrener.worker.log_keeper import LogKeeper
     from warrener.worker.manifest import AppManifest, ChildSettings
     from warrener.worker.pool.attempt import RunningAttempt
     from warrener.worker.pool.child import ChildProcess
@@ -37,10 +37,11 @@ class Pool:
         settings: What the children run.
         owner: Whom to tell.
         processes: How many children.
-        max_tasks: A child is replaced after so many tasks; None for never.
-        max_memory: A child is replaced after its memory has peaked over so many bytes; None for never.
+        max_tasks: A child is replaced after so many tasks, or
+        max_memory: after its memory has peaked over so many bytes; None for never.
         patience: Seconds in which a child puts away what it has before it ends; where it has anything.
         fork_server: One that is warm already.
+        keeper: Keeps what attempts print.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Pool:
         max_memory: int | None = None,
         patience: float = 25.0,
         fork_server: ForkServer | None = None,
+        keeper: LogKeeper | None = None,
     ) -> None:
         self.owner = owner or Owner()
         self.pace = Pace()
@@ -61,7 +63,7 @@ class Pool:
         self._processes = processes
         self._wear = Wear(max_tasks, max_memory)
         self._patience = patience
-        self._printer = Printer()
+        self._printer = Printer(keeper)
         self._roster = Roster(
             self._fork_server, self._printer, processes, self._on_readable, lambda: self.owner.on_returned([])
         )
@@ -70,7 +72,6 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._background: list[asyncio.Task[None]] = []
-        self._host = socket.gethostname()
 
     async def start(self) -> AppManifest:
         """Import the app and start the children.
@@ -249,7 +250,7 @@ class Pool:
             self.pace.add(message.duration)
             if self._wear.look(child, message.peak_memory):
                 self._roster.scale()
-            self.owner.on_report(attempt, message, self._name(child))
+            self.owner.on_report(attempt, message, child.name)
 
     def _reap(self, pid: int, status: int) -> None:
         child = next((child for child in self._children if child.pid == pid), None)
@@ -266,10 +267,10 @@ class Pool:
         overdue = [attempt for attempt in child.overdue if attempt.key in child.running]
         running = [attempt for attempt in child.running.values() if attempt not in overdue]
         for attempt in overdue:
-            self.owner.on_timed_out(attempt, self._name(child))
+            self.owner.on_timed_out(attempt, child.name)
         was_killed = child.overdue or child.is_interrupted  # for none of these
         if running and not was_killed:
-            self.owner.on_crashed(running, child.fault or how_ended(status), self._name(child))
+            self.owner.on_crashed(running, child.fault or how_ended(status), child.name)
             running = []
         self.owner.on_returned([*running, *child.waiting])
 
@@ -280,9 +281,6 @@ class Pool:
             self._roster.on_unready(child, reason, time.monotonic())
         except WarrenerError as error:
             self._break(error)
-
-    def _name(self, child: ChildProcess) -> str:
-        return f"{self._host}:{child.pid}"
 
     async def _tick(self) -> None:
         while True:
