@@ -37,6 +37,8 @@ def pool() -> Iterator[Pool]:
     note("pool entered")
     if (HOME / "broken").exists():
         raise ValueError("no such pool")
+    if (HOME / "deadly").exists():
+        os._exit(3)
     if len(notes("pool entered")) <= int(os.environ.get("HOOKS_AWAY", "0")):
         raise ConnectionRefusedError("the pool is away")
     while len(notes("pool entered")) > 1 and len(notes("task")) < int(os.environ.get("HOOKS_LATER", "0")):

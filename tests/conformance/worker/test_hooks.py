@@ -14,7 +14,7 @@ import pytest
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import has_ended
 from warrener.brokers import connect
-from warrener.errors import AppError
+from warrener.errors import AppError, NotReady
 from warrener.exit_codes import Exit
 from warrener.worker.manifest import ChildSettings
 from warrener.worker.supervisor import Supervisor
@@ -107,6 +107,26 @@ async def test_lifespan_is_tried_again_where_what_it_needs_is_away(
     said = [record.getMessage() for record in caplog.records if "is away" in record.getMessage()]
     assert len(said) == 1
     assert said[0].endswith("ConnectionRefusedError: the pool is away; trying again")
+
+
+async def test_worker_none_of_whose_children_gets_ready_gives_up_and_costs_no_attempt(
+    address: Address, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warrener.worker.pool.readiness._FIRST_DELAY", 0.05)
+    monkeypatch.setattr("warrener.worker.pool.readiness._PATIENCE", 0.1)
+    await publish(address, [task("use", f"t{n}", number=n) for n in range(TASKS)])
+    (home / "deadly").touch()
+
+    died = (
+        "a child dies before its first task: its process ended with exit code 3; no child could begin to work"
+    )
+    with pytest.raises(NotReady, match=died):
+        await drain(address, settings=APP)
+
+    (home / "deadly").unlink()
+    await drain(address, settings=APP)
+    assert {row["attempts"] for row in await results(address)} == {1}
+    assert len(await results(address)) == TASKS
 
 
 async def test_large_child_works_until_another_one_can_take_its_place(
