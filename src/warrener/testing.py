@@ -30,6 +30,7 @@ from warrener.worker.child.surroundings import Surroundings
 from warrener.worker.frames import WorkItem
 from warrener.worker.manifest import AppManifest
 from warrener.worker.outcomes import Outcomes, opened
+from warrener.worker.overheard import overheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,6 +71,7 @@ class Failure(msgspec.Struct, frozen=True):
         message: What that error said.
         traceback: The last 4 KiB of its traceback.
         attempts: How many attempts there were.
+        output: The last 4 KiB of what the last attempt printed.
     """
 
     task_id: str
@@ -79,6 +81,7 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
     traceback: str
     attempts: int
+    output: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -226,8 +229,9 @@ class _Worker:
             return found
         task, _ = found
         record = decode_record(entry.record)
-        report = self._perform(entry.number, task, record.attempts + 1, runner)
-        outcome = self._outcomes.of_report(task, record, report, self._name)
+        with overheard() as output:
+            report = self._perform(entry.number, task, record.attempts + 1, runner)
+        outcome = self._outcomes.of_report(task, record, report, self._name, bytes(output))
         if report.kind != "invalid":
             self._attempts.append(_attempt(task, record.attempts + 1, outcome))
         return outcome
@@ -261,8 +265,10 @@ def _attempt(task: Envelope, number: int, outcome: Outcome) -> Attempt:
 
 def _failure(task: FailedTask) -> Failure:
     found = decode_failure(task.body, task.id, task.record)
-    trace = found.history[-1].traceback if found.history else ""
-    return Failure(found.task_id, found.type, found.reason, found.error, found.message, trace, found.attempts)
+    trace, output = (found.history[-1].traceback, found.history[-1].output) if found.history else ("", "")
+    return Failure(
+        found.task_id, found.type, found.reason, found.error, found.message, trace, found.attempts, output
+    )
 
 
 def _warn(sentence: str) -> None:

@@ -238,7 +238,7 @@ def tested() -> None:
         assert_type((result.task_id, result.type, result.value), tuple[str, str, Any])
         failure: warrener.testing.Failure = batch.failures["two"]
         assert_type((failure.reason, failure.error, failure.message), tuple[str, str, str])
-        assert_type((failure.traceback, failure.attempts), tuple[str, int])
+        assert_type((failure.traceback, failure.attempts, failure.output), tuple[str, int, str])
         attempt: warrener.testing.Attempt = batch.attempts[0]
         assert_type(attempt.outcome, Literal["completed", "delayed", "failed"])
         assert_type((attempt.number, attempt.delay, attempt.error), tuple[int, float | None, str])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -250,3 +251,24 @@ def test_what_cannot_be_run_is_said(
 def test_error_in_the_block_is_the_tests_own() -> None:
     with pytest.raises(ZeroDivisionError), testing.run(app, []):
         raise ZeroDivisionError
+
+
+def test_what_a_failed_attempt_printed_is_told_and_printed_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    printing = App(retries=0)
+
+    @printing.task
+    def say(text: str) -> None:
+        sys.stdout.write(f"{text} out\n")
+        sys.stderr.write(f"{text} err\n")
+        raise ValueError(text)
+
+    with testing.run(
+        printing, [Task(name, "say", {"text": name * size}) for name, size in (("a", 1), ("b", 5000))]
+    ) as batch:
+        long = batch.failures["b"].output
+        assert batch.failures["a"].output == "a out\na err\n"
+    assert (len(long), long[-6:]) == (4096, "b err\n")
+    said = capsys.readouterr()
+    assert (said.out[:6], said.err[:6]) == ("a out\n", "a err\n")
