@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from warrener.own_imports import OwnImports  # before anything else
+
+# isort: split
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,7 +75,8 @@ _HOMES: Final = {
 def __getattr__(name: str) -> Any:
     # Loaded when it is first used: a worker's children need nothing that talks to brokers, `--help` nothing at all.
     if home := _HOMES.get(name):
-        return getattr(import_module(f"warrener.{home}"), name)
+        with OwnImports():
+            return getattr(import_module(f"warrener.{home}"), name)
     if name == "__version__":
         from importlib.metadata import version
 

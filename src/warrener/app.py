@@ -242,7 +242,7 @@ class App:
             UsageError: The address is wrong.
             BrokerError: The broker cannot take them; `NotConfirmed` where that was not known in time.
         """
-        from warrener.publisher import publish
+        from warrener import publish
 
         return publish(tasks, broker=broker, queue=queue, app=self, timeout=timeout)
 

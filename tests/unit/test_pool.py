@@ -91,6 +91,7 @@ async def test_pool_whose_owner_breaks_over_a_report_says_so(tmp_path: Path) -> 
     app.write_text("from warrener import App\napp = App()\n@app.task\ndef echo() -> None: ...\n")
     pool = Pool(ChildSettings(str(app)), Broken(), processes=1)
     await pool.start()
+    await pool.have_begun()
     pool.submit(deque([a_run(1)]))
 
     try:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-
-from warrener.exit_codes import Exit
 
 
 def main() -> None:
     """The `warrener` command."""
+    import signal
+
+    from warrener.cli.surroundings import open_streams, stop_signals
+    from warrener.exit_codes import Exit
+
+    open_streams()
     if sys.argv[1:2] == ["work"]:
         # Told to stop before it has begun: no crash. As a container's first process it would not even hear of it.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.STOPPED))
+        for number in stop_signals():
+            signal.signal(number, lambda *_: sys.exit(Exit.STOPPED))
     try:
         from warrener.cli.main import app
 
@@ -26,12 +30,17 @@ def main() -> None:
 
 def _end(error: Exception) -> None:
     """End as click does when the command line is wrong, but repeat the words that are wrong as a terminal may have them."""
+    import errno
     import io
 
     import click
 
     from warrener.cli.printing import say
+    from warrener.exit_codes import Exit
 
+    if isinstance(error, OSError) and error.errno == errno.EBADF:
+        say("warrener: stdout cannot be written: it is closed")
+        sys.exit(Exit.USAGE)
     if isinstance(error, click.Abort):  # Ctrl-C at a question
         sys.exit(Exit.INTERRUPTED)
     if isinstance(error, click.ClickException):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def say(text: str) -> None:
     """A line for people, whatever is in it."""
     stderr().flush()  # what tasks have printed before comes before
-    click.echo(plain(text), err=True)
+    with suppress(OSError):  # a terminal that is gone
+        click.echo(plain(text), err=True)
 
 
 def print_json(value: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from warrener.cli.hint import again
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import counted, say
 from warrener.cli.progress import Progress
+from warrener.cli.surroundings import stop_signals
 from warrener.errors import QueueTaken
 from warrener.exit_codes import Exit
 from warrener.provenance import begun_now
@@ -72,7 +72,8 @@ async def _publish(address: Address, publication: Publication, source: TaskFile)
             stopped.set()
             publishing.cancel()
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+        for number in stop_signals():
+            asyncio.get_running_loop().add_signal_handler(number, stop)
     async with connected(address) as broker:
         try:
             await _publish_to(broker, publication, source)

@@ -16,6 +16,7 @@ from warrener.cli.holding import held_by, hold_text
 from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress
+from warrener.cli.surroundings import stop_signals
 from warrener.cli.work_options import takes_app_and_tasks, takes_work
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
@@ -132,7 +133,8 @@ async def run_here(plan: Plan, source: Source, results: ResultFile) -> Ended:
         run = Run(plan, on_status=show, on_begun=_say_lifted)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, run.stop, Exit.INTERRUPTED)
-        loop.add_signal_handler(signal.SIGTERM, run.stop, Exit.STOPPED)
+        for number in stop_signals():
+            loop.add_signal_handler(number, run.stop, Exit.STOPPED)
         ended = await run.run(source.lines, writer)
         if ended.summary is None:
             writer.discard()

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.cli.printing import say
+from warrener.cli.surroundings import stop_signals
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
 
@@ -52,7 +53,8 @@ class WorkerProcess:
         await fork_server.warm_up()  # while we import what is needed, and connect
         try:
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGTERM, self._stop, Exit.STOPPED)
+            for number in stop_signals():
+                loop.add_signal_handler(number, self._stop, Exit.STOPPED)
             loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED)
             return await _connected(
                 self._address, lambda broker: self._work(broker, fork_server), lambda: self._stopped

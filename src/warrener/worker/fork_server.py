@@ -59,6 +59,7 @@ class ForkServer:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # never from the working directory
                 "-m",
                 "warrener.worker.child",
                 str(theirs.fileno()),

@@ -24,6 +24,7 @@ import msgspec
 from warrener.codec import encode
 from warrener.errors import UsageError
 from warrener.loader import load
+from warrener.own_imports import OwnImports, put_users_back
 from warrener.worker.child.inherited import warnings_of, what_is_open
 from warrener.worker.child.output import Output
 from warrener.worker.child.runnable import Runnable
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
     from warrener.worker.child.spawning import Spawner
 
+# Of prctl.
+_DEATH_SIGNAL: Final = 1
+_CHILD_SUBREAPER: Final = 36
 _SPAWNED: Final = 5  # numbers on the command line of a child that was not forked
 
 
@@ -51,6 +55,10 @@ def main() -> None:
     # The supervisor decides when children end; signals sent to the whole group must not.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(
+            signal.SIGHUP, lambda *_: None
+        )  # not ignored, as it would stay in what is started from here
     control = socket.socket(fileno=numbers[0])
     output = Output()
     output.install()  # before anybody takes a stream from where it is
@@ -87,9 +95,10 @@ def _kind(app: Runnable, settings: ChildSettings) -> tuple[type[Child], int]:
     """What runs an app, and how many tasks it runs at a time."""
     kind, slots = Child, settings.threads
     if app.needs_loop:
-        from warrener.worker.child.loop import (
-            LoopChild,  # asyncio is half of what this process takes to start
-        )
+        with OwnImports():
+            from warrener.worker.child.loop import (
+                LoopChild,  # asyncio is half of what this process takes to start
+            )
 
         kind = LoopChild
     if any(handler.is_async for handler in app.handlers.values()):
@@ -129,6 +138,8 @@ def _runnable(settings: ChildSettings) -> Runnable:
         from warrener.worker.command import command_handler
 
         return Runnable({ANY_TYPE: command_handler(settings)})
+    put_users_back()
+    sys.argv[:] = [settings.app.partition(":")[0]]  # an app that reads its command line has none
     sys.path[:0] = [directory for directory in settings.search if directory not in sys.path]
     app = load(settings.app)
     return Runnable(app.handlers, app.lifespans, app.middlewares)
@@ -162,6 +173,10 @@ class _ForkServer:
         self._own: list[socket.socket | selectors.BaseSelector] = [control]  # out of the children's reach
 
     def run(self) -> None:
+        if (
+            sys.platform == "linux"
+        ):  # what handlers leave behind is ours: as a container's first process nobody else reaps it
+            ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1)
         wake_read, wake_write = socket.socketpair()
         wake_read.setblocking(False)
         wake_write.setblocking(False)
@@ -220,6 +235,8 @@ class _ForkServer:
                 return
             if not pid:
                 return
+            if pid not in self._children:  # what a handler has left behind
+                continue
             self._children.discard(pid)
             if self._spawner:
                 self._spawner.forget(pid, status)
@@ -246,8 +263,9 @@ def _close(descriptors: list[int]) -> None:
 def _become_child(fork_server: int) -> None:
     os.setpgid(0, 0)  # a group of its own: a time limit kills whatever the handler started, too
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, signal.SIG_DFL)
     _die_with(fork_server)
     with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor is wanted, not a path
         os.dup2(nothing.fileno(), 0)
@@ -256,8 +274,7 @@ def _become_child(fork_server: int) -> None:
 def _die_with(parent: int) -> None:
     """Do not outlive it, however it ends."""
     if sys.platform == "linux":
-        death_signal_option = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(death_signal_option, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
 

@@ -47,7 +47,7 @@ class Spawner:
         try:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", _MODULE),
+                    *(sys.executable, "-P", "-m", _MODULE),
                     *map(str, (settings, connection, pipe, self._slots, os.getpid())),
                 ],
                 pass_fds=(settings, connection, pipe),
@@ -71,7 +71,7 @@ def described(settings: ChildSettings) -> AppManifest:
     with ours:
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", _MODULE, str(theirs.fileno()), str(os.getpid())],
+                [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno()), str(os.getpid())],
                 pass_fds=[theirs.fileno()],
             )
         ours.sendall(encode(msgspec.structs.replace(settings, spawn=False)) + b"\n")

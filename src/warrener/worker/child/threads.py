@@ -110,8 +110,7 @@ class Child:
             os._exit(0)
 
     def _be_ready(self) -> None:
-        if self._prepares:
-            self._tell(Ready())
+        self._tell(Ready())
 
     def _next(self) -> WorkItem | None:
         """The next item to begin; None if there is none any more."""

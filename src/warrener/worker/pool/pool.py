@@ -262,7 +262,10 @@ class Pool:
         self._children.remove(child)
         child.disconnect()
         if not (child.is_ready or child.has_given_up or self._roster.is_closed):
-            self._on_died_early(child, status)
+            try:
+                self._roster.on_died_early(child, how_ended(status), time.monotonic())
+            except WarrenerError as error:
+                self._break(error)
         self._roster.scale()
         overdue = [attempt for attempt in child.overdue if attempt.key in child.running]
         running = [attempt for attempt in child.running.values() if attempt not in overdue]
@@ -273,14 +276,6 @@ class Pool:
             self.owner.on_crashed(running, child.fault or how_ended(status), child.name)
             running = []
         self.owner.on_returned([*running, *child.waiting])
-
-    def _on_died_early(self, child: ChildProcess, status: int) -> None:
-        """It died before it could take a task: it was none's fault."""
-        reason = Unready(f"a child dies before its first task: {how_ended(status)}", is_lasting=False)
-        try:
-            self._roster.on_unready(child, reason, time.monotonic())
-        except WarrenerError as error:
-            self._break(error)
 
     async def _tick(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from warrener.worker.frames import Unready
 from warrener.worker.pool.child import ChildProcess
 from warrener.worker.pool.readiness import Readiness
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 
     from warrener.worker.fork_messages import Forked, ForkFailed
     from warrener.worker.fork_server import ForkServer
-    from warrener.worker.frames import Unready
     from warrener.worker.printer import Printer
 
 _log = logging.getLogger("warrener.worker")
 
+# After so many children that died before their first task, and none that did not, the app is not fit to be run.
+_STARTS: Final = 4
 _FORK_AGAIN: Final = 1.0  # seconds until a child that could not be forked is asked for again
 
 
@@ -53,6 +55,7 @@ class Roster:
         self._on_room = on_room
         self._forking: dict[int, ChildProcess] = {}  # by the request's number
         self._readiness = Readiness()
+        self._died_early = 0
         self._is_waiting = False  # to ask again
         self._loop = asyncio.get_running_loop()
 
@@ -60,7 +63,6 @@ class Roster:
         """Ask for as many children as there should be. One that is worn stays until another one can take its place."""
         if self.is_closed or self._is_waiting:
             return
-        manifest = self._fork_server.manifest
         missing = self._wanted - sum(not child.is_worn for child in self.children)
         for _ in range(missing):
             try:
@@ -68,14 +70,11 @@ class Roster:
             except OSError as error:
                 self._on_refused(error.strerror or str(error))
                 return
-            child = ChildProcess(
-                connection, pipe, self._printer, manifest.slots, is_ready=not manifest.prepares
-            )
+            slots = self._fork_server.manifest.slots
+            child = ChildProcess(connection, pipe, self._printer, slots, is_ready=False)
             child.listen(self._loop, self._on_readable)
             self.children.append(child)
             self._forking[number] = child
-        if missing > 0 and not manifest.prepares:
-            self.has_begun.set()
 
     def take_all(self) -> list[ChildProcess]:
         """Those that there are, which are none any more."""
@@ -90,8 +89,6 @@ class Roster:
         """It is there."""
         child = self._forking.pop(news.number)
         child.pid = news.pid
-        if child.is_ready:
-            self._relieve()
 
     def on_fork_failed(self, news: ForkFailed) -> ChildProcess:
         """It is not; what it was given is for others."""
@@ -123,6 +120,14 @@ class Roster:
             reason.sentence, now, is_lasting=reason.is_lasting, has_others=has_others
         )
         self._ask_again(delay)
+
+    def on_died_early(self, child: ChildProcess, how: str, now: float) -> None:
+        """It died before it could take a task, which is none's fault. Raises: as `on_unready`."""
+        self._died_early += 1
+        # Without a lifespan nothing is done there that could go better another time.
+        may_go_better = self._fork_server.manifest.prepares or self.has_begun.is_set()
+        is_lasting = self._died_early >= _STARTS and not may_go_better
+        self.on_unready(child, Unready(f"a child dies before its first task: {how}", is_lasting), now)
 
     def _relieve(self) -> None:
         """Let a worn child go, now that another one can take its place."""
