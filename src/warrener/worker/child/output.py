@@ -67,7 +67,8 @@ class Output:
     def end(self) -> None:
         """The attempt that began here has ended; lines that it has not ended are printed."""
         for stream in self._streams:
-            stream.end(self.key)
+            if stream.held:
+                stream.end(self.key)
         if self._is_shared:
             self._shared_key.set(NOBODY)
 
@@ -97,14 +98,14 @@ class _Stream(io.TextIOWrapper):
         raw = _Descriptor(output, descriptor, name)
         super().__init__(raw, "utf-8", "backslashreplace", "\n", write_through=True)  # as `python -u` does
         self._output = output
-        self._held: dict[tuple[int, int], str] = {}  # lines without an end, by attempt and thread
+        self.held: dict[tuple[int, int], str] = {}  # lines without an end, by attempt and thread
 
     def write(self, text: str, /) -> int:
         """Print what ends with a line's end, and hold the rest until that comes."""
         if not isinstance(text, str):
             return super().write(text)  # which says what is wrong
         place = self._output.key, get_ident()
-        held = self._held.pop(place, "")
+        held = self.held.pop(place, "")
         if text.endswith("\n"):
             super().write(held + text)
             return len(text)
@@ -116,20 +117,18 @@ class _Stream(io.TextIOWrapper):
         if len(held) > _MOST_HELD:
             super().write(held)
         elif held:
-            self._held[place] = held
+            self.held[place] = held
         return len(text)
 
     def flush(self) -> None:
         """Print what this thread holds."""
-        if held := self._held.pop((self._output.key, get_ident()), ""):
+        if held := self.held.pop((self._output.key, get_ident()), ""):
             super().write(held)
 
     def end(self, key: int) -> None:
         """Print all that is held for an attempt."""
-        if not self._held:
-            return
-        for place in [place for place in self._held if place[0] == key]:
-            if held := self._held.pop(place, ""):
+        for place in [place for place in self.held if place[0] == key]:
+            if held := self.held.pop(place, ""):
                 super().write(held)
 
     def close(self) -> None:
