@@ -95,8 +95,7 @@ class Publication:
         self.blocked_reason: str | None = None
         """What it waits for before it publishes anything."""
         self._is_shared = is_shared
-        self._count = 0
-        self._own_failed = 0
+        self._count = self._own_failed = self._noted = 0
         self._journal = JournalState()
         self._replays = False  # whether tasks that were cancelled by their type are to be published again
         self._window: Window
@@ -105,7 +104,6 @@ class Publication:
         self._unconfirmed: deque[tuple[int, bytes]] = deque()  # each with its line
         self._next_line = 1
         self._dropped: list[bytes] = []  # marks of the failures that were superseded
-        self._noted = 0
         self._session: PublishSession | None = None
         self._is_waited_for = False  # by later runs of the source, as far as the journal tells them
 
