@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from typing import IO, Any, cast
 
 from warrener.stderr import stderr
 
@@ -24,7 +26,7 @@ class LiveBar:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-            console=Console(stderr=True),
+            console=Console(file=cast("IO[str]", _Terminal(sys.stderr))),
             expand=True,
             # What is printed meanwhile comes above the bar; but in a pipe or a file it stays there.
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
@@ -53,3 +55,22 @@ class LiveBar:
             emoji=False,
             soft_wrap=True,
         )
+
+
+class _Terminal:
+    """A terminal that may go away: what it does not take any more is nobody's, and no error of who goes on."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

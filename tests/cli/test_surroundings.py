@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -176,6 +177,21 @@ async def test_terminal_that_goes_away_stops_a_worker_unless_it_is_to_stay(
         assert place.warrener("work", APP, "--drain").returncode == 0
     place.warrener("results", "-o", "out.jsonl")
     assert [row["attempts"] for row in place.rows("out.jsonl")] == [1]
+
+
+async def test_run_ends_as_stopped_when_the_terminal_with_its_bar_goes_away(place: Place) -> None:
+    gate, log = place.path / "gate", place.path / "log"
+    tasks = place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}])
+    terminal, its_end = pty.openpty()
+    run = place.begin("run", APP, tasks, "-o", "out.jsonl", stderr=its_end)
+    os.close(its_end)
+    await until_written(log, 1)
+
+    os.close(terminal)
+    run.process.send_signal(signal.SIGHUP)
+    gate.touch()
+
+    assert run.end() == 75
 
 
 def test_orphans_are_reaped_in_a_container(place: Place) -> None:
