@@ -45,12 +45,14 @@ class QueueTaken(UsageError):  # noqa: N818
 
     Args:
         fact: Whose, and whose batch it was to hold.
-        way_out: What to do instead.
+        ways_out: What to do instead, one of these.
     """
 
-    def __init__(self, fact: str, way_out: str) -> None:
-        super().__init__(f"{fact}: {way_out}")
+    def __init__(self, fact: str, *ways_out: str) -> None:
+        *others, last = ways_out
+        super().__init__(f"{fact}: {', '.join([*others, f'or {last}'])}")
         self.fact = fact
+        self.ways_out = ways_out
 
 
 class AppError(UsageError):

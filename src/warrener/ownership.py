@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from warrener.errors import QueueTaken
 from warrener.orders import Orders, Resumed, current, give
@@ -11,6 +11,9 @@ from warrener.orders import Orders, Resumed, current, give
 if TYPE_CHECKING:
     from warrener.brokers import Broker
     from warrener.journal import Begun, JournalState
+
+START_OVER: Final = "start over with --fresh, which drops all that is on it"
+"""A way out of a queue that is taken, for who runs a batch here."""
 
 
 async def lift(broker: Broker, begun: Begun, journal: JournalState, *, runs: bool) -> Orders | None:
@@ -33,8 +36,10 @@ async def lift(broker: Broker, begun: Begun, journal: JournalState, *, runs: boo
         if not runs or (not is_own and (await broker.counts()).put_aside):
             raise QueueTaken(
                 f"this queue was cancelled by {cancelled.by}, and its tasks wait",
-                "let them go on with `warrener resume`, drop them with `warrener purge`, or take another queue with --queue "
-                f"NAME{', or start over with --fresh' if runs else ''}",
+                "let them go on with `warrener resume`",
+                "drop them with `warrener purge`",
+                "take another queue with --queue NAME",
+                *([START_OVER] if runs else []),
             )
     if not (runs and orders.is_liftable_by_run):
         return None
@@ -65,6 +70,7 @@ def differ(one: str, other: str) -> bool:
 def _taken(how: str, theirs: str, ours: str) -> QueueTaken:
     return QueueTaken(
         f"this queue {how} {theirs}, and not {ours}",
-        "take another one with --queue NAME, add to this one with --share, or start over with --fresh, which drops all that "
-        "is on it",
+        "take another one with --queue NAME",
+        "add to this one with --share",
+        START_OVER,
     )

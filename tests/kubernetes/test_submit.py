@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +12,15 @@ from tests.batch import DELAYS, drain, publish, task
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.specs import small_spec
 from warrener.brokers import connect
-from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, UsageError
+from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, QueueTaken, UsageError
+from warrener.journal import note
 from warrener.kubernetes.operations import submit, worker_job
 from warrener.kubernetes.operations import watch as watching
 from warrener.monitor import Monitor, Status
-from warrener.provenance import begun_now
+from warrener.provenance import begun_from, begun_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from warrener.address import Address
     from warrener.brokers import Counts
@@ -213,3 +215,28 @@ async def test_a_queue_that_stands_is_not_submitted_to() -> None:
         await submission.run(iter(()), None)
 
     assert cluster.deeds == []
+
+
+async def test_a_queue_of_another_batch_is_refused_with_ways_out_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, cluster: Double, sqlite_address: Address
+) -> None:
+    @asynccontextmanager
+    async def queue_of(*_: object) -> AsyncIterator[Address]:
+        yield sqlite_address
+
+    monkeypatch.setattr(submit, "queue_of", queue_of)
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+        await note(broker, begun_from("desk:other.jsonl", "", 0))
+    submission = submit.Submission(
+        cluster,
+        SPEC,
+        begun_from("desk:tasks.jsonl", "", 0),
+        on_progress=lambda _: None,
+        on_look=lambda *_: None,
+    )
+
+    with pytest.raises(
+        QueueTaken, match=r": take another one with --queue NAME, or add to this one with --share$"
+    ):
+        await submission.run(iter(()), None)

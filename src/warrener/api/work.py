@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 
 _WAYS_OUT: Final = (
-    "take another one with queue='NAME', add to this one with share=True, or start over with fresh=True, which drops all that "
-    "is on it"
+    "take another one with queue='NAME'",
+    "add to this one with share=True",
+    "start over with fresh=True, which drops all that is on it",
 )
 
 
@@ -203,7 +204,7 @@ class Work:
             with self._show:
                 self.ended = await self._run.run(self._tasks, self.rows)
         except QueueTaken as taken:
-            raise QueueTaken(taken.fact, _WAYS_OUT) from None
+            raise QueueTaken(taken.fact, *_WAYS_OUT) from None
         except _Carried as carried:
             self._raised = carried.error
         finally:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from warrener.batch import Batch
 from warrener.brokers import connect
-from warrener.errors import UsageError, WarrenerError
+from warrener.errors import QueueTaken, UsageError, WarrenerError
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of
 from warrener.kubernetes.operations.watch import watch
+from warrener.ownership import START_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from warrener.brokers import Broker
     from warrener.failure_limit import FailureLimit
     from warrener.journal import Begun
     from warrener.kubernetes.client.cluster import Cluster
@@ -94,15 +96,22 @@ class Submission:
                 await broker.declare(delays)
                 if self._spec.keep_logs:
                     await broker.keep_output()
-            async with Batch(
-                broker, self._begun, target, is_shared=self._is_shared, limit=self._limit
-            ) as batch:
-                await self._publish(batch, lines)
-                self.job = await worker_job.start(self._cluster, self._spec)
-                if target is None:
-                    return None
-                await watch(self._cluster, broker, self._spec.queue, batch, partial(self._look, batch))
-                return await batch.collect()
+            try:
+                return await self._run(broker, lines, target)
+            except QueueTaken as taken:
+                ways = [way for way in taken.ways_out if way != START_OVER]
+                raise QueueTaken(taken.fact, *ways) from None
+
+    async def _run(
+        self, broker: Broker, lines: Iterator[Line], target: ResultWriter | None
+    ) -> Summary | None:
+        async with Batch(broker, self._begun, target, is_shared=self._is_shared, limit=self._limit) as batch:
+            await self._publish(batch, lines)
+            self.job = await worker_job.start(self._cluster, self._spec)
+            if target is None:
+                return None
+            await watch(self._cluster, broker, self._spec.queue, batch, partial(self._look, batch))
+            return await batch.collect()
 
     def _look(self, batch: Batch, status: Status, workers: WorkerJob) -> None:
         self._on_look(status, workers)
