@@ -90,7 +90,7 @@ class Lifespan(_Hook):
 
     def _yielded(self, annotation: Any) -> Any:
         kinds = get_args(annotation)
-        if not kinds or kinds[0] is type(None):
+        if not kinds or kinds[0] in (None, type(None)):  # `collections.abc` leaves None as it is
             return None
         kind = kinds[0]
         maker = get_origin(kind) or kind

@@ -125,6 +125,16 @@ def test_what_cannot_be_a_lifespan_is_refused(function: Any, said: str) -> None:
         App().lifespan(function)
 
 
+def test_lifespan_may_yield_nothing() -> None:
+    def wait() -> Iterator[None]:
+        yield
+
+    app = App()
+    app.lifespan(wait)
+
+    assert app.lifespans[0].yields is None
+
+
 def test_lifespan_stands_above_who_asks_for_it_and_alone_with_its_type() -> None:
     def pool() -> Iterator[Pool]:
         yield Pool()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import logging
 import os
 import subprocess
@@ -14,7 +15,8 @@ from warrener import App
 
 app = App(retries=0, base=0.05)
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-print("the app is imported")
+print("the app is imported", end="")
+c = ctypes.CDLL(None)
 
 
 @app.task
@@ -60,3 +62,24 @@ def end(name: str, how: str) -> None:
 def close(name: str) -> None:
     sys.stdout.close()
     print(name, "has closed it", file=sys.stdout)
+
+
+@app.task
+def shut(name: str) -> None:
+    """Closes what all who print share, and prints on."""
+    os.close(1)
+    os.close(2)
+    print(name, "has shut stdout")
+    os.close(1)
+    os.close(2)
+    sys.__stdout__.detach()  # type: ignore[union-attr] # it is there
+    sys.stdout = sys.stderr = io.StringIO()
+
+
+@app.task
+def puts(name: str) -> None:
+    """Prints in C, too, which has a buffer of its own."""
+    print(name, "prints")
+    c.puts(f"{name} puts".encode())
+    subprocess.run(["echo", name, "runs"], check=True)
+    c.printf(f"{name} has no end".encode())

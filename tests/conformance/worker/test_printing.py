@@ -74,6 +74,20 @@ async def test_what_others_print_for_a_task_is_its_own_too(
     assert [line for line in lines if line.startswith("c | ")] == ["c | c has closed it"]
 
 
+async def test_what_is_printed_in_c_or_after_a_task_that_shut_stdout_is_there(
+    address: Address, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await publish(address, [task("shut", "a", 9, name="a"), *(task("puts", n, name=n) for n in "bc")])
+
+    await drain(address, settings=ChildSettings(APP), processes=1)
+
+    lines = _shown(capfd)
+    assert lines[:2] == ["the app is imported", "a has shut stdout"]
+    assert sorted(lines[2:]) == sorted(
+        f"{n} {did}" for n in "bc" for did in ("prints", "puts", "runs", "has no end")
+    )
+
+
 @pytest.mark.parametrize("how", ["exit", "segfault", "hang", "raise"])
 async def test_output_of_an_attempt_that_fails_is_kept_with_it(
     address: Address, how: str, capfd: pytest.CaptureFixture[str]

@@ -74,8 +74,10 @@ def main() -> None:
     try:
         app = _runnable(settings)
     except UsageError as error:
+        output.end_all()
         _tell(control, AppManifest(error=str(error)))
         return
+    output.end_all()
     kind, slots = _kind(app, settings)
     manifest = AppManifest.of(app.handlers.values(), slots, prepares=app.prepares)
     found = tuple(warnings_of(settings.app, before)) if settings.app else ()

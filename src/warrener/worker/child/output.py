@@ -13,18 +13,22 @@ import sys
 from contextvars import ContextVar
 from select import PIPE_BUF, POLLOUT, poll
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from warrener.worker.child.c_output import printed_by_line
 from warrener.worker.marking import KEY_BYTES, MARK_BYTES, NOBODY, marked, new_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
 
 _STDOUT, _STDERR = 1, 2
 _MOST_HELD: Final = 4096  # characters of a line that does not end
 # With its marks a piece fits into a pipe at once, so that nobody's output comes between.
 _PIECE: Final = PIPE_BUF - 2 * (MARK_BYTES + KEY_BYTES)
-_write = os.write  # as it is now: handlers may replace it
+_write = os.write  # as they are now: handlers may replace them
+_get_inheritable = os.get_inheritable
 
 
 class Output:
@@ -37,10 +41,13 @@ class Output:
         self._key = NOBODY  # where one task runs at a time
         self._shared_key: ContextVar[int] = ContextVar("key", default=NOBODY)
         self._streams = _Stream(self, _STDOUT), _Stream(self, _STDERR)
+        self._found = sys.stdout, sys.stderr
+        self._flush_c: Callable[[], object] = lambda: None
 
     def install(self) -> None:
         """Be `sys.stdout` and `sys.stderr`, for all who take them from there."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc] # it is for us to set
+        self._flush_c = printed_by_line()
 
     def connect(self, pipe: int, *, is_shared: bool) -> None:
         """In a child: print into a pipe from now on.
@@ -61,7 +68,9 @@ class Output:
             self._shared_key.set(key)
         else:
             self._key = key
+            self._found = sys.stdout, sys.stderr
             if self._pipe is not None:
+                self._reopen(self._pipe)
                 _write_all(self._pipe, marked(self._mark, key))
 
     def end(self) -> None:
@@ -69,8 +78,18 @@ class Output:
         for stream in self._streams:
             if stream.held:
                 stream.end(self.key)
+        self._flush_c()
         if self._is_shared:
             self._shared_key.set(NOBODY)
+        else:
+            # A handler may have left others there, which would take what the next one prints.
+            sys.stdout, sys.stderr = self._found
+
+    def end_all(self) -> None:
+        """Print what is held for whomever: this process forks or ends, and what it holds would be printed twice or never."""
+        for stream in self._streams:
+            stream.end_all()
+        self._flush_c()
 
     @property
     def key(self) -> int:
@@ -79,12 +98,28 @@ class Output:
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Print for whoever runs here."""
-        if not self._is_shared or self._pipe is None or not (key := self.key):
+        if self._pipe is None:
             _write_all(descriptor, data)
+            return
+        if not self._is_shared or not (key := self.key):
+            try:
+                _write_all(descriptor, data)
+            except OSError:  # a handler has closed it, or put there what takes nothing
+                self._reopen(self._pipe)
+                _write_all(self._pipe, data)
             return
         before, after = marked(self._mark, key), marked(self._mark, NOBODY)
         for start in range(0, len(data), _PIECE):
             _write_all(self._pipe, before + data[start : start + _PIECE] + after)
+
+    @staticmethod
+    def _reopen(pipe: int) -> None:
+        """Bring back what a handler has closed: who prints next would fail, or write into a file that was opened since."""
+        for descriptor in (_STDOUT, _STDERR):
+            try:
+                _get_inheritable(descriptor)
+            except OSError:
+                os.dup2(pipe, descriptor)
 
 
 class _Stream(io.TextIOWrapper):
@@ -131,9 +166,20 @@ class _Stream(io.TextIOWrapper):
             if held := self.held.pop(place, ""):
                 super().write(held)
 
+    def end_all(self) -> None:
+        """Print all that is held, as lines."""
+        while self.held:
+            _, held = self.held.popitem()
+            super().write(held + "\n")
+
     def close(self) -> None:
         """Stay open, for the tasks that follow."""
         self.flush()
+
+    def detach(self) -> Any:  # typeshed has it as a buffer, which it is not
+        """What is below, for another stream, and stay usable for those who took this one before."""
+        self.flush()
+        return self.buffer
 
 
 class _Descriptor(io.RawIOBase):

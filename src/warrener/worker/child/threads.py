@@ -78,7 +78,7 @@ class Child:
         """Work until the supervisor is gone, or wants this child no more."""
         threading.Thread(target=or_die, args=(self._read_work,), daemon=True).start()
         or_die(self._live)
-        self._output.end()
+        self._output.end_all()
         os._exit(0)
 
     def _live(self) -> None:
@@ -106,6 +106,7 @@ class Child:
         try:
             yield
         except NotEntered as error:
+            self._output.end_all()
             self._tell(Unready(str(error), error.is_lasting))
             os._exit(0)
 
