@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from warrener.errors import AppError
 from warrener.models import Task
 from warrener.worker.command_line import CommandLine, NoSuchValue
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30) | st.sampled_from(
     ["$(echo no)", "'; echo no; '", '"', "`echo no`", "-n", "*", "a  b\n", "\\"]
@@ -68,3 +71,27 @@ def test_command_that_can_do_nothing_is_refused(line: str, is_shell: bool, why: 
 def test_task_that_lacks_what_is_asked_for_is_told_what() -> None:
     with pytest.raises(NoSuchValue, match="no 'c'"):
         CommandLine("echo {data.b.c}").words(a_task(b=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "mode", "said"),
+    [
+        ("dos.sh", b"#!/bin/sh\r\necho 1\r\n", 0o755, "has line ends of Windows"),
+        ("bare.sh", b"echo 1\n", 0o755, "without a first line as #!/bin/sh"),
+        ("plain.sh", b"#!/bin/sh\necho 1\n", 0o644, "is not executable: `chmod \\+x"),
+        ("a b.sh", b"#!/bin/sh\necho 1\n", 0o755, "has blanks in its path: quote it"),
+        ("good.sh", b"#!/bin/sh\necho 1\n", 0o755, ""),
+    ],
+)
+def test_file_that_cannot_be_run_is_named_with_the_way_out(
+    tmp_path: Path, name: str, content: bytes, mode: int, said: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    file.chmod(mode)
+
+    if not said:
+        CommandLine(str(file))
+        return
+    with pytest.raises(AppError, match=said):
+        CommandLine(str(file))

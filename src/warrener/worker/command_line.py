@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.codec import encode
 from warrener.errors import AppError, PermanentError
+from warrener.worker.command_file import why_it_cannot_run
 from warrener.worker.untraced import Untraced
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ class CommandLine:
             for word in self._words:
                 _PLACEHOLDER.sub(self._checked, word)
         first = self._words[0] if self._words else ""
-        if not text.strip() or not (_PLACEHOLDER.search(first) or shutil.which(first)):
-            hint = "" if is_shell or not text.strip() else _hint(text)
-            raise AppError(f"command {text!r} does not exist or is not executable{hint}")
+        if not text.strip():
+            raise AppError(f"command {text!r} does not exist or is not executable")
+        if not _PLACEHOLDER.search(first) and (reason := why_it_cannot_run(first, text)):
+            raise AppError(f"command {text!r} {reason}{'' if is_shell else _hint(text)}")
         self._is_shell = is_shell
 
     def words(self, task: Task) -> list[str]:
