@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 import attrs
 import msgspec
@@ -355,6 +355,8 @@ def test_text_that_only_looks_alike_is_refused(hint: Any, value: Any) -> None:
         (np.ndarray, "'x' is of type ndarray"),
         (Corner, "'x' Enums must contain"),
         (Checked, "'x' is Checked, a dataclass of pydantic"),
+        (pydantic.PositiveInt, "'x' has the constraint Gt"),
+        (list[Annotated[int, pydantic.Field(gt=3)]], "'x' has the constraint FieldInfo"),
         (bytes | str, "'x' Type unions may not"),
     ],
 )

@@ -47,6 +47,10 @@ class Reader:
         for name, hint, *default in fields:
             if name.startswith("__"):
                 raise TypeError(f"{name!r} begins with two underscores, as only Python's own names do")
+            if constraint := _unheard_constraint(hint):
+                raise TypeError(
+                    f"{name!r} has {constraint}, which only models of pydantic heed: make it one's member"
+                )
             readable = _readable(hint)
             try:
                 kind = kind_of(readable)
@@ -124,6 +128,18 @@ def _readable(hint: Any) -> Any:
         return hint
     left = [kind for kind in kinds if not (isinstance(kind, type) and issubclass(kind, PurePath))]
     return Union[tuple(left)]  # noqa: UP007 - of as many as there are
+
+
+def _unheard_constraint(hint: Any) -> str:
+    """What an annotation demands by means of pydantic, and the decoder would not know of; empty if nothing."""
+    demands = getattr(hint, "__metadata__", ())
+    for demand in demands:
+        module = type(demand).__module__
+        if module.startswith(("annotated_types", "pydantic.functional_")) or (
+            module == "pydantic.fields" and getattr(demand, "metadata", None)
+        ):
+            return f"the constraint {demand!r}"
+    return next(filter(None, map(_unheard_constraint, get_args(hint))), "")
 
 
 def _fits(decoder: msgspec.json.Decoder[Any], raw: bytes) -> bool:
