@@ -39,7 +39,10 @@ def test_run_ends_with_a_line_that_accounts_for_every_task(place: Place) -> None
 
 def test_second_run_does_nothing_twice(place: Place) -> None:
     file = place.tasks([{"type": "echo"}] * 5)
-    assert place.warrener("run", APP, file, "-o", "out.jsonl").returncode == 0
+    assert place.warrener("run", APP, file, "-o", "out.jsonl", "--fresh", text="").returncode == 0
+    unasked = place.warrener("run", APP, file, "-o", "out.jsonl", "--fresh", text="")
+    assert unasked.returncode == 2
+    assert "Drop all that is on queue 'tasks'" in unasked.stderr
 
     again = place.warrener("run", APP, file, "-o", "again.jsonl")
 

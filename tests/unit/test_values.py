@@ -320,6 +320,14 @@ def test_cell_is_read_as_what_is_wanted(hint: Any, text: str, value: Any) -> Non
     assert bound(hint, text) == [value]
 
 
+def test_text_of_digits_is_no_time() -> None:
+    for hint in (dt.datetime, dt.datetime | None):
+        for text in ("20260131", " 1767225600", "1.5"):
+            with pytest.raises(InvalidTask, match=r"text of digits alone.*2026-01-31T12:00:00Z.*`\$.x`"):
+                bound(hint, text)
+    assert bound(dt.datetime, 0) == [dt.datetime(1970, 1, 1, tzinfo=UTC)]
+
+
 def test_empty_cell_is_missing_where_text_is_not_wanted() -> None:
     assert bound(int, "", default=200) == [200]
     assert bound(Path, "", default=Path("here")) == [Path("here")]

@@ -9,7 +9,8 @@ import click
 
 from warrener.address import Address
 from warrener.cli.asking import make_sure
-from warrener.cli.ending import guarded
+from warrener.cli.connection import connected
+from warrener.cli.ending import finish, guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for, yes_option
 from warrener.provenance import queue_named_after
 
@@ -58,7 +59,20 @@ def takes_batch(verb: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def may_start_over(where: str, *, fresh: bool, yes: bool) -> None:
-    """Ask whether what is on a queue may be dropped, where that is wanted."""
-    if fresh and not yes:
-        make_sure(f"Drop all that is on queue {where}: waiting tasks, results and failures?")
+def may_start_over(address: Address, *, fresh: bool, yes: bool) -> None:
+    """Ask whether what is on a queue may be dropped, where that is wanted and there is one."""
+    if fresh and not yes and finish(_is_there(address)):
+        make_sure(
+            f"Drop all that is on queue {address.queue!r} on {address.shown}: waiting tasks, results and failures?"
+        )
+
+
+async def _is_there(address: Address) -> bool:
+    from warrener.errors import QueueMissing
+
+    async with connected(address) as broker:
+        try:
+            await broker.counts()
+        except QueueMissing:
+            return False
+    return True

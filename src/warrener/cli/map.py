@@ -98,7 +98,7 @@ def map_(
         source.check_apart(output)
         address = Address(broker, queue or queue_named(name), management)
         begun = begun_from(f"{Path.cwd()}: map {name}", app or work.command, source.count)
-    may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
+    may_start_over(address, fresh=fresh, yes=yes)
     plan = Plan(
         address,
         begun,

@@ -81,7 +81,7 @@ def run(
     with guarded():
         results.checked(tasks)
         limit = FailureLimit.parse(max_failures) if max_failures else None
-    may_start_over(f"{address.queue!r} on {address.shown}", fresh=fresh, yes=yes)
+    may_start_over(address, fresh=fresh, yes=yes)
     with guarded():
         begun = begun_now(tasks.path, app or work.command)
     plan = Plan(

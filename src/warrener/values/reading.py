@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import types
+from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, Union, get_args, get_origin
 
@@ -22,6 +23,7 @@ _raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 _members = msgspec.json.Decoder(dict[str, Any])
 _NUMBER: Final = re.compile(r"([+-]?)0*(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)", re.ASCII)
+_DIGITS: Final = re.compile(rb'"\s*[+-]?[\d.]+\s*"')
 _QUOTE: Final = ord('"')
 
 
@@ -42,6 +44,7 @@ class Reader:
     def __init__(self, fields: Sequence[Field], *, is_open: bool) -> None:
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
         self._kinds: dict[str, Kind] = {}
+        self._moments: set[str] = set()
         self._required = {field[0] for field in fields if len(field) == 2}  # noqa: PLR2004 - name and annotation
         members: list[Any] = []
         for name, hint, *default in fields:
@@ -59,6 +62,8 @@ class Reader:
                 raise TypeError(f"{name!r} {error}") from error
             if holds_members(kind):
                 self._kinds[name] = kind
+            if datetime in (readable, *get_args(readable)) and str not in get_args(readable):
+                self._moments.add(name)
             members.append((name, readable, *(msgspec.field(default_factory=made) for made in default)))
         arguments = msgspec.defstruct("data", members, kw_only=True, forbid_unknown_fields=not is_open)
         self._decoder = _decoder(arguments)
@@ -79,6 +84,8 @@ class Reader:
             read = self._decoder.decode(data)
         if self._kinds:
             self._refuse_unknown(data)
+        if self._moments:
+            self._refuse_digits(data)
         return msgspec.structs.asdict(read)
 
     def _mended(self, data: bytes) -> bytes:
@@ -103,6 +110,16 @@ class Reader:
             else:
                 raise msgspec.ValidationError(f"It is empty, and needs a value - at `$.{name}`")
         return msgspec.json.encode(members)
+
+    def _refuse_digits(self, data: bytes) -> None:
+        """The decoder would take 20260131 for seconds since 1970."""
+        members = _raw_members.decode(data)
+        for name in self._moments:
+            if _DIGITS.fullmatch(bytes(members.get(name, b""))):
+                raise msgspec.ValidationError(
+                    "It is text of digits alone, which could mean several times; write it as 2026-01-31T12:00:00Z, or as a number of "
+                    f"seconds since the epoch - at `$.{name}`"
+                )
 
     def _refuse_unknown(self, data: bytes) -> None:
         members = _members.decode(data)

@@ -137,6 +137,15 @@ def return_twice(task: Task) -> str:
     return task.id
 
 
+@app.task
+def fail_in_a_copy() -> None:
+    copy = os.fork()
+    if not copy:
+        raise ValueError("in the copy")
+    if (code := os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])) != 1:
+        raise RuntimeError(f"the copy has ended with {code}")
+
+
 # --- that say too much
 
 

@@ -69,6 +69,7 @@ RUDE: Final[Cases] = [
     ("recurse", {}, ("exhausted", "RecursionError", 1)),
     ("devour", {}, ("exhausted", "MemoryError", 1)),
     ("return_twice", {}, COMPLETED),
+    ("fail_in_a_copy", {}, COMPLETED),
     ("flood", {}, COMPLETED),
     ("large", {"mebibytes": 15}, COMPLETED),
     ("change_the_world", {}, COMPLETED),

@@ -160,7 +160,8 @@ class Child:
 
     def _send(self, message: Report | Returned | Alive) -> None:
         if getpid() != self._pid:
-            os._exit(0)  # a handler has forked and returned in both processes: this is the one too many
+            # A handler has forked, and ended in both processes: this is the one too many.
+            os._exit(int(isinstance(message, Report) and message.kind != "completed"))
         if not self._tell(message):
             os._exit(0)
 
