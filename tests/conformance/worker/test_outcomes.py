@@ -65,7 +65,9 @@ async def test_priorities_are_strict(address: Address, monkeypatch: pytest.Monke
     monkeypatch.setattr("warrener.worker.intake.is_unfit", lambda *_: False)
     await publish(address, [task("echo", f"t{n}", priority=n % 10) for n in range(50)])
 
-    await drain(address, settings=ChildSettings(APP, concurrency=1))  # of several at a time some end before others
+    await drain(
+        address, settings=ChildSettings(APP, concurrency=1)
+    )  # of several at a time some end before others
 
     order = [int(row["task_id"][1:]) % 10 for row in await results(address)]
     assert order == sorted(order, reverse=True)
