@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,14 +73,17 @@ def show(task_id: str, as_json: bool, address: Address) -> None:
     async def main() -> None:
         from warrener.failures import read
 
-        async with connected(address) as open_broker:
-            async for found in read(open_broker, Choice(frozenset([task_id]))):
-                if as_json:
-                    print_json(found)
-                else:
-                    click.echo(described(found))
-                return
-        raise _not_there([task_id], address)
+        async with (
+            connected(address) as open_broker,
+            aclosing(read(open_broker, Choice(frozenset([task_id])))) as those,
+        ):
+            found = await anext(those, None)
+        if found and as_json:
+            print_json(found)
+        elif found:
+            click.echo(described(found))
+        else:
+            raise _not_there([task_id], address)
 
     finish(main())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from warrener.codec import decode_failure
@@ -9,7 +10,7 @@ from warrener.failures.grouping import Groups
 from warrener.id_set import IdSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from warrener.brokers import Broker
     from warrener.failures.choice import Choice
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from warrener.models import Failure
 
 
-async def read(broker: Broker, choice: Choice | None = None) -> AsyncIterator[Failure]:
-    """The failures, the oldest first, one per task id, without using them up."""
+async def read(broker: Broker, choice: Choice | None = None) -> AsyncGenerator[Failure]:
+    """The failures, the oldest first, one per task id, without using them up. Who stops early closes it (`aclosing`)."""
     seen = IdSet()
-    async for task in broker.failures():
-        found = decode_failure(task.body, task.id, task.record)
-        if (choice is None or choice.fits(found)) and seen.add(found.task_id):
-            yield found
+    async with aclosing(broker.failures()) as tasks:  # type: ignore[type-var]
+        async for task in tasks:
+            found = decode_failure(task.body, task.id, task.record)
+            if (choice is None or choice.fits(found)) and seen.add(found.task_id):
+                yield found
 
 
 async def grouped(broker: Broker, choice: Choice | None = None) -> list[Group]:
