@@ -53,8 +53,12 @@ class Place:
         environment = {name: value for name, value in self.environment.items() if not _is_ours(name)}
         if environment == {name: value for name, value in os.environ.items() if not _is_ours(name)}:
             return forked.run(words, self.path, self.environment, text, 2 * PATIENCE)
+        return self.run(*WARRENER, *words, text=text)
+
+    def run(self, *command: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run any command to its end, in the directory and with the environment that ours have."""
         return subprocess.run(
-            [*WARRENER, *words],
+            command,
             cwd=self.path,
             env=self.environment,
             input=text,

@@ -85,18 +85,6 @@ def nothing() -> None: ...
 """
 
 
-def run(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        cwd=place.path,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
-    )
-
-
 def test_files_beside_the_app_hide_no_module_of_ours(place: Place) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", PYTHONS], capture_output=True, text=True, check=True
@@ -107,7 +95,7 @@ def test_files_beside_the_app_hide_no_module_of_ours(place: Place) -> None:
     (place.path / "app.py").write_text(HIDING)
     tasks = place.tasks([{"type": name, "id": name} for name in ("arguments", "nothing", "fail")])
 
-    done = run(place, *WARRENER, "run", "app.py", tasks, "-o", "out.jsonl")
+    done = place.run(*WARRENER, "run", "app.py", tasks, "-o", "out.jsonl")
 
     assert "of the user" not in done.stderr
     assert {row["task_id"]: row["value"] for row in place.rows("out.jsonl")} == {
@@ -123,7 +111,7 @@ def test_children_that_die_before_their_first_task_cost_no_task(place: Place) ->
     (place.path / "app.py").write_text(DYING)
     place.warrener("publish", place.tasks([{"type": "nothing", "id": "innocent"}]))
 
-    done = run(place, *WARRENER, "work", "app.py", "--drain")
+    done = place.run(*WARRENER, "work", "app.py", "--drain")
 
     assert done.returncode == 78
     assert "a child dies before its first task: its process ended with exit code 3" in done.stderr
@@ -139,14 +127,14 @@ def test_streams_may_be_closed(place: Place) -> None:
     tasks = place.tasks([{"type": "arguments", "id": "a"}])
     closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *WARRENER)
 
-    assert run(place, *closed, "publish", tasks).returncode == 0
-    assert run(place, *closed, "work", "app.py", "--drain").returncode == 0
-    assert run(place, *closed, "results", "-o", "out.jsonl").returncode == 0
+    assert place.run(*closed, "publish", tasks).returncode == 0
+    assert place.run(*closed, "work", "app.py", "--drain").returncode == 0
+    assert place.run(*closed, "results", "-o", "out.jsonl").returncode == 0
     assert place.rows("out.jsonl")[0]["value"] == ["app.py"]
-    assert run(place, *closed, "run", "app.py", tasks, "-o", "again.jsonl").returncode == 0
+    assert place.run(*closed, "run", "app.py", tasks, "-o", "again.jsonl").returncode == 0
     assert len(place.rows("again.jsonl")) == 1
     for verb, why in (("results", "Bad file descriptor"), ("status", "it is closed")):
-        done = run(place, "sh", "-c", 'exec "$@" >&-', "sh", *WARRENER, verb, "--queue", "tasks")
+        done = place.run("sh", "-c", 'exec "$@" >&-', "sh", *WARRENER, verb, "--queue", "tasks")
         assert done.returncode
         assert done.stderr.endswith(f"warrener: stdout cannot be written: {why}\n")
 
@@ -200,8 +188,8 @@ def test_orphans_are_reaped_in_a_container(place: Place) -> None:
     place.tasks([*tasks, {"type": "zombies", "id": "z", "priority": 0, "data": {"patience": PATIENCE / 2}}])
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
 
-    done = run(
-        place, "unshare", *user, "--pid", "--fork", "--mount-proc", *WARRENER,
+    done = place.run(
+        "unshare", *user, "--pid", "--fork", "--mount-proc", *WARRENER,
         "run", "app.py", "tasks.jsonl", "-o", "out.jsonl", "--processes", "1",
     )  # fmt: skip
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import trustme
 
+from tests.chaos.proxy import Proxy
 from tests.rabbitmq_server import RabbitMQ
 from warrener.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 SMALL_LIMIT: Final = 2_000_000
 _CONFIG: Final = f"""\
@@ -41,6 +44,22 @@ def server(authority: trustme.CA) -> Iterator[RabbitMQ]:
     server.serve_tls(chain, issued.private_key_pem.bytes())
     with server:
         yield server
+
+
+@pytest.fixture
+async def proxy(rabbit_address: Address) -> AsyncIterator[Proxy]:
+    """Between a test and its queue, to be broken."""
+    url = urlsplit(rabbit_address.broker)
+    async with Proxy([(url.hostname or "", url.port or 5672)]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far(rabbit_address: Address, proxy: Proxy) -> Address:
+    """The queue through the proxy."""
+    url = urlsplit(rabbit_address.broker)
+    there = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}")
+    return msgspec.structs.replace(rabbit_address, broker=there.geturl())
 
 
 @pytest.fixture

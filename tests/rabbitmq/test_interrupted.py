@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 
 from tests.batch import PATIENCE, drain, publish, task
@@ -17,26 +15,9 @@ from warrener.errors import BrokerError
 from warrener.orders import Paused, current, give
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from warrener.address import Address
 
 MANY: Final = 3
-
-
-@pytest.fixture
-async def proxy(rabbit_address: Address) -> AsyncIterator[Proxy]:
-    url = urlsplit(rabbit_address.broker)
-    async with Proxy([(url.hostname or "", url.port or 5672)]) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far(rabbit_address: Address, proxy: Proxy) -> Address:
-    """The queue through the proxy."""
-    url = urlsplit(rabbit_address.broker)
-    there = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}")
-    return msgspec.structs.replace(rabbit_address, broker=there.geturl())
 
 
 async def test_order_whose_confirm_is_lost_is_given_again(

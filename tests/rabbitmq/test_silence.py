@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from tests.batch import APP, DELAYS, PATIENCE, eventually, publish, task
-from tests.chaos.proxy import Proxy
 from tests.place import Place
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import reconnect
@@ -19,26 +18,23 @@ from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.chaos.proxy import Proxy
     from warrener.address import Address
 
 
 @pytest.fixture
-async def proxy(rabbit_address: Address, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Proxy]:
+def proxy(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
     monkeypatch.setattr(channels, "ANSWER_TIMEOUT", 0.5)
-    url = urlsplit(rabbit_address.broker)
-    async with Proxy([(url.hostname or "", url.port or 5672)]) as proxy:
-        yield proxy
+    return proxy
 
 
 @pytest.fixture
-def far(rabbit_address: Address, proxy: Proxy) -> Address:
-    """The queue through the proxy, without heartbeats: they are answered by a node that is cut off, too."""
-    url = urlsplit(rabbit_address.broker)
-    there = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}", query="heartbeat=0")
-    return msgspec.structs.replace(rabbit_address, broker=there.geturl())
+def far(far: Address) -> Address:
+    """Without heartbeats: they are answered by a node that is cut off, too."""
+    there = urlsplit(far.broker)._replace(query="heartbeat=0")
+    return msgspec.structs.replace(far, broker=there.geturl())
 
 
 async def test_what_is_not_confirmed_is_published_again_over_a_new_connection(

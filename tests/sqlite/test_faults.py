@@ -6,14 +6,13 @@ import asyncio
 import os
 import re
 import sqlite3
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import APP, PATIENCE, drain, eventually, publish, results, task, until_written
+from tests.batch import APP, drain, eventually, publish, results, task, until_written
 from warrener.errors import BrokerError, BrokerUnreachable
 from warrener.exit_codes import Exit
 
@@ -148,14 +147,6 @@ def _in_namespace(place: Place, script: str) -> tuple[list[int], str]:
         "WARRENER", f"{sys.executable} -m warrener"
     )
     script = re.sub(r"\bAPP\b", APP, script)
-    done = subprocess.run(
-        ["unshare", "--mount", *as_root, "sh", "-ec", f"{warrener} exec 3>codes\n{script}"],
-        cwd=place.path,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
-    )
+    done = place.run("unshare", "--mount", *as_root, "sh", "-ec", f"{warrener} exec 3>codes\n{script}")
     assert done.returncode == 0, f"this test needs to mount, as root or in a user namespace: {done.stderr}"
     return [int(code) for code in (place.path / "codes").read_text().split()], done.stderr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from warrener.errors import PermanentError
 from warrener.text import sanitize
 from warrener.worker.child.at_once import at_once
+from warrener.worker.child.reports import told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -128,8 +129,5 @@ def _not_left(lifespan: Lifespan, error: BaseException) -> str:
 
 
 def _shown(error: BaseException) -> str:
-    try:
-        said = sanitize(error)
-    except BaseException:  # noqa: BLE001 - a user's __str__ may do anything
-        said = "(its message cannot be read)"
+    said = told(lambda: sanitize(error))
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -95,8 +95,8 @@ def failed(
         duration,
         _peak_memory(),
         error=cut(str(type(error).__name__), MAX_MESSAGE),
-        message=_told(lambda: cut(str(error), MAX_MESSAGE)),
-        traceback=_told(lambda: cut(_traceback(error), MAX_TRACEBACK, keep_end=True)),
+        message=told(lambda: cut(str(error), MAX_MESSAGE)),
+        traceback=told(lambda: cut(_traceback(error), MAX_TRACEBACK, keep_end=True)),
         after=_seconds(error.after) if isinstance(error, TransientError) else None,
     )
 
@@ -117,6 +117,14 @@ def without_ours(frames: TracebackType | None) -> TracebackType | None:
     while frames and frames.tb_frame.f_code.co_filename.startswith(_HERE):
         frames = frames.tb_next
     return frames
+
+
+def told(tell: Callable[[], str]) -> str:
+    """What a user's error says of itself, or that it does not."""
+    try:
+        return tell()
+    except BaseException:  # noqa: BLE001 - a user's __str__ may do anything
+        return "(its message cannot be read)"
 
 
 def _traceback(error: BaseException) -> str:
@@ -147,13 +155,6 @@ def _stack(frames: TracebackType) -> str:
             _stacks.clear()
         lines = _stacks[key] = "".join(traceback.format_tb(frames))
     return lines
-
-
-def _told(tell: Callable[[], str]) -> str:
-    try:
-        return tell()
-    except BaseException:  # noqa: BLE001 - a user's __str__ may do anything
-        return "(its message cannot be read)"
 
 
 def _seconds(after: object) -> float | None:
