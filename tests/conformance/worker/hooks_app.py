@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,12 +110,12 @@ def claim_stop() -> None:
 
 
 @app.task(retries=0, soft_timeout=0.2, timeout=60)
-def be_late(makes_do: bool, attempt: Attempt) -> str:
+def be_late(makes_do: bool, asks: bool, attempt: Attempt) -> str:
     assert attempt.time_left is not None
     assert 0 < attempt.time_left < 60
     try:
-        while not attempt.is_late or threading.current_thread() is threading.main_thread():
-            time.sleep(0.01 if attempt.is_late else 0.05)
+        while not asks or not attempt.is_late:
+            time.sleep(0.01)
     except SoftTimeout:
         if not makes_do:
             raise

@@ -240,7 +240,10 @@ async def test_soft_time_limit_is_heard_in_children_of_each_kind(
 
 async def _be_late(address: Address, settings: ChildSettings) -> None:
     kind = "be_late_async" if settings is ASYNC else "be_late"
-    await publish(address, [task(kind, "done", makes_do=True), task(kind, "late", makes_do=False)])
+    asks = {} if settings is ASYNC else {"asks": settings is THREADS}  # no signal reaches a thread
+    await publish(
+        address, [task(kind, "done", makes_do=True, **asks), task(kind, "late", makes_do=False, **asks)]
+    )
 
     await drain(address, settings=settings)
 
