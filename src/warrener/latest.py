@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.codec import decode_failure
 from warrener.errors import AccessRefused
-from warrener.journal import mark_of_task, published_in_order, read_journal
+from warrener.journal import OF_SOURCE, mark_of_task, note_published, published_in_order, read_journal
 from warrener.marks import Marks, mark_of
 from warrener.rows import Summary, readable_rows
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
 
 _SEEN: Final = 1
+_RESTATED: Final = 16
+"""A flag of a task's mark beside those of who publishes it."""
+_RESTATED_AT_ONCE: Final = 100_000
 
 
 async def superseded(broker: Broker) -> frozenset[bytes]:
@@ -48,6 +51,35 @@ async def superseded(broker: Broker) -> frozenset[bytes]:
         newest = max(of_task, key=lambda mark: (places[mark], of_task[mark]))
         stale.update(of_task.keys() - {newest})
     return frozenset(stale)
+
+
+async def restate(broker: Broker, run: str, own: Marks) -> None:
+    """Say that a source says its tasks now, of those that were published before, and others since: theirs is the later wording.
+
+    Args:
+        broker: Where they are.
+        run: Who says it.
+        own: Marks of the source's tasks, as `OF_SOURCE`. Those that are said again get one more flag.
+
+    Raises:
+        BrokerError: The broker is lost, or refuses something.
+    """
+    with suppress(AccessRefused):  # who may not read what was published has published all of it again
+        last = -1
+        async for place, mark in published_in_order(broker):
+            if not own.flags(mark) & OF_SOURCE:
+                last = place
+        said: list[bytes] = []
+        async for place, mark in published_in_order(broker):
+            if place >= last:
+                break
+            if (flags := own.flags(mark)) & OF_SOURCE and not flags & _RESTATED:
+                own.add(mark, _RESTATED)
+                said.append(mark)
+            if len(said) == _RESTATED_AT_ONCE:
+                await note_published(broker, run, said)
+                said.clear()
+        await note_published(broker, run, said)
 
 
 async def _of_several_wordings(broker: Broker) -> set[str]:

@@ -86,3 +86,13 @@ def test_start_line_leaves_out_what_is_before_it(place: Place, name: str, text: 
     place.warrener("results", "-o", "out.jsonl")
     origins = sorted(str(row["origin"]) for row in place.rows("out.jsonl"))
     assert origins == [f"three.{name}:3", f"three.{name}:4"]
+
+
+def test_file_that_says_again_what_it_had_said_has_the_later_wording(place: Place) -> None:
+    for number in (1, 2, 1):
+        changing = {"id": "a", "type": "echo", "data": {"number": number}}
+        place.warrener("publish", place.tasks([changing, {"id": "b", "type": "echo", "data": {"number": 5}}]))
+        place.warrener("work", APP, "--drain")
+        place.warrener("results", "-o", "out.jsonl")
+        found = {row["task_id"]: cast("list[int]", row["value"])[0] for row in place.rows("out.jsonl")}
+        assert found == {"a": number, "b": 5}

@@ -102,6 +102,7 @@ def _way_on(address: Address, publication: Publication, source: TaskFile) -> str
 
 
 async def _publish_to(broker: Broker, publication: Publication, source: TaskFile) -> None:
+    from warrener.latest import restate
     from warrener.publisher import ensure
     from warrener.retry import RetryPolicy, delay_schedule
 
@@ -121,6 +122,8 @@ async def _publish_to(broker: Broker, publication: Publication, source: TaskFile
             await publication.publish(broker, lines, show)
         finally:
             showing.cancel()
+    if publication.confirmed < publication.total:
+        await restate(broker, publication.begun.run, publication.marks)
     await publication.finish(broker, 0)
 
 
