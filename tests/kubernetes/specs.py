@@ -8,6 +8,7 @@ from warrener.brokers.rabbitmq.access import ROLES as USERS
 from warrener.kubernetes.manifests.code import Code
 from warrener.kubernetes.manifests.names import ADMIN
 from warrener.kubernetes.manifests.spec import Spec
+from warrener.worker.manifest import ChildSettings
 
 PASSWORDS: Final = {part: f"password-of-{part}" for part in (*USERS, ADMIN)}
 
@@ -57,8 +58,23 @@ SPECS: Final[dict[str, tuple[Spec, tuple[str, ...]]]] = {
     "existing": (small_spec(**_EXISTING, code=Code(b"zip", "pillow\n")), ("setup",)),
     "workers": (small_spec(), ("workers",)),
     "workers-code": (
-        small_spec(app="app:app", parallelism=20, code=Code(b"zip", "pillow\n")),
+        small_spec(child=ChildSettings("app:app"), parallelism=20, code=Code(b"zip", "pillow\n")),
         ("check", "workers"),
+    ),
+    "workers-command": (
+        small_spec(
+            child=ChildSettings(
+                command="./resize.sh {data.file} $(nproc) | tee {id}", is_shell=True, timeout=60, retries=5
+            ),
+            code=Code(files={"resize.sh": b"#!/bin/sh\n"}),
+            memory="1Gi",
+            max_memory=300,
+        ),
+        ("setup", "check", "workers"),
+    ),
+    "workers-async": (
+        small_spec(child=ChildSettings("app", concurrency=100, threads=8, spawn=True)),
+        ("workers",),
     ),
     "workers-patch": (small_spec(patch=_PATCH), ("workers",)),
     "workers-egress": (small_spec(egress=("10.0.0.0/8", "2001:db8::/32")), ("workers",)),

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import random
 import subprocess
 import sys
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.specs import small_spec
 from warrener.errors import UsageError
 from warrener.kubernetes.lint.objects import MAX_BYTES
-from warrener.kubernetes.manifests.code import Code, pack
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from warrener.kubernetes.manifests.code import Code, files_of, pack
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.manifests.workers import worker_template
+from warrener.worker.manifest import ChildSettings
 
 
 @pytest.fixture
@@ -109,6 +111,57 @@ def test_what_is_sent_can_be_run(here: Path) -> None:
     )
 
 
+def test_files_that_a_command_names_are_sent_along(here: Path) -> None:
+    (here / "tools").mkdir()
+    for name in ("resize.sh", "tools/table.txt", "two words"):
+        (here / name).write_text(name)
+    sent = {
+        "./resize.sh {data.file} --table tools/table.txt 'two words'": [
+            "resize.sh",
+            "tools/table.txt",
+            "two words",
+        ],
+        f"{here}/resize.sh tools ../{here.name}/resize.sh nowhere.sh wc": [],
+        "cat {id} | ./resize.sh": ["resize.sh"],
+        "echo 'never closed ./resize.sh": [],
+        f"echo {'x' * 5000} {{data.file}}": [],
+    }
+    for command, files in sent.items():
+        assert list(files_of(command)) == files
+
+
+def test_command_that_is_sent_can_be_run(here: Path) -> None:
+    (here / "tools").mkdir()
+    (here / "tools" / "count.sh").write_text("#!/bin/sh\nwc -c < tools/words\n")
+    (here / "tools" / "words").write_text("one")
+    command = "tools/count.sh tools/words"
+    spec = small_spec(child=ChildSettings(command=command), code=Code(files=files_of(command)))
+    (code,) = (found for found in render(spec, ["workers"]) if found["kind"] == "ConfigMap")
+    pod = worker_template(spec)["spec"]
+    (volume,) = (found["configMap"] for found in pod["volumes"] if found["name"] == "code")
+    away = here / "away"
+    for item in volume["items"]:
+        file = away / item["path"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(code["binaryData"][item["key"]]))
+        file.chmod(item["mode"])
+    container = pod["containers"][0]
+    cwd = away / Path(container["workingDir"]).relative_to("/etc/warrener/code")
+    environment = {**os.environ, "WARRENER_BROKER": f"sqlite:{here}/queue.db"}
+    warrener = [sys.executable, "-m", "warrener"]
+    subprocess.run(
+        [*warrener, "publish", "-"],
+        env=environment,
+        input=b'{"type": "t"}\n',
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run([*warrener, *container["args"]], cwd=cwd, env=environment, check=True, capture_output=True)
+    done = subprocess.run([*warrener, "results", "-o", "-"], env=environment, check=True, capture_output=True)
+
+    assert b'"value":3' in done.stdout
+
+
 def test_too_much_code() -> None:
     noise = random.Random(1).randbytes(MAX_BYTES)
     Code(noise)
@@ -116,3 +169,5 @@ def test_too_much_code() -> None:
         UsageError, match="1,048,577 bytes packed, a ConfigMap holds 1,048,576: build an image"
     ):
         Code(noise, "x")
+    with pytest.raises(UsageError, match=r"the command's files \(model.bin\) and requirements have"):
+        Code(files={"model.bin": noise + b"x"})

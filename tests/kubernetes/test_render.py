@@ -51,6 +51,36 @@ def test_all_options_reach_the_manifests(place: Place) -> None:
     assert {kind for kind, _ in found} == {"ConfigMap", "Job", "NetworkPolicy"}
 
 
+def test_worker_runs_what_it_would_here(place: Place) -> None:
+    (place.path / "resize.sh").write_text("#!/bin/sh\n")
+    words = ["k8s", "render", "--section", "workers", "--max-memory", "100"]
+    command = "./resize.sh {data.file} | grep $(hostname)"
+    for given, wanted in (
+        (
+            ["--exec", command, "--shell", "--timeout", "90.5", "--retries", "5"],
+            ["--exec", "./resize.sh {data.file} | grep $$(hostname)", "--shell", "--timeout", "90.5", "--retries", "5"],
+        ),
+        (["app.py", "--spawn", "--threads", "4", "--concurrency", "8"], ["app", "--spawn", "--threads", "4", "--concurrency", "8"]),
+        ([], ["app"]),
+    ):  # fmt: skip
+        done = place.warrener(*words, *given)
+        assert done.returncode == 0, done.stderr
+        found = objects(done.stdout)
+        (container,) = found["Job", "work-queue-workers"]["spec"]["template"]["spec"]["containers"]
+        args = container["args"]
+        assert args == ["work", *wanted, *args[1 + len(wanted) :]]
+        assert args[-2:] == ["--max-memory", "100"]
+        assert container.get("workingDir") == ("/etc/warrener/code/command" if "--exec" in given else None)
+    for given, why in (
+        (["app.py", "--exec", "true"], "give either an app or --exec CMD"),
+        (["app.py", "--retries", "2"], "--timeout and --retries go with --exec"),
+        (["--exec", "true", "--spawn"], "--spawn goes with an app"),
+    ):
+        done = place.warrener(*words, *given)
+        assert done.returncode == 2
+        assert why in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "kinds"),
     [

@@ -20,6 +20,10 @@ from warrener.kubernetes.quantities import quantity
         ({"queue": "q" * 49}, "use 1 to 48 letters, digits"),
         ({"namespace": "Batch"}, "--namespace 'Batch' is not the name of a namespace"),
         ({"image": ""}, "--image '' is not an image"),
+        (
+            {"max_memory": 256},
+            "--max-memory 256 (MiB) is never reached: a worker with --memory 256Mi is killed first",
+        ),
         ({"parallelism": 0}, "--parallelism 0 is out of range: use 1 to 1000"),
         ({"parallelism": 1001}, "--parallelism 1001 is out of range"),
         ({"processes": 0}, "--processes 0 is out of range"),

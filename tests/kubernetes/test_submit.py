@@ -16,6 +16,7 @@ from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, Queu
 from warrener.journal import note
 from warrener.kubernetes.operations import submit, worker_job
 from warrener.kubernetes.operations import watch as watching
+from warrener.kubernetes.operations.app_check import Checked
 from warrener.monitor import Monitor, Status
 from warrener.provenance import begun_from, begun_now
 
@@ -237,6 +238,47 @@ async def test_a_queue_of_another_batch_is_refused_with_ways_out_that_there_are(
     )
 
     with pytest.raises(
-        QueueTaken, match=r": take another one with --queue NAME, or add to this one with --share$"
+        QueueTaken, match=r"with --queue NAME, add .* with --share, or start over with --fresh"
     ):
         await submission.run(iter(()), None)
+
+
+async def test_a_fresh_start_drops_what_is_there_unless_its_workers_are_at_work(
+    monkeypatch: pytest.MonkeyPatch, sqlite_address: Address
+) -> None:
+    @asynccontextmanager
+    async def queue_of(*_: object) -> AsyncIterator[Address]:
+        yield sqlite_address
+
+    async def prepare(*_: object) -> None: ...
+    async def check(*_: object) -> Checked:
+        return Checked(DELAYS)
+
+    monkeypatch.setattr(submit, "queue_of", queue_of)
+    monkeypatch.setattr(submit, "prepare", prepare)
+    monkeypatch.setattr(submit, "check", check)
+    await two_tasks(sqlite_address)
+    cluster = Double()
+
+    def submission() -> submit.Submission:
+        return submit.Submission(
+            cluster,
+            SPEC,
+            begun_from("desk:tasks.jsonl", "", 0),
+            is_fresh=True,
+            on_progress=lambda _: None,
+            on_look=lambda *_: None,
+        )
+
+    await submission().run(iter(()), None)
+
+    async with connect(sqlite_address) as broker:
+        assert (await broker.counts()).ready == 0
+    await two_tasks(sqlite_address)
+    with pytest.raises(
+        UsageError,
+        match=r"workers of Job images-workers are at work: stop them with `warrener k8s cancel .*`",
+    ):
+        await submission().run(iter(()), None)
+    async with connect(sqlite_address) as broker:
+        assert (await broker.counts()).ready == 2

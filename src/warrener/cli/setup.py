@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from warrener.cli.connection import connected
-from warrener.cli.ending import finish
+from warrener.cli.ending import failed, finish
 from warrener.cli.options import keep_logs_option, takes_address
 from warrener.cli.printing import say
 from warrener.errors import UsageError
+from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -25,24 +26,35 @@ if TYPE_CHECKING:
     help="On RabbitMQ, as an administrator: create users, too, each with the rights of its part. DIR has for each "
     "of setup, producer, worker, collector, operator and watcher a directory with files username, password and vhost.",
 )
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0, max=20),
+    metavar="N",
+    help="Without APP: as `warrener work --exec` is given it; by default 3.",
+)
 @keep_logs_option
 @takes_address
-def setup(app: str, users: str | None, keep_logs: bool, address: Address) -> None:
+def setup(app: str, users: str | None, retries: int | None, keep_logs: bool, address: Address) -> None:
     """Create whatever is missing of a queue; harmless when all is there.
 
-    The queue gets the retry delays that APP needs; without one, 1, 2 and 4 s.
+    The queue gets the retry delays that APP needs; without one, those of --retries: 1, 2 and 4 s.
 
     Example: warrener setup app.py --queue images
     """
-    finish(_setup(app, users, address, keep_logs=keep_logs))
+    if app and retries is not None:
+        raise failed("--retries is for commands; an app's handlers have their own", Exit.USAGE)
+    finish(_setup(app, users, retries, address, keep_logs=keep_logs))
 
 
-async def _setup(app: str, users: str | None, address: Address, *, keep_logs: bool) -> None:
+async def _setup(
+    app: str, users: str | None, retries: int | None, address: Address, *, keep_logs: bool
+) -> None:
     from warrener.brokers.rabbitmq.access import admit
     from warrener.retry import RetryPolicy, delay_schedule
     from warrener.worker import describe
 
-    delays = delay_schedule((await describe(app)).policies if app else [RetryPolicy()])
+    command = RetryPolicy() if retries is None else RetryPolicy(retries)
+    delays = delay_schedule((await describe(app)).policies if app else [command])
     if users:
         known, vhost = read_users(users)
         address = address.on(vhost)

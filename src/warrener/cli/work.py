@@ -11,7 +11,7 @@ import click
 from warrener.cli.ending import failed
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.printing import PlainFormatter
-from warrener.cli.work_options import takes_work
+from warrener.cli.work_options import max_memory_option, takes_work
 from warrener.cli.worker_log import Log
 from warrener.cli.worker_process import WorkerProcess, check_worker
 from warrener.errors import (
@@ -51,12 +51,7 @@ _MEBIBYTE: Final = 1024 * 1024
     help="After SIGTERM, let running tasks finish for so long.",
 )
 @click.option("--max-tasks", type=AT_LEAST_ONE, metavar="N", help="Replace a child after so many tasks.")
-@click.option(
-    "--max-memory",
-    type=AT_LEAST_ONE,
-    metavar="MIB",
-    help="Replace a child whose memory has peaked over this, once another one can take its place.",
-)
+@max_memory_option
 @takes_work
 @takes_address
 def work_(

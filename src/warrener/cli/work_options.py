@@ -4,18 +4,61 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
 
 from warrener.cli.ending import failed
-from warrener.cli.options import concurrency_option, keep_logs_option, processes_option, threads_option
+from warrener.cli.options import (
+    AT_LEAST_ONE,
+    concurrency_option,
+    keep_logs_option,
+    processes_option,
+    threads_option,
+)
 from warrener.exit_codes import Exit
 from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+exec_option: Final = click.option(
+    "--exec",
+    "command",
+    metavar="CMD",
+    default="",
+    show_default=False,
+    help="Instead of an app: a command that gets each task's JSON on stdin, and where it says {data.NAME}, {id}, {type} or "
+    "{priority} that of the task, and writes the result's JSON to stdout; exit 0 completed, 65 permanent, else retry.",
+)
+shell_option: Final = click.option(
+    "--shell", "is_shell", is_flag=True, help="Have a shell run the command of --exec."
+)
+timeout_option: Final = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.001),
+    metavar="SECONDS",
+    help="Time limit of a task, with --exec.",
+)
+retries_option: Final = click.option(
+    "--retries",
+    type=click.IntRange(min=0, max=20),
+    metavar="N",
+    help="Retries of a failed task, with --exec; by default 3.",
+)
+spawn_option: Final = click.option(
+    "--spawn",
+    is_flag=True,
+    help="Have each child import the app itself, instead of forking it: for libraries that bear no fork, such as CUDA.",
+)
+max_memory_option: Final = click.option(
+    "--max-memory",
+    type=AT_LEAST_ONE,
+    metavar="MIB",
+    help="Replace a child whose memory has peaked over this, once another one can take its place.",
+)
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -74,36 +117,14 @@ class Work(msgspec.Struct, frozen=True):
 def takes_work(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb the options that say what is run; it gets them as `work`."""
 
-    @click.option(
-        "--exec",
-        "command",
-        metavar="CMD",
-        default="",
-        show_default=False,
-        help="Instead of an app: a command that gets each task's JSON on stdin, and where it says {data.NAME}, {id}, {type} or "
-        "{priority} that of the task, and writes the result's JSON to stdout; exit 0 completed, 65 permanent, else retry.",
-    )
-    @click.option("--shell", "is_shell", is_flag=True, help="Have a shell run the command of --exec.")
-    @click.option(
-        "--timeout",
-        type=click.FloatRange(min=0.001),
-        metavar="SECONDS",
-        help="Time limit of a task, with --exec.",
-    )
-    @click.option(
-        "--retries",
-        type=click.IntRange(min=0, max=20),
-        metavar="N",
-        help="Retries of a failed task, with --exec; by default 3.",
-    )
+    @exec_option
+    @shell_option
+    @timeout_option
+    @retries_option
     @processes_option
     @threads_option
     @concurrency_option
-    @click.option(
-        "--spawn",
-        is_flag=True,
-        help="Have each child import the app itself, instead of forking it: for libraries that bear no fork, such as CUDA.",
-    )
+    @spawn_option
     @keep_logs_option
     @functools.wraps(verb)
     def with_work(

@@ -9,9 +9,24 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from warrener.cli.ending import guarded
-from warrener.cli.options import keep_logs_option, queue_option, queue_option_for
+from warrener.cli.options import (
+    concurrency_option,
+    keep_logs_option,
+    queue_option,
+    queue_option_for,
+    threads_option,
+)
+from warrener.cli.work_options import (
+    Work,
+    exec_option,
+    max_memory_option,
+    retries_option,
+    shell_option,
+    spawn_option,
+    timeout_option,
+)
 from warrener.errors import UsageError
-from warrener.kubernetes.manifests.code import Code, pack
+from warrener.kubernetes.manifests.code import Code, files_of, pack
 from warrener.kubernetes.manifests.patch import read_patch
 from warrener.kubernetes.manifests.spec import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, RabbitMQ, Spec
 from warrener.provenance import queue_named_after
@@ -38,6 +53,10 @@ _OPTIONS: Final = {
         default=DEFAULT_IMAGE,
         help="Python with Warrener, and with what the app needs.",
     ),
+    "command": exec_option,
+    "is_shell": shell_option,
+    "timeout": timeout_option,
+    "retries": retries_option,
     "requirements": click.option(
         "--requirements",
         metavar="FILE",
@@ -55,6 +74,10 @@ _OPTIONS: Final = {
         default=1,
         help="Child processes of each worker.",
     ),
+    "threads": threads_option,
+    "concurrency": concurrency_option,
+    "spawn": spawn_option,
+    "max_memory": max_memory_option,
     "memory": click.option(
         "--memory",
         metavar="SIZE",
@@ -154,6 +177,7 @@ _OPTIONS: Final = {
         "and so on; null deletes.",
     ),
 }
+_WORK: Final = ("command", "is_shell", "timeout", "retries", "threads", "concurrency", "spawn")
 _BROKER: Final = (
     "queue",
     "namespace",
@@ -209,18 +233,26 @@ def _given(
     return decorated
 
 
-def _spec(
+def _spec(**given: Any) -> Spec:
+    """Of a broker alone, if there is no app or command among the options."""
+    return _of_workers(**given) if "app" in given else Spec(**given)
+
+
+def _of_workers(
     *,
-    app: str = "app",
-    requirements: str | None = None,
-    egress: tuple[str, ...] = (),
-    patch: str | None = None,
+    app: str,
+    requirements: str | None,
+    egress: tuple[str, ...],
+    patch: str | None,
     **given: Any,
 ) -> Spec:
-    module, archive = pack(app)
-    code = Code(archive, _read(requirements) if requirements else "")
+    named = {name: given.pop(name) for name in _WORK}
+    command = named["command"]
+    work = Work(**named, processes=given["processes"], keeps_output=given["keep_logs"])
+    module, archive = pack(app or ("" if command else "app"))
+    code = Code(archive, _read(requirements) if requirements else "", files_of(command))
     return Spec(
-        app=module,
+        child=work.settings(module),
         code=code if code != Code() else None,
         egress=egress,
         patch=read_patch(patch) if patch else None,

@@ -35,7 +35,7 @@ A broker that runs already takes other passwords only when it is restarted or se
 
 
 @click.command()
-@click.argument("app", default="app")
+@click.argument("app", default="")
 @click.option(
     "--section",
     "sections",
@@ -52,7 +52,9 @@ def render(
 ) -> None:
     """Write manifests that can be read, kept, and applied with kubectl. No cluster is asked.
 
-    APP is file.py, file.py:name or package/, which are sent along, or module or module:name in the image.
+    APP is file.py, file.py:name or package/, which are sent along, or module or module:name in the image; by default app.
+
+    With --exec CMD there is no APP: a command that the image has, or one of files here, which are sent along.
 
     Secrets are written to a pipe or to a file that only you can read, never to a terminal.
 

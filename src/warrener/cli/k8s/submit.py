@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from warrener.cli.batch_options import max_failures_option, share_option
+from warrener.cli.asking import make_sure
+from warrener.cli.batch_options import fresh_option, max_failures_option, share_option
 from warrener.cli.ending import failed, finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.status import show_look
-from warrener.cli.options import format_option, output_option
+from warrener.cli.options import format_option, output_option, yes_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
+from warrener.cli.run import ANY_COMMAND
+from warrener.cli.work_options import takes_app_and_tasks
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
 from warrener.kubernetes.commands import Commands
@@ -30,8 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("app")
-@click.argument("tasks")
+@takes_app_and_tasks
 @output_option("results.jsonl")
 @format_option
 @takes_tasks
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
 @max_failures_option
 @share_option
+@fresh_option
+@yes_option
 @takes_batch_spec
 @takes_cluster
 def submit(
@@ -50,6 +54,8 @@ def submit(
     dry_run: bool,
     max_failures: str | None,
     share: bool,
+    fresh: bool,
+    yes: bool,
     context: str | None,
     kubeconfig: str | None,
 ) -> None:
@@ -60,8 +66,13 @@ def submit(
     APP is file.py, file.py:name or package/, which are sent along, or module or module:name in the image. TASKS is a JSONL
     file, a small JSON array, or a table (.csv, .tsv) whose columns are the data; any of them may be packed with gzip.
 
+    With --exec CMD there is no APP: a command runs each task, which the image has, or which is of files here, which are sent
+    along.
+
     Example: warrener k8s submit app.py tasks.jsonl --parallelism 8 -o results.jsonl
     """
+    if spec.child.command:
+        tasks.type = tasks.type or ANY_COMMAND
     if dry_run:
         from warrener.kubernetes.manifests.render import render
         from warrener.kubernetes.manifests.text import to_yaml
@@ -77,8 +88,12 @@ def submit(
         if not no_wait:
             ResultFile(output, form).checked(tasks)
         limit = FailureLimit.parse(max_failures) if max_failures else None
-        begun = begun_now(tasks.path, click.get_current_context().params["app"])
-    submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share, limit)
+        begun = begun_now(tasks.path, spec.child.command or click.get_current_context().params["app"])
+    if fresh and not yes:
+        make_sure(
+            f"Drop all that is on queue {spec.queue!r} in {commands.place}: waiting tasks, results and failures?"
+        )
+    submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share, fresh, limit)
     raise click.exceptions.Exit(finish(_submit(submitted, commands)))
 
 
@@ -89,6 +104,7 @@ class _Submitted(NamedTuple):
     target: tuple[str, str | None]
     waits: bool
     is_shared: bool
+    is_fresh: bool
     limit: FailureLimit | None
 
 
@@ -114,6 +130,7 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
                 spec,
                 submitted.begun,
                 is_shared=submitted.is_shared,
+                is_fresh=submitted.is_fresh,
                 limit=submitted.limit,
                 on_progress=lambda text: progress.show(text, 0, None),
                 on_look=look,

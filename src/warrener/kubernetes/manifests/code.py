@@ -1,12 +1,13 @@
-"""The app's code on its way into pods: a zip in an immutable ConfigMap, and the name to import it by."""
+"""The app's code on its way into pods: a zip in an immutable ConfigMap, and the name to import it by; or a command's files."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import shlex
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 ARCHIVE: Final = "app.zip"
 REQUIREMENTS: Final = "requirements.txt"
+COMMAND: Final = "command"
+"""The directory with a command's files, in which it runs."""
+_EXECUTABLE: Final = 0o555
 # A zip keeps times; a constant one keeps the same code the same bytes.
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -28,6 +32,7 @@ class Code(msgspec.Struct, frozen=True):
     Args:
         archive: A zip with the app's modules; empty when the image has them.
         requirements: The text of a requirements.txt that each pod installs; empty for none.
+        files: What a command needs, by the path that it names it by.
 
     Raises:
         UsageError: It is more than a ConfigMap holds.
@@ -35,19 +40,41 @@ class Code(msgspec.Struct, frozen=True):
 
     archive: bytes = b""
     requirements: str = ""
+    files: dict[str, bytes] = {}
 
     def __post_init__(self) -> None:
-        size = len(self.archive) + len(self.requirements.encode())
+        size = sum(map(len, self.binary.values())) + len(self.requirements.encode())
         if size > MAX_BYTES:
+            what = f"the command's files ({', '.join(self.files)})" if self.files else "the app's code"
             raise UsageError(
-                f"the app's code and requirements have {size:,} bytes packed, a ConfigMap holds {MAX_BYTES:,}: "
+                f"{what} and requirements have {size:,} bytes packed, a ConfigMap holds {MAX_BYTES:,}: "
                 "build an image with them, and name it with --image"
             )
 
     @property
     def digest(self) -> str:
         """Eight digits that change with the content."""
-        return hashlib.sha256(self.archive + b"\0" + self.requirements.encode()).hexdigest()[:8]
+        made_of = self.archive + b"\0" + self.requirements.encode()
+        for path, content in self.files.items():
+            made_of += b"\0" + path.encode() + b"\0" + content
+        return hashlib.sha256(made_of).hexdigest()[:8]
+
+    @property
+    def binary(self) -> dict[str, bytes]:
+        """All but the requirements, by the names that a ConfigMap has for them: it knows no directories."""
+        archive = {ARCHIVE: self.archive} if self.archive else {}
+        return archive | {_key(number): content for number, content in enumerate(self.files.values())}
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """Where a pod finds each part of the ConfigMap; empty where that is by its name."""
+        if not self.files:
+            return []
+        files = [
+            {"key": _key(number), "path": f"{COMMAND}/{path}", "mode": _EXECUTABLE}
+            for number, path in enumerate(self.files)
+        ]
+        return [*([{"key": REQUIREMENTS, "path": REQUIREMENTS}] if self.requirements else []), *files]
 
 
 def pack(app: str) -> tuple[str, bytes]:
@@ -70,6 +97,39 @@ def pack(app: str) -> tuple[str, bytes]:
     if not module.isidentifier() or module == "warrener":
         raise UsageError(f"app {source!r} cannot be imported as {module!r}: give it another name")
     return f"{module}:{name}" if name else module, _zipped(path)
+
+
+def files_of(command: str) -> dict[str, bytes]:
+    """The files here that a command names by a relative path, which are sent along; all else is left for the image to have.
+
+    Raises:
+        UsageError: One cannot be read.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:  # whoever runs it says what is wrong
+        return {}
+    found = {}
+    for word in words:
+        path = Path(word)
+        if path.is_absolute() or ".." in path.parts or not _is_file(path):
+            continue
+        try:
+            found[path.as_posix()] = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{word} cannot be read, and the command needs it: {error.strerror}") from error
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a word that is no path
+        return False
+
+
+def _key(number: int) -> str:
+    return f"file-{number}"
 
 
 def _zipped(path: Path) -> bytes:

@@ -13,6 +13,7 @@ _POD: Final = {
     "enableServiceLinks": "A Service called rabbitmq would put RABBITMQ_PORT into the environment.",
     "securityContext": "All that Pod Security's level 'restricted' asks for.",
     "initContainers[requirements]": "Every pod downloads these at each start. With many workers an image is better.",
+    "containers[worker].workingDir": "The files that the command names are here, by the paths by which it names them.",
     "containers[worker].env": "No passwords here: they are files, which child processes and `kubectl describe` do not show.",
     "containers[worker].resources.limits": "Memory is as requested, so that it is there; no limit of CPU, since "
     "throttling delays heartbeats.",

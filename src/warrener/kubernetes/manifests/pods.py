@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.kubernetes.manifests.code import ARCHIVE, REQUIREMENTS
+from warrener.kubernetes.manifests.code import ARCHIVE, COMMAND, REQUIREMENTS
 from warrener.kubernetes.manifests.names import QUEUE_ANNOTATION, labels
 from warrener.kubernetes.manifests.patch import merged
 
@@ -69,7 +69,8 @@ def pod_template(
     secret, key = url
     own = [_secret("broker", secret, key, "url"), *volumes]
     if spec.code:
-        own.append({"name": "code", "configMap": {"name": spec.names.code(spec.code.digest)}})
+        items = {"items": spec.code.items} if spec.code.items else {}
+        own.append({"name": "code", "configMap": {"name": spec.names.code(spec.code.digest), **items}})
     if spec.tls_secret:
         own.append(_secret("ca", spec.tls_secret, "ca.crt", "ca.crt"))
     mounts = [
@@ -95,6 +96,7 @@ def pod_template(
                 "image": spec.image,
                 "command": ["python", "-m", "warrener"],
                 "args": args,
+                **({"workingDir": f"/etc/warrener/code/{COMMAND}"} if spec.code and spec.code.files else {}),
                 "env": _environment(spec),
                 "resources": _resources(spec),
                 "securityContext": LOCKED,

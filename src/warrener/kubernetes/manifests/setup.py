@@ -19,7 +19,9 @@ _USERS: Final = "/etc/warrener/users"
 
 def setup_job(spec: Spec) -> dict[str, Any]:
     """`warrener setup` as an administrator: the queue with the app's delays, and a user for each role."""
-    args = ["setup", spec.app, "--users", _USERS, *(["--keep-logs"] if spec.keep_logs else [])]
+    child = spec.child
+    args = ["setup", *([child.app] if child.app else ["--retries", str(child.retries)]), "--users", _USERS]
+    args += ["--keep-logs"] if spec.keep_logs else []
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -21,6 +21,7 @@ from warrener.kubernetes.manifests.names import (
     object_names,
 )
 from warrener.kubernetes.quantities import quantity
+from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from warrener.kubernetes.manifests.code import Code
@@ -32,6 +33,7 @@ DEFAULT_IMAGE: Final = f"warrener:{version('warrener')}"
 RABBITMQ_IMAGE: Final = "rabbitmq:4.3.5-management"
 
 _PINNED: Final = re.compile(r".+:(\d+)\.(\d+)[^/]*|.+@sha256:[0-9a-f]{64}")
+_MEBIBYTE: Final = 1024 * 1024
 _KEYS: Final = ("url", "connection_string")
 
 
@@ -41,12 +43,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         queue: The queue's name.
         namespace: Where all objects live.
-        app: The app as workers import it: `module` or `module:name`.
+        child: What workers run: an app as they import it, `module` or `module:name`, or a command.
         code: What is sent along with the workers; None when the image has all.
         image: The image of workers: Python, Warrener, and what the app needs.
         parallelism: Workers at a time, from 1 to 1000; with `autoscale`, at most.
         processes: Child processes of each worker.
         memory: Memory of each worker, both its request and its limit.
+        max_memory: A child whose memory has peaked over so many MiB is replaced; None for no limit of its own.
         cpu: CPU request of each worker. There is no limit: throttling would delay heartbeats.
         grace: Seconds that running tasks get when a worker is told to stop.
         keep_logs: Whether the queue keeps what tasks print.
@@ -76,12 +79,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: str = DEFAULT_QUEUE
     namespace: str = "default"
-    app: str = "app"
+    child: ChildSettings = ChildSettings("app")
     code: Code | None = None
     image: str = DEFAULT_IMAGE
     parallelism: int = 2
     processes: int = 1
     memory: str = "256Mi"
+    max_memory: int | None = None
     cpu: str = "250m"
     grace: int = 25
     keep_logs: bool = False
@@ -181,6 +185,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         ):
             if not quantity(text):
                 raise UsageError(f"{option} {text!r} is not a quantity above 0: write it as {example}")
+        if self.max_memory and self.max_memory * _MEBIBYTE >= (quantity(self.memory) or 0):
+            raise UsageError(
+                f"--max-memory {self.max_memory} (MiB) is never reached: a worker with --memory {self.memory} is killed first"
+            )
 
     def _check_broker(self) -> None:
         if self.rabbitmq not in get_args(RabbitMQ):

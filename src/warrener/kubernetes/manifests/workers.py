@@ -6,7 +6,8 @@ import base64
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.exit_codes import Exit
-from warrener.kubernetes.manifests.code import ARCHIVE, REQUIREMENTS
+from warrener.kubernetes.manifests.arguments import work_arguments
+from warrener.kubernetes.manifests.code import REQUIREMENTS
 from warrener.kubernetes.manifests.names import PART_OF
 from warrener.kubernetes.manifests.network import DNS, brokers
 from warrener.kubernetes.manifests.pods import CONTAINER, INSTALLER, metadata, pod_template
@@ -61,7 +62,9 @@ def failure_policy(spec: Spec) -> dict[str, Any]:
 
 def worker_template(spec: Spec) -> dict[str, Any]:
     """The pod of a worker, which leaves when the queue is drained."""
-    args = ["work", spec.app, "--drain", "--processes", str(spec.processes), "--grace", str(spec.grace)]
+    args = [*work_arguments(spec), "--drain", "--processes", str(spec.processes), "--grace", str(spec.grace)]
+    if spec.max_memory:
+        args += ["--max-memory", str(spec.max_memory)]
     if spec.keep_logs:
         args.append("--keep-logs")
     return pod_template(spec, "worker", args, (spec.names.secret("worker"), "url"))
@@ -82,18 +85,19 @@ def check_job(spec: Spec) -> dict[str, Any]:
             "activeDeadlineSeconds": CHECK_SECONDS,
             "ttlSecondsAfterFinished": spec.ttl,
             "template": pod_template(
-                spec, "check", ["work", spec.app, "--check"], (spec.names.secret("worker"), "url")
+                spec, "check", [*work_arguments(spec), "--check"], (spec.names.secret("worker"), "url")
             ),
         },
     }
 
 
 def code_map(spec: Spec) -> dict[str, Any] | None:
-    """The ConfigMap with the app's code; None when the image has it."""
+    """The ConfigMap with the app's code, or a command's files; None when the image has it."""
     code = spec.code
     if code is None:
         return None
-    archive = {"binaryData": {ARCHIVE: base64.b64encode(code.archive).decode()}} if code.archive else {}
+    binary = {key: base64.b64encode(content).decode() for key, content in code.binary.items()}
+    archive = {"binaryData": binary} if binary else {}
     requirements = {"data": {REQUIREMENTS: code.requirements}} if code.requirements else {}
     return {
         "apiVersion": "v1",

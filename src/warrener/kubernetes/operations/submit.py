@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from warrener.batch import Batch
+from warrener.batch import Batch, start_over
 from warrener.brokers import connect
-from warrener.errors import QueueTaken, UsageError, WarrenerError
+from warrener.errors import UsageError, WarrenerError
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of
 from warrener.kubernetes.operations.watch import watch
-from warrener.ownership import START_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ class Submission:
         spec: How.
         begun: Who submits what.
         is_shared: Whether the queue may be another batch's.
+        is_fresh: Whether to drop all that is on the queue first, once it is known that the app can be used.
         limit: Once more of its tasks fail, the queue is paused.
         on_progress: Told what is being done, until the workers are at work.
         on_look: Then shown each look at the queue and its workers.
@@ -50,6 +50,7 @@ class Submission:
         begun: Begun,
         *,
         is_shared: bool = False,
+        is_fresh: bool = False,
         limit: FailureLimit | None = None,
         on_progress: Callable[[str], None],
         on_look: Callable[[Status, WorkerJob], None],
@@ -64,6 +65,7 @@ class Submission:
         """Tasks that had a result or a failure before."""
         self._begun = begun
         self._is_shared = is_shared
+        self._is_fresh = is_fresh
         self._limit = limit
 
     async def run(self, lines: Iterator[Line], target: ResultWriter | None) -> Summary | None:
@@ -72,7 +74,8 @@ class Submission:
         Where workers of the same make are at work already, it goes on with them: after an interruption, or beside another one.
 
         Raises:
-            UsageError: The spec is for a queue that stands, which has no end to wait for.
+            UsageError: The spec is for a queue that stands, which has no end to wait for; or the queue is another batch's, or is
+                to be dropped while somebody works on it.
             AppError: The app cannot be used; nothing was published then.
             InvalidTask: A line is no valid task; those before it are published.
             ClusterError: Something stands in the way; the text says what, and how to go on.
@@ -87,20 +90,23 @@ class Submission:
             )
         delays = None
         if found := await worker_job.find(self._cluster, self._spec):
+            if self._is_fresh:
+                stop = self._cluster.commands.k8s("cancel", self._spec.queue)
+                raise UsageError(
+                    f"the workers of Job {found} are at work: stop them with `{stop}` before you start over"
+                )
             self._on_progress(f"going on with the workers of Job {found}")
         else:
             await prepare(self._cluster, self._spec, [], self._on_progress)
             delays = (await check(self._cluster, self._spec, self._on_progress)).delays
         async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
             if delays is not None:
+                if self._is_fresh:
+                    await start_over(broker, address)
                 await broker.declare(delays)
                 if self._spec.keep_logs:
                     await broker.keep_output()
-            try:
-                return await self._run(broker, lines, target)
-            except QueueTaken as taken:
-                ways = [way for way in taken.ways_out if way != START_OVER]
-                raise QueueTaken(taken.fact, *ways) from None
+            return await self._run(broker, lines, target)
 
     async def _run(
         self, broker: Broker, lines: Iterator[Line], target: ResultWriter | None
