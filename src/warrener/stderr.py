@@ -36,6 +36,8 @@ class Stderr:
     def __init__(self) -> None:
         self.above: Callable[[bytes], None] | None = None
         """Instead of the descriptor, while a line that moves stands at the end of the terminal."""
+        self.as_json = False
+        """Whether a program reads it, and each line is to be a JSON object; whoever puts lines sees to it."""
         self._lines: deque[bytes] = deque()
         self._put = self._written = 0  # bytes
         self._counting = threading.Lock()

@@ -10,9 +10,8 @@ import click
 
 from warrener.cli.ending import failed
 from warrener.cli.options import AT_LEAST_ONE, takes_address
-from warrener.cli.printing import PlainFormatter
 from warrener.cli.work_options import max_memory_option, takes_work
-from warrener.cli.worker_log import Log
+from warrener.cli.worker_log import WorkerLog, log_to_stderr
 from warrener.cli.worker_process import WorkerProcess, check_worker
 from warrener.errors import (
     AccessRefused,
@@ -25,6 +24,7 @@ from warrener.errors import (
     WarrenerError,
 )
 from warrener.exit_codes import Exit
+from warrener.stderr import stderr
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.cli.work_options import Work
 
+_log = logging.getLogger("warrener.worker")
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -52,6 +53,13 @@ _MEBIBYTE: Final = 1024 * 1024
 )
 @click.option("--max-tasks", type=AT_LEAST_ONE, metavar="N", help="Replace a child after so many tasks.")
 @max_memory_option
+@click.option("-v", "--verbose", is_flag=True, help="Log each attempt, not only tasks that failed.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How the log is written; as JSON, each line of what tasks print is an object, too.",
+)
 @takes_work
 @takes_address
 def work_(
@@ -61,6 +69,8 @@ def work_(
     grace: float,
     max_tasks: int | None,
     max_memory: int | None,
+    verbose: bool,
+    log_format: str,
     work: Work,
     address: Address,
 ) -> None:
@@ -73,13 +83,14 @@ def work_(
     Example: warrener work app.py --drain --processes 4
     """
     settings = work.settings(app)
-    _log_to_stderr()
+    log_to_stderr(as_json=log_format == "json")
     if check:
         click.echo(_finish(check_worker(address, settings)))
         return
     worker = WorkerProcess(
         address,
         settings,
+        WorkerLog(address, is_verbose=verbose),
         processes=work.processes,
         keeps_output=work.keeps_output,
         drain=drain,
@@ -90,17 +101,13 @@ def work_(
     raise click.exceptions.Exit(_finish(worker.run()))
 
 
-def _log_to_stderr() -> None:
-    log = Log()
-    log.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[log], level=logging.INFO)
-    logging.getLogger("pika").setLevel(logging.CRITICAL)  # what it logs is raised, and said once
-
-
 def _finish(main: Coroutine[Any, Any, Any]) -> Any:
     try:
         return asyncio.run(main)
     except WarrenerError as error:
+        if stderr().as_json:
+            _log.error("%s", error)
+            raise click.exceptions.Exit(_code(error)) from None
         raise failed(str(error), _code(error)) from None
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.cli.printing import say
 from warrener.cli.surroundings import stop_signals
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Broker
+    from warrener.cli.worker_log import WorkerLog
     from warrener.worker.fork_server import ForkServer
     from warrener.worker.manifest import ChildSettings
     from warrener.worker.supervisor import Supervisor
 
+_log = logging.getLogger("warrener.worker")
 _CONNECT_FOR_SECONDS: Final = 30.0
 _CONNECT_AGAIN_AFTER_SECONDS: Final = 1.0
 
@@ -31,11 +33,13 @@ class WorkerProcess:
     Args:
         address: The queue.
         settings: What its children run.
+        log: Told what it does.
         options: As `Supervisor` takes them.
     """
 
-    def __init__(self, address: Address, settings: ChildSettings, **options: Any) -> None:
+    def __init__(self, address: Address, settings: ChildSettings, log: WorkerLog, **options: Any) -> None:
         self._address = address
+        self._log = log
         self._settings = settings
         self._options = options
         self._supervisor: Supervisor | None = None
@@ -71,11 +75,23 @@ class WorkerProcess:
         from warrener.worker.supervisor import Supervisor
 
         # Before it starts: it may be stopped meanwhile.
-        self._supervisor = Supervisor(broker, self._settings, fork_server=fork_server, **self._options)
+        self._supervisor = supervisor = Supervisor(
+            broker,
+            self._settings,
+            fork_server=fork_server,
+            on_settled=self._log.on_settled,
+            **self._options,
+        )
+        counting = asyncio.create_task(self._log.keep_counting(supervisor))
         try:
-            await self._supervisor.start()
-            return await self._supervisor.run()
+            manifest = await supervisor.start()
+            if not supervisor.is_stopping:
+                self._log.begin(manifest, supervisor.slots)
+            code = await supervisor.run()
+            self._log.end(supervisor, code)
+            return code
         finally:
+            counting.cancel()
             self._supervisor = None
 
 
@@ -117,6 +133,6 @@ async def _connected(
         except BrokerUnreachable as error:
             if time.monotonic() > give_up_at:
                 raise
-            say(f"warrener: {error}; trying again")
+            _log.warning("%s; trying again", error)
             await asyncio.sleep(_CONNECT_AGAIN_AFTER_SECONDS)
     return code

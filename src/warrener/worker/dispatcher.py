@@ -12,10 +12,11 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from warrener.brokers.protocol import Completed, Delayed, Failed
+from warrener.brokers.protocol import Delayed, Failed
 from warrener.codec import decode_record
 from warrener.models import Attempt, Record
 from warrener.text import readable
+from warrener.worker.events import KINDS
 from warrener.worker.outcomes import Outcomes, opened, refused
 from warrener.worker.pool import Owner, RunningAttempt
 from warrener.worker.quarantine import Quarantine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from warrener.brokers.protocol import Lost
     from warrener.models import Envelope, Reason
     from warrener.orders import Cancelled
+    from warrener.worker.events import OnSettled
     from warrener.worker.frames import Report
     from warrener.worker.pool import Pool
 
@@ -46,6 +48,7 @@ class Dispatcher(Owner):
         on_change: Told when there is something to do about the quarantine.
         on_report: Told after each report.
         on_cut: Told after each cut.
+        on_settled: Told of each outcome.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Dispatcher(Owner):
         on_change: Callable[[], None],
         on_report: Callable[[], None],
         on_cut: Callable[[], None],
+        on_settled: OnSettled | None = None,
     ) -> None:
         self.settled: dict[str, int] = {"completed": 0, "delayed": 0, "failed": 0}
         self.backlog: deque[RunningAttempt] = deque()
@@ -72,6 +76,7 @@ class Dispatcher(Owner):
         self._on_change = on_change
         self._on_report = on_report
         self._on_cut = on_cut
+        self._on_settled = on_settled
         self._key = 0
         self._submitting: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
@@ -268,15 +273,14 @@ class Dispatcher(Owner):
         return refused(record, "cancelled", f"type {task.type!r} was cancelled by {by}", "Cancelled")
 
     def _finish(self, attempt: RunningAttempt, outcome: Outcome) -> None:
-        attempt.end_log(_KINDS[type(outcome)])
+        attempt.end_log(KINDS[type(outcome)])
         if self.redelivery.is_orphaned(attempt):
             self.redelivery.end(attempt, outcome)  # for when its delivery comes back
         else:
             self._settle(attempt.delivery, outcome)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
-        self.settled[_KINDS[type(outcome)]] += 1
+        self.settled[KINDS[type(outcome)]] += 1
         self._broker.settle(delivery, outcome)
-
-
-_KINDS: Final[dict[type, str]] = {Completed: "completed", Delayed: "delayed", Failed: "failed"}
+        if self._on_settled:
+            self._on_settled(delivery, outcome)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from warrener.codec import encode
 from warrener.stderr import stderr
 from warrener.text import for_terminal, plain
 
@@ -37,9 +39,20 @@ class Printer:
             label: The task's id; empty where it is none's.
             lines: As they were printed. What would steer a terminal is escaped where there is one.
         """
+        if self._stderr.as_json:
+            self._stderr.put(b"".join(_as_json(label, line) for line in lines.split(b"\n")))
+            return
         if self._is_terminal:
             lines = b"\n".join(map(for_terminal, lines.split(b"\n")))
         if self.is_shared and label:
             lead = f"{plain(label)} | ".encode("utf-8", "replace")
             lines = lead + lines.replace(b"\n", b"\n" + lead)
         self._stderr.put(lines + b"\n")
+
+
+def _as_json(label: str, line: bytes) -> bytes:
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return (
+        encode({"time": at, "level": "PRINT", "message": line.decode("utf-8", "replace"), "task_id": label})
+        + b"\n"
+    )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from warrener.brokers import Broker
+    from warrener.worker.events import OnSettled
     from warrener.worker.fork_server import ForkServer
     from warrener.worker.manifest import ChildSettings
 
@@ -55,6 +56,7 @@ class Supervisor:
         fork_server: See `Pool`.
         keeps_output: Keep what attempts print, too; the queue must (`Admin.keep_output`).
         is_complete: Another proof that all is done, which makes a second look unnecessary.
+        on_settled: Told of each outcome.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Supervisor:
         fork_server: ForkServer | None = None,
         keeps_output: bool = False,
         is_complete: Callable[[], bool] = lambda: False,
+        on_settled: OnSettled | None = None,
     ) -> None:
         self._broker = broker
         self._drains = drain
@@ -93,6 +96,7 @@ class Supervisor:
             on_change=self._intake.look,
             on_report=self._intake.on_report,
             on_cut=self._drain.begin_anew,
+            on_settled=on_settled,
         )
         self._obedience = Obedience(broker, self._pool, self._dispatcher, self._intake.look)
         self._stop = asyncio.Event()
@@ -166,6 +170,11 @@ class Supervisor:
     def held(self) -> int:
         """How many tasks are in this worker's hands."""
         return self._dispatcher.held
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at a time."""
+        return self._pool.slots
 
     @property
     def settled(self) -> dict[str, int]:
