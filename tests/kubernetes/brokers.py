@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 POD = f"{BROKER}-0"
 VHOST = "warrener"
+# Other processes test beside this one, on the same virtual host.
+OURS = f"it_{os.getpid():x}_"
 
 
 def quiet(_: str) -> None:
@@ -59,7 +62,7 @@ def port_of(url: str) -> int:
 
 
 def a_spec(**changes: Any) -> Spec:
-    return small_spec(queue=f"it_{uuid.uuid4().hex[:8]}", **changes)
+    return small_spec(queue=f"{OURS}{uuid.uuid4().hex[:8]}", **changes)
 
 
 async def of_part(cluster: Double, wanted: Spec, part: str) -> Login:

@@ -38,7 +38,8 @@ class Double(Cluster):
     """
 
     def __init__(self, websockets: str = "ws://127.0.0.1:1") -> None:
-        self.objects: dict[tuple[str, str], Object] = {}
+        namespace = {"kind": "Namespace", "metadata": {"name": "batch"}}
+        self.objects: dict[tuple[str, str], Object] = {("Namespace", "batch"): namespace}
         self.told: Objects = []
         self.asked = 0
         self.output: dict[str, list[str]] = defaultdict(list)

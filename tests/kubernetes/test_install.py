@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.batch import drain
-from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.specs import small_spec
-from tests.operator import Operator
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import ROLES, permissions
 from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.manifests.names import BROKER
+from warrener.kubernetes.manifests.record import RECORD
 from warrener.kubernetes.operations import broker_start, install
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of, reached
@@ -30,55 +29,24 @@ from warrener.sources import Line
 from warrener.writers import opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from tests.operator import Operator
 
 from tests.kubernetes.brokers import (
     POD,
     VHOST,
     a_spec,
-    admin,
     broker_pod,
     keep_secret,
     of_part,
-    port_of,
     quiet,
 )
 
 
-@pytest.fixture(scope="module")
-def server(rabbitmq: tuple[str, str]) -> Iterator[Operator]:
-    """The RabbitMQ that all tests share, with a virtual host for these."""
-    operator = Operator(*rabbitmq)
-    yield operator
-    operator.delete("vhosts", VHOST)
-    for user in operator.get("users"):
-        if user["name"].startswith("it_"):
-            operator.delete("users", user["name"])
-
-
-@pytest.fixture(autouse=True)
-def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_start, "_SETTLING", 0.05)
-    monkeypatch.setattr(broker_start, "_LOOK_EVERY", 0.02)
-    monkeypatch.setattr(install, "_LOOK_EVERY", 0.02)
-
-
 @pytest.fixture
-async def cluster(server: Operator) -> AsyncIterator[Double]:
-    """A cluster whose broker's pod is the real RabbitMQ; its administrator is known already."""
-    async with ApiServer() as api:
-        api.pods = {POD: 1}
-        api.ports = {5672: port_of(server.url.geturl()), 15672: port_of(server.management_url)}
-        double = Double(f"ws{api.url.removeprefix('http')}")
-        keep_secret(double, f"{BROKER}-admin", **admin(server))
-
-        def start(made: dict[str, Any]) -> None:
-            if made["kind"] == "StatefulSet":
-                broker_pod(double)
-
-        double.on_create = start
-        yield double
+def cluster(broker_cluster: Double) -> Double:
+    return broker_cluster
 
 
 async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: Operator) -> None:
@@ -246,9 +214,11 @@ async def test_down_keeps_data_and_passwords_unless_purged(cluster: Double) -> N
 
     removed = await uninstall(cluster, purge=False)
 
-    assert f"StatefulSet {BROKER}" in removed
+    assert f"StatefulSet {BROKER}" in removed.names
+    assert removed.outcome == "data and passwords are kept"
     assert {key for key in cluster.objects if key[0] not in ("Pod", "Namespace")} == secrets | {
-        ("PersistentVolumeClaim", "data")
+        ("PersistentVolumeClaim", "data"),
+        ("ConfigMap", RECORD),
     }
     # A broker that is made again finds both.
     await install.install(cluster, wanted, quiet)

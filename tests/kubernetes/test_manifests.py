@@ -26,8 +26,9 @@ def objects(name: str) -> list[dict[str, Any]]:
     return render(wanted, parts, PASSWORDS)
 
 
-def one(name: str, kind: str) -> dict[str, Any]:
-    (found,) = [found for found in objects(name) if found["kind"] == kind]
+def one(name: str, kind: str, object_name: str = "") -> dict[str, Any]:
+    found_of_kind = [found for found in objects(name) if found["kind"] == kind]
+    (found,) = [found for found in found_of_kind if object_name in ("", found["metadata"]["name"])]
     return found
 
 
@@ -95,7 +96,7 @@ def test_worker_job() -> None:
 def test_broker() -> None:
     pod = one("statefulset", "StatefulSet")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    settings = one("statefulset", "ConfigMap")["data"]["10-warrener.conf"]
+    settings = one("statefulset", "ConfigMap", "warrener-rabbitmq-config")["data"]["10-warrener.conf"]
 
     assert "env" not in container  # the image ends when it finds a *_FILE variable
     assert "livenessProbe" not in container
@@ -113,7 +114,7 @@ def definitions() -> dict[str, Any]:
 
 
 def test_tls_leaves_nothing_unencrypted_on_the_network() -> None:
-    settings = one("statefulset-tls", "ConfigMap")["data"]["10-warrener.conf"]
+    settings = one("statefulset-tls", "ConfigMap", "warrener-rabbitmq-config")["data"]["10-warrener.conf"]
     ports = {
         port["port"]
         for found in objects("statefulset-tls")

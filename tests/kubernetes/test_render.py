@@ -84,14 +84,34 @@ def test_worker_runs_what_it_would_here(place: Place) -> None:
 @pytest.mark.parametrize(
     ("words", "kinds"),
     [
-        ([], ["ConfigMap", "Job", "NetworkPolicy", "NetworkPolicy", "Service", "Service", "StatefulSet"]),
+        (
+            [],
+            [
+                "ConfigMap",
+                "ConfigMap",
+                "Job",
+                "NetworkPolicy",
+                "NetworkPolicy",
+                "Service",
+                "Service",
+                "StatefulSet",
+            ],
+        ),
         (
             ["--rabbitmq", "operator"],
-            ["Job", "Job", "NetworkPolicy", "NetworkPolicy", "PodDisruptionBudget", "RabbitmqCluster"],
+            [
+                "ConfigMap",
+                "Job",
+                "Job",
+                "NetworkPolicy",
+                "NetworkPolicy",
+                "PodDisruptionBudget",
+                "RabbitmqCluster",
+            ],
         ),
         (
             ["--rabbitmq", "existing", "--broker-secret", "mq", "--broker-address", "amqp://mq"],
-            ["Job", "Job", "NetworkPolicy"],
+            ["ConfigMap", "Job", "Job", "NetworkPolicy"],
         ),
     ],
 )

@@ -65,6 +65,10 @@ class Member(msgspec.Struct, frozen=True):
     machine_version: int | str | None = msgspec.field(default=None, name="Machine Version")
 
 
+class _User(msgspec.Struct):
+    tags: list[str] | str = []
+
+
 class _Page(msgspec.Struct):
     items: list[QueueInfo]
 
@@ -124,6 +128,15 @@ class Management:
         """The members of a quorum queue."""
         path = f"queues/quorum/{quote(self._address.vhost, safe='')}/{quote(name, safe='')}/status"
         return await self._get(path, list[Member])
+
+    async def is_administrator(self) -> bool:
+        """Whether this user may create users.
+
+        Raises:
+            BrokerError: The API is not there, or refuses this user.
+        """
+        tags = (await self._get("whoami", _User)).tags
+        return "administrator" in (tags.split(",") if isinstance(tags, str) else tags)
 
     async def put(self, path: str, content: object) -> None:
         """Create something, or replace it.

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import click
 
 from warrener.cli.asking import make_sure
 from warrener.cli.ending import finish
 from warrener.cli.k8s.options import namespace_option, takes_cluster
 from warrener.cli.options import yes_option
-from warrener.cli.printing import say
+from warrener.cli.printing import counted, say
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.operations.uninstall import Removed
+
+_QUESTION: Final = "Remove all tasks, results and failures in namespace {}, for ever?"
 
 
 @click.command()
@@ -25,20 +32,26 @@ def down(
 ) -> None:
     """Remove Warrener's broker and workers from a namespace. The data stays for the next `up`, unless purged.
 
+    The data of RabbitMQ's cluster operator cannot stay: then it asks, too.
+
     Example: warrener k8s down --namespace batch --purge
     """
     if purge and not yes:
-        make_sure(f"Remove all tasks, results and failures in namespace {namespace}, for ever?")
+        make_sure(_QUESTION.format(namespace))
 
-    async def main() -> list[str]:
+    async def main() -> Removed:
         from warrener.kubernetes.client.cluster import Cluster
-        from warrener.kubernetes.operations.uninstall import uninstall
+        from warrener.kubernetes.operations.uninstall import loses_data, uninstall
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            if not purge and not yes and await loses_data(cluster):
+                make_sure(
+                    f"RabbitMQ's operator deletes the volumes with its RabbitmqCluster. {_QUESTION.format(namespace)}"
+                )
             return await uninstall(cluster, purge=purge)
 
     removed = finish(main())
-    for name in removed:
+    for name in removed.names:
         say(f"removed {name}")
-    kept = "" if purge else "; data and passwords are kept"
-    say(f"{len(removed)} objects removed from namespace {namespace}{kept}")
+    outcome = f"; {removed.outcome}" if removed.outcome else ""
+    say(f"{counted(len(removed.names), 'object')} removed from namespace {namespace}{outcome}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
+from click.core import ParameterSource
 
 from warrener.cli.ending import guarded
 from warrener.cli.options import (
@@ -28,6 +29,7 @@ from warrener.cli.work_options import (
 from warrener.errors import UsageError
 from warrener.kubernetes.manifests.code import Code, files_of, pack
 from warrener.kubernetes.manifests.patch import read_patch
+from warrener.kubernetes.manifests.record import OPTIONS as OF_THE_BROKER
 from warrener.kubernetes.manifests.spec import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, RabbitMQ, Spec
 from warrener.provenance import queue_named_after
 
@@ -114,7 +116,7 @@ _OPTIONS: Final = {
         type=click.Choice(get_args(RabbitMQ)),
         default="statefulset",
         help="statefulset: one node, for development and small runs. operator: three nodes by RabbitMQ's cluster "
-        "operator. existing: a broker that is there.",
+        "operator. existing: a broker that is there. By default what the namespace has.",
     ),
     "broker_secret": click.option(
         "--broker-secret",
@@ -192,6 +194,13 @@ _BROKER: Final = (
 )
 
 
+# What only those verbs change that make a broker.
+_OF_ITS_NODES: Final = ("rabbitmq_image", "storage", "storage_class", "broker_memory")
+_NO_TLS: Final = click.option(
+    "--no-tls", is_flag=True, help="Take TLS from a broker that has it, which otherwise stays."
+)
+
+
 def takes_cluster(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb --context and --kubeconfig."""
     return context_option(kubeconfig_option(verb))
@@ -209,12 +218,13 @@ def takes_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def takes_batch_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
     """As `takes_spec`, for a verb that has an argument `tasks`, too: its queue is named after that file."""
-    return _given(verb, ["app", *_OPTIONS], queue_option_for("named after the file of tasks"))
+    names = [name for name in _OPTIONS if name not in _OF_ITS_NODES]
+    return _given(verb, ["app", *names], queue_option_for("named after the file of tasks"))
 
 
 def takes_broker_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb those options of a spec that describe a queue and its broker; it gets the `Spec` as `spec`."""
-    return _given(verb, _BROKER)
+    return _NO_TLS(_given(verb, _BROKER))
 
 
 def _given(
@@ -224,7 +234,8 @@ def _given(
     def command(**given: Any) -> Any:
         with guarded():
             given["queue"] = given["queue"] or queue_named_after(given["tasks"].path)
-            wanted = _spec(**{name: given.pop(name) for name in names})
+            named = _named(names, without_tls=given.pop("no_tls", False))
+            wanted = _spec(named=named, **{name: given.pop(name) for name in names})
         return verb(spec=wanted, **given)
 
     decorated: Callable[..., Any] = command
@@ -236,6 +247,16 @@ def _given(
 def _spec(**given: Any) -> Spec:
     """Of a broker alone, if there is no app or command among the options."""
     return _of_workers(**given) if "app" in given else Spec(**given)
+
+
+def _named(names: Iterable[str], *, without_tls: bool) -> frozenset[str]:
+    """The options about the broker that somebody typed, or has in the environment."""
+    context = click.get_current_context()
+    sources = {name: context.get_parameter_source(name) for name in OF_THE_BROKER if name in names}
+    named = {name for name, source in sources.items() if source is not ParameterSource.DEFAULT}
+    if without_tls and "tls_secret" in named:
+        raise UsageError("--tls-secret and --no-tls exclude each other: give one of them")
+    return frozenset(named | ({"tls_secret"} if without_tls else set()))
 
 
 def _of_workers(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def up(spec: Spec, context: str | None, kubeconfig: str | None) -> None:
     """Make a broker in the cluster, wait until it takes connections, and make the queue. Harmless when all is there.
 
+    What an option does not name stays as the broker of the namespace has it; each difference is told before it is made.
+
     Passwords are made once and kept in Secrets; each role gets a user with exactly its rights.
 
     Example: warrener k8s up --queue images --namespace batch
@@ -33,7 +35,7 @@ def up(spec: Spec, context: str | None, kubeconfig: str | None) -> None:
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=spec.namespace) as cluster:
             with Progress("broker") as progress:
-                await install(cluster, spec, lambda text: progress.show(text, 0, None))
+                await install(cluster, spec, lambda text: progress.show(text, 0, None), say)
 
     finish(main())
     say(f"queue {spec.queue!r} is ready in namespace {spec.namespace}; look at it with:")

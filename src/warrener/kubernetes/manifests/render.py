@@ -8,6 +8,7 @@ from warrener.errors import UsageError
 from warrener.kubernetes import lint
 from warrener.kubernetes.manifests import operator, scaling, setup, statefulset, workers
 from warrener.kubernetes.manifests.network import broker_network
+from warrener.kubernetes.manifests.record import record
 from warrener.kubernetes.manifests.users import access_secrets, new_passwords
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SECTIONS: Final = ("secrets", "broker", "setup", "check", "workers")
 def usual_sections(spec: Spec) -> list[str]:
     """What is rendered unless sections are chosen.
 
-    A node of our own reads users and queue from its definitions and needs no set-up; an existing broker is there.
+    A node of our own reads users and queue from its definitions and needs no set-up; of an existing broker there is only the record.
     """
     match spec.rabbitmq:
         case "statefulset":
@@ -29,7 +30,7 @@ def usual_sections(spec: Spec) -> list[str]:
         case "operator":
             return ["broker", "setup", "workers"]
         case "existing":
-            return ["setup", "workers"]
+            return ["broker", "setup", "workers"]
 
 
 def render(
@@ -72,15 +73,21 @@ def _broker(spec: Spec) -> list[dict[str, Any]]:
     match spec.rabbitmq:
         case "statefulset":
             return [
+                record(spec),
                 statefulset.config(spec),
                 *statefulset.services(spec),
                 statefulset.statefulset(spec),
                 broker_network(spec),
             ]
         case "operator":
-            return [operator.cluster(spec), operator.disruption_budget(spec), broker_network(spec)]
+            return [
+                record(spec),
+                operator.cluster(spec),
+                operator.disruption_budget(spec),
+                broker_network(spec),
+            ]
         case "existing":
-            return []
+            return [record(spec)]
 
 
 def _workers(spec: Spec) -> list[dict[str, Any]]:

@@ -72,6 +72,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         autoscale: `keda` makes a KEDA ScaledJob instead of a Job, for a queue that stands.
         kueue: The Kueue LocalQueue that admits the Job.
         patch: A pod template that is merged into Warrener's own, as Kubernetes merges.
+        named: Those of its options about the broker that somebody chose; for the others, what the namespace has is meant.
 
     Raises:
         UsageError: An option is wrong; the text names it and the way out.
@@ -104,6 +105,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     autoscale: Autoscale | None = None
     kueue: str | None = None
     patch: dict[str, Any] | None = None
+    named: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._check_words()
@@ -208,7 +210,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         if not DNS_NAME.fullmatch(name) or key not in ("", *_KEYS):
             raise UsageError(
                 f"--broker-secret {self.broker_secret!r} names no Secret with an administrator's URL: "
-                "with --rabbitmq existing, use NAME, NAME:url or NAME:connection_string"
+                "with --rabbitmq existing, use NAME, NAME:url or NAME:connection_string, or leave both out where `warrener k8s up` "
+                "was told before"
             )
         if not re.fullmatch(r"amqps?://[^@\s]+", self.broker_address or ""):
             # Not repeated here: it may hold a password.

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 from warrener.errors import ClusterError
 from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, diagnose_pod, is_pending
 from warrener.kubernetes.diagnosis.reading import about, said
-from warrener.kubernetes.manifests.names import BROKER, selector
+from warrener.kubernetes.manifests.names import BROKER, PART_OF, selector
 from warrener.kubernetes.objects import is_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
     from warrener.kubernetes.manifests.spec import Spec
-    from warrener.kubernetes.objects import Objects
+    from warrener.kubernetes.objects import Object, Objects
 
 PATIENCE: Final = 300.0
 # Things that look wrong in the first moments may be on their way.
@@ -36,8 +36,11 @@ async def until_ready(cluster: Cluster, spec: Spec, on_progress: Callable[[str],
     wanted = 3 if spec.rabbitmq == "operator" else 1
     labels = {"app.kubernetes.io/name": BROKER} if spec.rabbitmq == "operator" else selector(BROKER, "broker")
     while True:
+        revision = await _revision(cluster, spec, labels)
         pods = await cluster.list("Pod", labels)
-        ready = sum(is_ready(pod) for pod in pods)
+        ready = (
+            sum(is_ready(pod) and _is_current(pod, revision) for pod in pods) if revision is not None else 0
+        )
         if ready >= wanted:
             return
         diagnoses = await _diagnoses(cluster, pods)
@@ -49,6 +52,32 @@ async def until_ready(cluster: Cluster, spec: Spec, on_progress: Callable[[str],
         seen = f": {diagnoses[0].text}" if diagnoses else ""
         on_progress(f"{ready} of {wanted} broker nodes ready{seen}")
         await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _revision(cluster: Cluster, spec: Spec, labels: Mapping[str, str]) -> str | None:
+    """What nodes are to be made of by now, as Kubernetes names it; None while that is not known yet.
+
+    Until then the nodes that are there are those of before, ready as they may be.
+    """
+    owned = [] if spec.rabbitmq != "operator" else await cluster.list("RabbitmqCluster", PART_OF)
+    sets = [found for found in await cluster.list("StatefulSet", labels) if not _is_going(found)]
+    if not sets or not all(map(_is_seen, [*owned, *sets])):
+        return None
+    return str(sets[0].get("status", {}).get("updateRevision") or "")
+
+
+def _is_seen(obj: Object) -> bool:
+    """Whether a controller has read what an object is now."""
+    return bool(obj.get("status", {}).get("observedGeneration", 0) >= obj["metadata"].get("generation", 0))
+
+
+def _is_current(pod: Object, revision: str) -> bool:
+    made_of = (pod["metadata"].get("labels") or {}).get("controller-revision-hash", revision)
+    return bool(made_of == revision) and not _is_going(pod)
+
+
+def _is_going(obj: Object) -> bool:
+    return "deletionTimestamp" in obj["metadata"]
 
 
 async def _diagnoses(cluster: Cluster, pods: Objects) -> list[Diagnosis]:

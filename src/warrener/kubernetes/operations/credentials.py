@@ -11,12 +11,13 @@ import msgspec
 
 from warrener.brokers.rabbitmq.access import ROLES
 from warrener.errors import ClusterError, ObjectMissing
-from warrener.kubernetes.manifests.names import QUEUE_ANNOTATION, VHOST
+from warrener.kubernetes.manifests.names import PART_OF, QUEUE_ANNOTATION, VHOST
 from warrener.kubernetes.manifests.users import access_secrets, new_passwords
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.manifests.spec import Spec
+    from warrener.kubernetes.objects import Object
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -62,10 +63,17 @@ async def login(cluster: Cluster, name: str) -> Login | None:
     return Login(user, password, host, url, entries.get("vhost") or unquote(parts.path[1:]) or VHOST)
 
 
-async def give_passwords(cluster: Cluster, spec: Spec) -> dict[str, tuple[str, str]]:
+async def give_passwords(
+    cluster: Cluster, spec: Spec, *, correct: bool = False
+) -> dict[str, tuple[str, str]]:
     """Create the Secrets of a queue's users that are missing; name and password of each user, by role.
 
-    Existing Secrets stay: brokers and pods know their passwords.
+    Passwords stay: brokers and pods know them.
+
+    Args:
+        cluster: Where.
+        spec: What is wanted.
+        correct: Whether what Secrets that exist say of the broker, its address say, is corrected where it differs.
 
     Raises:
         ClusterError: The objects of another queue have the same names.
@@ -82,7 +90,35 @@ async def give_passwords(cluster: Cluster, spec: Spec) -> dict[str, tuple[str, s
                 f"queue {spec.queue!r} would share its objects' names with queue {owner!r} of this namespace: "
                 "take another name, or another namespace"
             )
+        if correct:
+            await _correct(cluster, spec, found)
     return {role: await _user(cluster, spec.names.secret(role)) for role in ROLES}
+
+
+async def queues_of(cluster: Cluster) -> list[str]:
+    """The queues of a namespace that have users."""
+    secrets = await cluster.list("Secret", {**PART_OF, "app.kubernetes.io/component": "setup"})
+    queues = {(secret["metadata"].get("annotations") or {}).get(QUEUE_ANNOTATION) for secret in secrets}
+    return sorted(queue for queue in queues if queue)
+
+
+async def _correct(cluster: Cluster, spec: Spec, found: Object) -> None:
+    """Let a Secret of ours say where the broker is now; its user and password stay."""
+    name, has = found["metadata"]["name"], found.get("data") or {}
+    password = base64.b64decode(has.get("password", "")).decode()
+    made = {secret["metadata"]["name"]: secret["data"] for secret in access_secrets(spec, _each(password))}
+    wanted = made[name]
+    if "password" not in wanted or not password or has.get("username") != wanted["username"]:
+        return  # it holds no user, or somebody else's
+    changes = {key: value for key, value in wanted.items() if has.get(key) != value}
+    if "tls" in has and "tls" not in wanted:
+        changes["tls"] = None
+    if changes:
+        await cluster.patch("Secret", name, {"data": changes})
+
+
+def _each(password: str) -> dict[str, str]:
+    return dict.fromkeys(new_passwords(), password)
 
 
 async def _user(cluster: Cluster, name: str) -> tuple[str, str]:

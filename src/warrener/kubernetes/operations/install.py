@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import admit
 from warrener.errors import (
@@ -19,7 +21,9 @@ from warrener.errors import (
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.setup import administrator
 from warrener.kubernetes.operations.broker_start import PATIENCE, until_ready
-from warrener.kubernetes.operations.credentials import give_passwords, login
+from warrener.kubernetes.operations.credentials import give_passwords, login, queues_of
+from warrener.kubernetes.operations.existing import try_existing
+from warrener.kubernetes.operations.installed import agreed
 from warrener.kubernetes.operations.reach import reached
 from warrener.retry import RetryPolicy, delay_schedule
 
@@ -32,27 +36,47 @@ if TYPE_CHECKING:
 _LOOK_EVERY: Final = 1.0
 
 
-async def install(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]) -> None:
+def _untold(_: str) -> None:
+    """Nobody is told."""
+
+
+async def install(
+    cluster: Cluster,
+    spec: Spec,
+    on_progress: Callable[[str], None],
+    on_change: Callable[[str], None] = _untold,
+) -> None:
     """Apply the broker, wait until it takes connections, and prepare the queue. Harmless when all is there.
 
-    The namespace is made, too, where it is missing.
+    The namespace is made, too, where it is missing. What the spec does not name stays as the namespace has it, and the
+    Secrets of all its queues follow what changes; passwords stay.
 
     Args:
         cluster: Where.
         spec: What.
         on_progress: Told what is being waited for.
+        on_change: Told of each difference to the broker that is there, before it is made.
 
     Raises:
+        UsageError: Something would have to change that cannot.
         ClusterError: The cluster refuses something, or the broker does not come up; the text says why.
-        BrokerError: The broker refuses something.
+        BrokerError: The broker refuses something, or an existing one is not where it is said to be.
     """
     await _make_namespace(cluster)
+    spec = await agreed(cluster, spec, on_change)
+    if spec.rabbitmq == "existing":
+        await try_existing(cluster, spec)
     await give_passwords(cluster, spec)
     for manifest in render(spec, ["broker"]):
         await cluster.apply(manifest)
     if spec.rabbitmq != "existing":
         await until_ready(cluster, spec, on_progress)
-    await prepare(cluster, spec, [], on_progress)
+    others = [queue for queue in await queues_of(cluster) if queue != spec.queue]
+    for queue in (spec.queue, *others):
+        one = msgspec.structs.replace(spec, queue=queue)
+        await give_passwords(cluster, one, correct=True)
+        if queue == spec.queue or spec.rabbitmq == "existing":  # which may be another broker now
+            await prepare(cluster, one, [], on_progress)
 
 
 async def prepare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
     from warrener.kubernetes.objects import Object
+
+
+_KEDA: Final = "scaledjob.keda.sh/name"
 
 
 class WorkerJob(msgspec.Struct, frozen=True):
@@ -64,10 +67,15 @@ async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
     return WorkerJob(name, job_state(job), count_pods(pods, wanted), tuple(diagnoses))
 
 
+def is_kedas(job: Object) -> bool:
+    """Whether KEDA made a Job; it gives its Jobs the labels of their ScaledJob."""
+    return _KEDA in (job["metadata"].get("labels") or {})
+
+
 async def newest_job(cluster: Cluster, names: ObjectNames) -> Object | None:
-    """The newest Job of a queue that is not being deleted."""
+    """The newest Job of a queue that is not being deleted. Jobs of KEDA's, which come and go, are none."""
     jobs = await cluster.list("Job", selector(names.base, "worker"))
-    jobs = [job for job in jobs if not job["metadata"].get("deletionTimestamp")]
+    jobs = [job for job in jobs if not job["metadata"].get("deletionTimestamp") and not is_kedas(job)]
     return max(
         jobs,
         key=lambda job: (

@@ -11,6 +11,7 @@ from warrener.errors import UsageError, WarrenerError
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.install import prepare
+from warrener.kubernetes.operations.installed import as_installed
 from warrener.kubernetes.operations.reach import queue_of
 from warrener.kubernetes.operations.watch import watch
 
@@ -74,8 +75,8 @@ class Submission:
         Where workers of the same make are at work already, it goes on with them: after an interruption, or beside another one.
 
         Raises:
-            UsageError: The spec is for a queue that stands, which has no end to wait for; or the queue is another batch's, or is
-                to be dropped while somebody works on it.
+            UsageError: The spec is for a queue that stands, which has no end to wait for, or for another broker than the
+                namespace has; or the queue is another batch's, or is to be dropped while somebody works on it.
             AppError: The app cannot be used; nothing was published then.
             InvalidTask: A line is no valid task; those before it are published.
             ClusterError: Something stands in the way; the text says what, and how to go on.
@@ -88,6 +89,7 @@ class Submission:
                 "`warrener k8s render --section workers` writes with the same options, then publish with "
                 f"`{self._cluster.commands.on_queue('publish TASKS', self._spec.queue)}`"
             )
+        self._spec = await as_installed(self._cluster, self._spec)
         delays = None
         if found := await worker_job.find(self._cluster, self._spec):
             if self._is_fresh:

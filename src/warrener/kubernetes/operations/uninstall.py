@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
-from warrener.errors import ObjectMissing
-from warrener.kubernetes.manifests.names import PART_OF
+import msgspec
+
+from warrener.errors import ClusterRefused, ObjectMissing
+from warrener.kubernetes.manifests.record import RECORD
+from warrener.kubernetes.operations import worker_job
+from warrener.kubernetes.operations.installed import installed, known
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
 
-_JOBS: Final = ("Job", "ScaledJob", "TriggerAuthentication", "ConfigMap", "NetworkPolicy")
+_JOBS: Final = ("ScaledJob", "Job", "TriggerAuthentication", "ConfigMap", "NetworkPolicy")
 _BROKER_OBJECTS: Final = (
     "RabbitmqCluster",
     "StatefulSet",
@@ -19,27 +24,76 @@ _BROKER_OBJECTS: Final = (
     "NetworkPolicy",
     "ConfigMap",
 )
+_KEPT: Final = ("PersistentVolumeClaim", "Secret")
 
 
-async def uninstall(cluster: Cluster, *, purge: bool) -> list[str]:
-    """Remove the broker and all workers; what was removed.
+class Removed(msgspec.Struct, frozen=True):
+    """What became of a namespace's objects.
+
+    Args:
+        names: What was removed, each with its kind.
+        outcome: What is kept, and what is not, as the end of a sentence.
+    """
+
+    names: list[str]
+    outcome: str
+
+
+async def loses_data(cluster: Cluster) -> bool:
+    """Whether the broker's data goes with its objects whatever is asked: RabbitMQ's operator deletes the volumes.
+
+    Raises:
+        ObjectMissing: There is no such namespace.
+    """
+    await check_namespace(cluster)
+    return bool(await known(cluster, "RabbitmqCluster"))
+
+
+async def uninstall(cluster: Cluster, *, purge: bool) -> Removed:
+    """Remove the broker and all workers.
 
     Args:
         cluster: Where.
-        purge: Whether to remove the data and the passwords, too. Otherwise a new broker finds them again.
+        purge: Whether to remove the data and the passwords, too. Otherwise a new broker finds them again, as far as it
+            has data that outlive it, and workers that had not done all can be resumed on it.
+
+    Raises:
+        ObjectMissing: There is no such namespace.
     """
-    kinds = [*_JOBS, *_BROKER_OBJECTS, *(("PersistentVolumeClaim", "Secret") if purge else ())]
-    removed = []
-    for kind in dict.fromkeys(kinds):
-        for found in await _ours(cluster, kind):
-            name = found["metadata"]["name"]
-            await cluster.delete(kind, name)
-            removed.append(f"{kind} {name}")
-    return removed
+    await check_namespace(cluster)
+    found = await installed(cluster)
+    kept = set() if purge else {("ConfigMap", RECORD), *await worker_job.put_by(cluster)}
+    names = []
+    for kind in dict.fromkeys([*_JOBS, *_BROKER_OBJECTS, *(_KEPT if purge else ())]):
+        for one in await known(cluster, kind):
+            name = one["metadata"]["name"]
+            if (kind, name) not in kept:
+                await cluster.delete(kind, name)
+                names.append(f"{kind} {name}")
+    return Removed(names, await _outcome(cluster, found.kind if found else "", purge=purge))
 
 
-async def _ours(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
-    try:
-        return await cluster.list(kind, PART_OF)
-    except ObjectMissing:  # a kind that this cluster does not have
-        return []
+async def check_namespace(cluster: Cluster) -> None:
+    """Say so where there is no such namespace: lists of one that is not there are empty, and no error.
+
+    Raises:
+        ObjectMissing: There is none.
+    """
+    with suppress(ClusterRefused):  # whoever may not look is told what he may not by what he does next
+        if await cluster.get("Namespace", cluster.namespace) is None:
+            raise ObjectMissing(
+                f"there is no namespace {cluster.namespace}: choose another one with --namespace"
+            )
+
+
+async def _outcome(cluster: Cluster, kind: str, *, purge: bool) -> str:
+    if kind == "existing":
+        there = "the queues on the existing broker stay, and so do their users"
+        return f"{there}; passwords are removed" if purge else f"{there}; passwords are kept"
+    if purge:
+        return ""
+    if kind == "operator":
+        return "passwords are kept; RabbitMQ's operator deletes the volumes, and with them all data"
+    if await known(cluster, "PersistentVolumeClaim"):
+        return "data and passwords are kept"
+    return "passwords are kept; there is no data" if await known(cluster, "Secret") else ""

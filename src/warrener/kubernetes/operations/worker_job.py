@@ -13,6 +13,7 @@ from warrener.kubernetes.diagnosis.jobs import job_state
 from warrener.kubernetes.manifests.names import MAX_PARALLELISM, MAX_ROUND, object_names
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.successor import size, successor
+from warrener.kubernetes.operations.credentials import queues_of
 from warrener.kubernetes.operations.look import newest_job
 
 if TYPE_CHECKING:
@@ -118,6 +119,26 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
     await cluster.create(successor(last, name, parallelism))
     await cluster.delete("Job", last["metadata"]["name"])
     return name
+
+
+async def put_by(cluster: Cluster) -> set[tuple[str, str]]:
+    """Stop the workers of all queues, and keep what `resume` makes new ones of; kinds and names of what that needs.
+
+    Of each queue that is its newest Job, unless that is complete or Kueue's, with its code and its NetworkPolicy.
+    """
+    kept: set[tuple[str, str]] = set()
+    for queue in await queues_of(cluster):
+        names = object_names(queue)
+        job = await newest_job(cluster, names)
+        if job is None or job_state(job) == "complete" or _is_kueues(job):
+            continue
+        name = str(job["metadata"]["name"])
+        if job_state(job) == "running":
+            await cluster.patch("Job", name, {"spec": {"suspend": True}})
+        volumes = job["spec"]["template"]["spec"].get("volumes") or ()
+        kept |= {("Job", name), ("NetworkPolicy", names.standing)}
+        kept |= {("ConfigMap", volume["configMap"]["name"]) for volume in volumes if "configMap" in volume}
+    return kept
 
 
 async def until_gone(cluster: Cluster, job: str) -> None:
