@@ -33,7 +33,7 @@ test: lint ## Everything, on a RabbitMQ of its own
 ifdef WARRENER_TEST_BROKER
 	$(BIN)/pytest --numprocesses 5
 else
-	$(BIN)/python -m tests.rabbitmq_server -- $(BIN)/pytest --numprocesses 5
+	$(BIN)/python -m tests.rabbitmq_server --in-memory -- $(BIN)/pytest --numprocesses 5
 endif
 
 test-long: $(READY) ## What takes minutes: a cluster of three RabbitMQ nodes, and long waits

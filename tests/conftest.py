@@ -36,7 +36,7 @@ def rabbitmq() -> Iterator[tuple[str, str]]:
     if url:
         yield url, os.environ.get("WARRENER_TEST_MANAGEMENT", "")
         return
-    with RabbitMQ() as server:
+    with RabbitMQ(in_memory=True) as server:
         yield server.url, server.management_url
 
 

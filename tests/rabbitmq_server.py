@@ -5,6 +5,7 @@
 
     python -m tests.rabbitmq_server                # a broker until Ctrl-C
     python -m tests.rabbitmq_server -- pytest -x   # a broker for one command
+    python -m tests.rabbitmq_server --in-memory -- pytest -x   # the same, waiting for no disk
 
 Nothing outlives the Python process that started a broker, however that process ends: the broker's
 processes are watched over by a shell that reads a pipe from us and kills them all when the pipe closes.
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 
 OLDEST = (4, 3)
+_MEMORY = Path("/dev/shm")
+_ROOM = 2 << 30  # bytes there that a node, whose log alone may have half a gigabyte, cannot fill
 START_SECONDS = 120
 STOP_SECONDS = 60
 CTL_SECONDS = 120
@@ -60,18 +63,25 @@ class RabbitMQ:
 
     host = "127.0.0.1"
 
-    def __init__(self, directory: Path | None = None, *, extra_config: str = "") -> None:
+    def __init__(
+        self, directory: Path | None = None, *, extra_config: str = "", in_memory: bool = False
+    ) -> None:
         """A node that is not started yet.
 
         Args:
             directory: Where data, settings and logs are kept. Without it a temporary directory,
                 which a `with` block removes at its end.
             extra_config: More lines for rabbitmq.conf, written at each start.
+            in_memory: Make the temporary directory where writing waits for no disk, if the system has room there.
+                What was written outlives the node all the same, however that ends.
         """
         self.extra_config = extra_config
         self.version = ""  # known once the node has been up
         self._temporary = directory is None
-        self.directory = (directory or Path(tempfile.mkdtemp(prefix="warrener-rabbitmq-"))).resolve()
+        where = _MEMORY if in_memory and _has_room(_MEMORY) else None
+        self.directory = (
+            directory or Path(tempfile.mkdtemp(prefix="warrener-rabbitmq-", dir=where))
+        ).resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log = self.directory / "log" / "node.log"
         self._settings = _settings(self.directory)
@@ -314,15 +324,19 @@ def main(arguments: list[str] | None = None) -> int:
         description="Start a RabbitMQ for tests: until Ctrl-C, or for one command.",
     )
     parser.add_argument(
+        "--in-memory", action="store_true", help="let it wait for no disk, as quick tests want it"
+    )
+    parser.add_argument(
         "command",
         nargs="*",
         help="after --: run it with WARRENER_TEST_BROKER and WARRENER_TEST_MANAGEMENT, then stop the broker",
     )
-    command = parser.parse_args(arguments).command
+    given = parser.parse_args(arguments)
+    command: list[str] = given.command
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
     try:
-        with RabbitMQ() as broker:
+        with RabbitMQ(in_memory=given.in_memory) as broker:
             _say(f"RabbitMQ {broker.version}: {broker.url}\nManagement: {broker.management_url}")
             if command:
                 return _run(command, broker)
@@ -554,6 +568,11 @@ def _debian_mirror() -> str:
         if found := re.search(r"^(?!#).*?(https?://\S+/debian)/?(?:\s|$)", text, re.MULTILINE):
             return found[1]
     return "http://deb.debian.org/debian"
+
+
+def _has_room(directory: Path) -> bool:
+    """Whether this is a directory where a node's data fit."""
+    return directory.is_dir() and shutil.disk_usage(directory).free >= _ROOM
 
 
 def _settings(directory: Path) -> _Settings:

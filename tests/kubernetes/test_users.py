@@ -105,7 +105,7 @@ def test_an_address_of_ipv6_keeps_its_brackets(address: str, port: str) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[RabbitMQ]:
     """A node that was blank before it read our definitions, with the settings of our manifests."""
-    node = RabbitMQ()
+    node = RabbitMQ(in_memory=True)
     home = find().home(node.directory)
     own = urlsplit(node.url)
     found = definitions(SPEC, PASSWORDS)

@@ -40,7 +40,7 @@ def server(authority: trustme.CA) -> Iterator[RabbitMQ]:
     """Its consumer timeout is shorter than a task, and its messages must be small; it speaks TLS, too."""
     issued = authority.issue_cert("127.0.0.1")
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
-    server = RabbitMQ(extra_config=_CONFIG)
+    server = RabbitMQ(extra_config=_CONFIG, in_memory=True)
     server.serve_tls(chain, issued.private_key_pem.bytes())
     with server:
         yield server

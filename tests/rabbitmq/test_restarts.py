@@ -35,7 +35,7 @@ async def test_broker_killed_and_restarted_under_load_loses_nothing(
 
 async def test_queue_outlives_a_broker_that_is_killed_once_it_is_declared() -> None:
     # A node of its own, since it is the first stream of a node that is in danger.
-    with RabbitMQ() as fresh:
+    with RabbitMQ(in_memory=True) as fresh:
         address = Address(fresh.url, "young", fresh.management_url)
         async with connect(address) as broker:
             await broker.declare(DELAYS)
