@@ -1,13 +1,17 @@
-"""The brokers that tests talk to: a file of their own, and a real RabbitMQ."""
+"""The brokers that tests talk to: a file of their own, and a real RabbitMQ.
+
+`WARRENER_FUZZ=long pytest tests/fuzz` goes on for hours, and tries something new each time.
+"""
 
 from __future__ import annotations
 
 import os
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pika
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.batch import DELAYS
 from tests.operator import Operator
@@ -22,6 +26,13 @@ from warrener.retry import RetryPolicy, delay_schedule
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# In each directory, whichever are run: an example has no deadline, and takes as long as a busy machine makes it take,
+# the making of values included.
+_PATIENT: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", _PATIENT, derandomize=True, max_examples=100, database=None)
+settings.register_profile("long", _PATIENT, max_examples=20_000)
+settings.load_profile(os.environ.get("WARRENER_FUZZ", "ci"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:

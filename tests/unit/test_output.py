@@ -6,7 +6,7 @@ import os
 import threading
 from typing import Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_pool import a_run
@@ -59,7 +59,6 @@ class Shown(Printer):
         self.lines.setdefault(label, []).extend(lines.split(b"\n"))
 
 
-@settings(deadline=None)
 @given(pieces)
 def test_each_has_what_it_has_printed(pieces: list[tuple[int, bytes | Named]]) -> None:
     printed = [(key, DATA[data] if isinstance(data, Named) else data) for key, data in pieces]

@@ -22,7 +22,7 @@ import pandas as pd
 import pydantic
 import pydantic.dataclasses
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from warrener import App, Task
@@ -463,7 +463,6 @@ plain: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(plain)
 def test_plain_value_comes_out_as_it_went_in(value: Any) -> None:
     found = decode_once(written(value, with_nan=False))
@@ -476,7 +475,6 @@ keys = (
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(keys | st.booleans(), st.floats() | st.sets(st.integers() | text)))
 def test_no_member_of_a_dictionary_is_lost(value: dict[Any, Any]) -> None:
     try:
@@ -525,7 +523,6 @@ SURE = [hint for hint, _ in typed if hint not in (dt.datetime, Path)]
 
 @pytest.mark.parametrize(("hint", "values"), typed, ids=lambda given: getattr(given, "__name__", ""))
 def test_typed_value_comes_out_or_is_refused(hint: Any, values: st.SearchStrategy[Any]) -> None:
-    @settings(deadline=None)
     @given(values)
     def check(value: Any) -> None:
         try:
@@ -539,7 +536,6 @@ def test_typed_value_comes_out_or_is_refused(hint: Any, values: st.SearchStrateg
     check()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", '"', "\\", ":"]), plain), max_size=3), st.booleans())
 def test_repeated_member_is_refused_however_it_is_written(
     members: list[tuple[str, Any]], escaped: bool
