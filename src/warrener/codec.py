@@ -22,7 +22,7 @@ from warrener.models import (
 )
 from warrener.text import sanitize
 from warrener.values.simpler import Unwritable
-from warrener.values.strict_json import RepeatedKey, decode_once
+from warrener.values.strict_json import RepeatedKey, decode_once, why_not
 from warrener.values.writing import written
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def decode_task(line: bytes | str, *, default_type: str = "", identify: Identify
     except RepeatedKey as error:
         raise InvalidTask(str(error)) from error
     except NOT_JSON as error:
-        raise InvalidTask(f"this is no JSON ({error})") from error
+        raise InvalidTask(f"this is no JSON ({why_not(error, line)})") from error
     if not isinstance(members, dict):
         raise InvalidTask("a task must be a JSON object")
     if unknown := members.keys() - {"id", "type", "data", "priority"}:
@@ -147,7 +147,7 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
     try:
         envelope = _envelopes.decode(body)
     except NOT_JSON as error:
-        raise InvalidTask(str(error)) from error
+        raise InvalidTask(why_not(error, body)) from error
     if len(envelope.type) > MAX_NAME_BYTES // 4:
         _check_name("type", envelope.type)
     if nests_too_deep(body):

@@ -13,6 +13,7 @@ from warrener.errors import AppError, InvalidTask
 from warrener.models import MAX_NAME_BYTES, Task
 from warrener.text import sanitize
 from warrener.values.reading import Field, Reader
+from warrener.values.strict_json import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -67,7 +68,8 @@ class Handler:
                 if self._parameters.task:
                     bound[self._parameters.task] = Task(task_id, task_type, members, priority)
         except NOT_JSON as error:
-            raise InvalidTask(f"data does not fit handler {self.name!r}: {sanitize(error)}") from error
+            reason = sanitize(why_not(error, data))
+            raise InvalidTask(f"data does not fit handler {self.name!r}: {reason}") from error
         return bound
 
     @property

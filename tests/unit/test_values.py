@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warrener import App, Task
-from warrener.codec import encode_task
+from warrener.codec import decode_task, encode_task
 from warrener.errors import AppError, InvalidTask
 from warrener.sources import read
 from warrener.values.simpler import Unwritable
@@ -102,6 +102,11 @@ class Model(pydantic.BaseModel):
     name: str = pydantic.Field("x", alias="Name")
     inner: list[Inner] = []
     open: Open | None = None
+
+
+class Table(pydantic.BaseModel):
+    rows: dict[int, list[Size]] = {}
+    either: Size | Open | None = None
 
 
 @pydantic.dataclasses.dataclass
@@ -288,6 +293,8 @@ def test_typed_value_comes_out_as_it_went_in(hint: Any, value: Any) -> None:
         (Box, {"size": {"width": 1}, "z": 0}, "`z` - at `$.x`"),
         (Label, {"type": "label", "longName": 1, "z": 0}, "`z` - at `$.x`"),
         (Model, {"width": 1, "z": 0}, "`z` - at `$.x`"),
+        (Table, {"rows": {"7": [{"width": 1, "z": 0}]}}, "`rows.7.0.z` - at `$.x`"),
+        (Table, {"either": {"width": 1, "z": 0}}, "`either.Size.z` - at `$.x`"),
         (
             list[Model],
             [{"width": 1, "open": {"is": "free"}, "inner": [{"z": 0}]}],
@@ -300,6 +307,21 @@ def test_unknown_member_is_refused_with_its_path(hint: Any, data: Any, path: str
         bound(hint, data)
 
     assert f"unknown field {path}" in str(caught.value)
+
+
+def test_half_a_character_is_told_as_what_it_is() -> None:
+    def handler(x: Any) -> None: ...
+
+    handler.__annotations__ = {"x": Any}
+    app = App()
+    app.task("t")(handler)
+    for data in (b'{"x": "\\ud800"}', b'{"x": [{"a\\udc00 b": 1}]}', b'{"\\ud800": 1}'):
+        with pytest.raises(InvalidTask, match="a lone surrogate is in it"):
+            app.handlers["t"].bind("t", "t", 5, data)
+        with pytest.raises(InvalidTask, match="a lone surrogate is in it"):
+            decode_task(b'{"type": "t", "data": ' + data + b"}")
+    with pytest.raises(InvalidTask, match=r"malformed|truncated"):
+        app.handlers["t"].bind("t", "t", 5, b'{"x": "cut')
 
 
 @pytest.mark.parametrize(
@@ -455,6 +477,7 @@ def test_line_with_a_member_twice_is_refused(tmp_path: Path) -> None:
                 list(read(str(tmp_path / "t.jsonl")))
 
 
+LONG = "x" * 2000  # what is long is looked at another way
 text = st.text(st.characters(codec="utf-8"))
 plain: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
@@ -465,9 +488,22 @@ plain: st.SearchStrategy[Any] = st.recursive(
 
 @given(plain)
 def test_plain_value_comes_out_as_it_went_in(value: Any) -> None:
-    found = decode_once(written(value, with_nan=False))
+    for whole in (value, [LONG, value], {LONG: value}):
+        found = decode_once(written(whole, with_nan=False))
 
-    assert repr(found) == repr(value)  # which tells 1 from True and from 1.0
+        assert repr(found) == repr(whole)  # which tells 1 from True and from 1.0
+
+
+@pytest.mark.parametrize(
+    "other", [(1, "a"), {2}, {3: "a"}, {4: "a", "5": [{None: "b"}]}, {Word("a"): 1}, b"6", math.nan]
+)
+def test_value_of_other_kinds_is_as_well_found_within_a_long_one(other: Any) -> None:
+    short = decode_once(written(other, with_nan=True))
+
+    assert decode_once(written([LONG, other], with_nan=True)) == [LONG, short]
+    assert decode_once(written({LONG: [[other]]}, with_nan=True)) == {LONG: [[short]]}
+    with pytest.raises(Unwritable, match="two keys"):
+        written([LONG, {"a": other, "b": {1: 2, "1": 3}}], with_nan=True)
 
 
 keys = (

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from warrener.codec import NOT_JSON
+from warrener.values.strict_json import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +73,7 @@ def reason_by_syntax(text: str, *, is_last: bool) -> str | None:
     if constants:
         return f"{constants[0]} is no JSON; write null, or a string"
     if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        return (
-            "a lone surrogate is in it, half a character as of text that was cut; write the character whole"
-        )
+        return LONE_SURROGATE
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 _MOST_ERRORS = 3
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # the second of dataclasses
 
 
 def is_model(kind: type) -> bool:
@@ -41,7 +42,7 @@ def _unknown(model: Any, text: bytes) -> str | None:
     except ValueError as error:
         for found in _errors(error):
             path = found["loc"]
-            if found["type"] == "extra_forbidden" and not _has_say(model, path[:-1]):
+            if found["type"] in _UNKNOWN and not _has_say(model, path[:-1]):
                 return ".".join(map(str, path))
     return None
 
@@ -50,14 +51,18 @@ def _has_say(model: Any, path: tuple[str | int, ...]) -> bool:
     """Whether the model at a path says itself what becomes of unknown members."""
     owner = model
     for step in path:
-        if isinstance(step, int) or isinstance(owner, dict):
-            owner = owner[step]
-        elif hasattr(owner, str(step)):
-            owner = getattr(owner, str(step))
-        else:  # an alias, or the name of a member of a union
-            aliases = {field.alias: name for name, field in getattr(type(owner), "model_fields", {}).items()}
-            owner = getattr(owner, aliases[step]) if step in aliases else owner
-    return "extra" in getattr(owner, "model_config", {})
+        owner = _member(owner, str(step))
+    return "extra" in getattr(owner, "model_config", getattr(owner, "__pydantic_config__", {}))
+
+
+def _member(owner: Any, step: str) -> Any:
+    """What a step of a path leads to; the owner itself where that is the name of a member of a union."""
+    if isinstance(owner, dict):
+        return next((value for key, value in owner.items() if str(key) == step), owner)
+    if isinstance(owner, list | tuple):
+        return owner[int(step)] if step.isdecimal() and int(step) < len(owner) else owner
+    aliases = {field.alias: name for name, field in getattr(type(owner), "model_fields", {}).items()}
+    return getattr(owner, step if hasattr(owner, step) else aliases.get(step, ""), owner)
 
 
 def _errors(error: ValueError) -> list[dict[str, Any]]:

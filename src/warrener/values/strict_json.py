@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
+
+
+LONE_SURROGATE: Final = (
+    "a lone surrogate is in it, half a character as of text that was cut; write the character whole"
+)
 
 
 class RepeatedKey(ValueError):  # noqa: N818 - reads as what it is
@@ -32,6 +37,22 @@ def decode_once(text: bytes | str) -> Any:
     if body.count(b'"') != _encoder.encode(value).count(b'"') or b"\\u0022" in body:
         json.loads(body, object_pairs_hook=_unique)
     return value
+
+
+def why_not(error: Exception, body: bytes | str) -> str:
+    """Why JSON was not read, where the reader says of half a character that all was cut short."""
+    return LONE_SURROGATE if has_lone_surrogate(body) else str(error)
+
+
+def has_lone_surrogate(body: bytes | str) -> bool:
+    """Whether JSON but for half a character somewhere, which would be nothing to encode."""
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def decode_output(text: bytes) -> Any:

@@ -14,9 +14,13 @@ import msgspec
 
 from warrener.text import cut
 from warrener.values.known import simpler
+from warrener.values.plain import is_plain
 from warrener.values.simpler import Unwritable
 
 _MAX_SHORTENED: Final = 2048
+# From so many bytes on it takes longer to read what was written than to look what was given.
+_LONG: Final = 1024
+_NULL: Final = b"null"
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
 _TEXTS: Final = frozenset((date, timedelta, Decimal, UUID, bytes, bytearray, memoryview))
 _ROWS: Final = (list, tuple)
@@ -39,6 +43,8 @@ def written(value: Any, *, with_nan: bool) -> bytes:
     """
     try:
         body = _encoder.encode(value)
+        if len(body) > _LONG and _NULL not in body and is_plain(value):
+            return body  # a NaN would be a null in it
         if _decoder.decode(body) == value:
             return body  # it is JSON's own: no key, number or member has changed on its way
     except Exception:  # noqa: BLE001, S110 - whatever it is, what follows looks into it

@@ -15,7 +15,7 @@ from warrener.exit_codes import Exit
 from warrener.handler import Handler
 from warrener.models import Task  # noqa: TC001 - by its annotation a handler is given it
 from warrener.retry import RetryPolicy
-from warrener.values.strict_json import RepeatedKey, decode_output
+from warrener.values.strict_json import RepeatedKey, decode_output, why_not
 from warrener.worker.command_line import CommandLine
 from warrener.worker.killing import name_of
 from warrener.worker.untraced import Untraced
@@ -142,7 +142,7 @@ def _value(output: bytes) -> Any:
     except (RepeatedKey, *NOT_JSON) as error:
         _print(output)
         raise CommandRefused(
-            f"the command's output is no JSON ({error}); write the result as one JSON value"
+            f"the command's output is no JSON ({why_not(error, output)}); write the result as one JSON value"
         ) from None
 
 
