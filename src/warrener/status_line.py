@@ -46,11 +46,12 @@ def eta(status: Status) -> str:
         return "unknown"
     soonest, latest = status.eta
     if latest - soonest < 0.2 * latest or latest < 2:  # noqa: PLR2004 - too close to tell apart
-        return _span(latest)
-    return f"{_span(soonest)} to {_span(latest)}"
+        return span(latest)
+    return f"{span(soonest)} to {span(latest)}"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A length of time for people."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -56,10 +56,15 @@ def test_permissions_are_those_of_the_part() -> None:
     assert {part: tuple(may) for part, may in permissions("a.b").items()} == {
         "setup": (r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", r"^a\.b(\..*)?$", ("management",)),
         "producer": ("^$", r"^a\.b$", "^$", ()),
-        "worker": ("^$", r"^a\.b\.outcomes$", r"^a\.b(\.delay\.\d+|\.journal)?$", ()),
+        "worker": ("^$", r"^a\.b\.(outcomes|beats)$", r"^a\.b(\.delay\.\d+|\.journal)?$", ()),
         "collector": ("^$", "^$", r"^a\.b\.(results|failed|journal|logs)$", ()),
-        "operator": ("^$", r"^a\.b\.control$", r"^a\.b(\..*)?$", ("management",)),
-        "watcher": ("^$", "^$", r"^a\.b(\..*)?$", ("management",)),
+        "operator": (
+            r"^a\.b\.beats\..+$",
+            r"^a\.b\.(control|beats\..+)$",
+            r"^a\.b(\..*)?$",
+            ("management",),
+        ),
+        "watcher": (r"^a\.b\.beats\..+$", r"^a\.b\.beats\..+$", r"^a\.b(\..*)?$", ("management",)),
     }
 
 
@@ -163,11 +168,19 @@ def declare(channel: BlockingChannel) -> Any:
     return channel.queue_declare(f"{Q}.delay.1", durable=True, arguments={"x-queue-type": "quorum"})
 
 
+def listen(channel: BlockingChannel) -> None:
+    own = channel.queue_declare(f"{Q}.beats.own", exclusive=True, auto_delete=True).method.queue
+    channel.queue_bind(own, f"{Q}.beats")
+    channel.basic_cancel(channel.basic_consume(own, lambda *_: None))
+
+
 ACTS: Final[dict[str, Callable[[BlockingChannel], Any]]] = {
     "publish a task": publish(Q, "work"),
     "publish a result": publish(f"{Q}.outcomes", "results"),
     "publish a failure": publish(f"{Q}.outcomes", "failed"),
     "publish a delay": publish(f"{Q}.outcomes", "delay.1000"),
+    "tell what runs": lambda channel: channel.basic_publish(f"{Q}.beats", "", b"{}"),
+    "hear what runs": listen,
     "publish past the exchange": publish("", Q),
     "consume tasks": consume(Q),
     "consume results": consume(f"{Q}.results"),
@@ -189,6 +202,7 @@ ALLOWED: Final = {
         "publish a result",
         "publish a failure",
         "publish a delay",
+        "tell what runs",
         "consume tasks",
         "consume a delay",
         "read the journal",
@@ -198,6 +212,7 @@ ALLOWED: Final = {
     },
     "collector": {"consume results", "consume failures", "read the journal", "look at results"},
     "watcher": {
+        "hear what runs",
         "consume tasks",
         "consume results",
         "consume failures",

@@ -36,7 +36,7 @@ OPERATIONS: Final[dict[str, list[str]]] = {
     "export": ["failures", "export"],
     "retry": ["failures", "retry"],
     "discard": ["failures", "discard", "--yes"],
-    "status": ["status", "--json"],
+    "status": ["status", "--json", "--running"],
     "pause": ["pause"],
     "cancel": ["cancel", "--type", "nothing"],
     "resume": ["resume"],

@@ -76,6 +76,9 @@ async def spanned() -> AsyncIterator[None]:
 @app.task(timeout=60, soft_timeout=50)
 def train(epochs: int, attempt: Attempt = Attempt()) -> str:  # noqa: B008 - the worker gives another one
     assert_type(attempt.time_left, float | None)
+    attempt.progress(1, epochs)
+    attempt.progress(0.5)
+    assert_type(attempt.reported, tuple[float, float | None] | None)
     try:
         if attempt.is_stopping or attempt.is_late:
             raise Stopped

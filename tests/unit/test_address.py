@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    "queue", ["", "a b", "-a", "amq.x", "q.results", "q.failed", "q.outcomes", "q.delay.5", "x" * 201]
+    "queue",
+    ["", "a b", "-a", "amq.x", "q.results", "q.failed", "q.outcomes", "q.beats", "q.delay.5", "x" * 201],
 )
 def test_wrong_queue_names_are_refused(queue: str) -> None:
     with pytest.raises(UsageError, match="queue name"):

@@ -99,7 +99,7 @@ async def test_child_that_cannot_be_had_is_had_later(tmp_path: Path, what: str) 
 
     try:
         async with asyncio.timeout(PATIENCE):
-            while len(owner.reported) < 100 or len([c for c in owner.pool._children if c.pid]) < 3:
+            while len(owner.reported) < 100 or len([c for c in owner.pool.children if c.pid]) < 3:
                 owner.pool.submit(owner.waiting)
                 await asyncio.sleep(0.01)
     finally:

@@ -54,7 +54,7 @@ async def test_neighbours_of_a_task_that_was_killed_at_its_time_limit_are_not_to
     for run in (late, neighbour):
         child.assign(run, now=1.0)
     child.pid, child.overdue = 4711, [late]
-    pool._children.append(child)
+    pool.children.append(child)
     assert child.finish(late.key, now=2.0) is late  # its report came when the child was being killed
 
     pool._reap(child.pid, -9)

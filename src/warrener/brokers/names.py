@@ -32,6 +32,11 @@ class Names(msgspec.Struct, frozen=True):
         """The exchange that orders are published to."""
         return f"{self.queue}.control"
 
+    @property
+    def beats(self) -> str:
+        """The exchange that workers tell by what they run."""
+        return f"{self.queue}.beats"
+
     def log(self, name: str) -> str:
         """The stream of one of the journal's logs."""
         return f"{self.queue}.{name}"

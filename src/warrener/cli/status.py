@@ -4,68 +4,102 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from warrener.beats import listening
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.holding import hold_text, types_text
 from warrener.cli.options import json_option, looks_at
 from warrener.cli.printing import say
 from warrener.cli.progress import Progress
+from warrener.cli.running import longest, running_members, running_rows
 from warrener.codec import encode
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
-from warrener.monitor import Status, watching
+from warrener.monitor import Monitor, Status, watching
 from warrener.status_line import eta, percent, rate, status_line
 from warrener.text import plain
 
 if TYPE_CHECKING:
     from warrener.address import Address
+    from warrener.beats import Heard
     from warrener.journal import JournalState
 
 _LOOK_EVERY_SECONDS: Final = 1.0
+_HEAR_FOR: Final = 2.5  # a beat, and some for its way
 
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Go on until all is done; exit 0 if nothing failed, else 1.")
 @json_option
+@click.option(
+    "--running",
+    is_flag=True,
+    help="With --json: what runs, too, and on which workers; takes up to 2.5 s more.",
+)
 @looks_at
-def status(watch: bool, as_json: bool, address: Address) -> None:
-    """How many tasks are ready, processing, delayed, completed and failed; rate and ETA.
+def status(watch: bool, as_json: bool, running: bool, address: Address) -> None:
+    """How many tasks are ready, processing, delayed, completed and failed; rate and ETA; what runs, the longest first.
 
     Example: warrener status --watch --queue images
     """
-    raise click.exceptions.Exit(finish(_status(address, watch, as_json)))
+    raise click.exceptions.Exit(finish(_status(address, watch, as_json, is_heard=running or not as_json)))
 
 
-async def _status(address: Address, watch: bool, as_json: bool) -> int:
-    async with connected(address) as open_broker, watching(open_broker) as monitor:
+async def _status(address: Address, watch: bool, as_json: bool, *, is_heard: bool) -> int:
+    async with (
+        connected(address) as open_broker,
+        watching(open_broker) as monitor,
+        listening(open_broker) if is_heard else nullcontext() as heard,
+    ):
         seen = await monitor.look()
         for note in [*seen.counts.notes, *_shared(monitor.journal)]:
             say(f"note: {note}")
-        if not watch:
-            if not seen.is_finished:
-                await asyncio.sleep(_LOOK_EVERY_SECONDS)  # a rate needs two looks
+        if watch:
+            return await _watch(address, Completion(open_broker), monitor, seen, heard, as_json=as_json)
+        if not seen.is_finished:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)  # a rate needs two looks
+            seen = await monitor.look()
+        if not as_json:
+            click.echo(table(address, seen))
+        if heard and has_workers(seen):
+            await hear(heard, seen)
+            if not as_json:
+                for row in running_rows(heard, seen.counts.processing):
+                    click.echo(line(*row))
+        if as_json:
+            click.echo(encode(members(seen, heard)))
+        return 0
+
+
+async def _watch(
+    address: Address,
+    completion: Completion,
+    monitor: Monitor,
+    seen: Status,
+    heard: Heard | None,
+    *,
+    as_json: bool,
+) -> int:
+    with Progress(address.queue) as progress:
+        while True:
+            if as_json:
+                click.echo(encode(members(seen, heard)))
+            else:
+                text = f"{status_line(seen)}{longest(heard) if heard else ''}"
+                progress.show(text, seen.done, seen.total, _held_up(address, seen))
+            if await completion.is_proven_by(seen.counts, is_cancelled=seen.cancelled > 0):
+                return Exit.FAILED if seen.counts.failed or seen.cancelled else Exit.OK
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            try:
                 seen = await monitor.look()
-            click.echo(encode(members(seen)) if as_json else table(address, seen))
-            return 0
-        completion = Completion(open_broker)
-        with Progress(address.queue) as progress:
-            while True:
-                if as_json:
-                    click.echo(encode(members(seen)))
-                else:
-                    progress.show(status_line(seen), seen.done, seen.total, _held_up(address, seen))
-                if await completion.is_proven_by(seen.counts, is_cancelled=seen.cancelled > 0):
-                    return Exit.FAILED if seen.counts.failed or seen.cancelled else Exit.OK
-                await asyncio.sleep(_LOOK_EVERY_SECONDS)
-                try:
-                    seen = await monitor.look()
-                except BrokerUnreachable as error:
-                    progress.show(f"{error}; trying again", seen.done, seen.total)
+            except BrokerUnreachable as error:
+                progress.show(f"{error}; trying again", seen.done, seen.total)
 
 
 def _shared(journal: JournalState | None) -> list[str]:
@@ -75,8 +109,25 @@ def _shared(journal: JournalState | None) -> list[str]:
     return [f"{len(journal.totals)} batches share this queue, and are counted as one: {batches}"]
 
 
-def members(seen: Status) -> dict[str, object]:
-    """A look at a queue as JSON has it."""
+async def hear(heard: Heard, seen: Status) -> None:
+    """Listen for what runs, where anything may, until all workers were heard that there are, or for a beat."""
+    if has_workers(seen):
+        await heard.have(seen.counts.workers or None, _HEAR_FOR)
+
+
+def has_workers(seen: Status) -> bool:
+    """Whether anything may run."""
+    counts = seen.counts
+    return not seen.is_finished and bool(counts.workers or counts.processing or counts.processing is None)
+
+
+def members(seen: Status, heard: Heard | None = None) -> dict[str, object]:
+    """A look at a queue as JSON has it.
+
+    Args:
+        seen: The look.
+        heard: What runs, where that is wanted.
+    """
     counts = seen.counts
     return {
         "at": time.time(),
@@ -93,6 +144,7 @@ def members(seen: Status) -> dict[str, object]:
         "workers": counts.workers,
         "hold": seen.hold,
         "cancelled_types": seen.cancelled_types,
+        **(running_members(heard) if heard else {}),
     }
 
 
@@ -116,7 +168,12 @@ def table(address: Address, seen: Status) -> str:
         rows.append(("orders", text))
     if seen.cancelled_types:
         rows.append(("orders", types_text(seen.cancelled_types)))
-    return "\n".join(plain(f"{name:<11}{_cell(value)}") for name, value in rows)
+    return "\n".join(line(name, _cell(value)) for name, value in rows)
+
+
+def line(name: str, text: str) -> str:
+    """A row of such a table."""
+    return plain(f"{name:<11}{text}")
 
 
 def _held_up(address: Address, seen: Status) -> str | None:

@@ -54,11 +54,13 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
         items: The tasks.
         is_ping: Whether the child is to say that it is alive instead.
         is_stop: Whether it is to know, instead, that the worker stops.
+        is_question: Whether it is to say, instead, how far its tasks are.
     """
 
     items: list[WorkItem] = []
     is_ping: bool = False
     is_stop: bool = False
+    is_question: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
@@ -99,6 +101,16 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
     """From a child: nothing keeps it from running its handlers."""
 
 
+class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
+    """From a child: how far those of its attempts are that say so.
+
+    Args:
+        reported: By the work item's key how much is done, and of how much.
+    """
+
+    reported: dict[int, tuple[int | float, int | float | None]]
+
+
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     """From a child that had to prepare itself: it can run tasks."""
 
@@ -115,7 +127,7 @@ class Unready(msgspec.Struct, frozen=True, array_like=True, tag="unready"):
     is_lasting: bool
 
 
-FromChild = Report | Returned | Alive | Ready | Unready
+FromChild = Report | Returned | Alive | Progress | Ready | Unready
 
 
 def pack(value: Any) -> bytes:
@@ -127,6 +139,7 @@ def pack(value: Any) -> bytes:
 RETURN_WAITING: Final = pack(WorkBatch())
 PING: Final = pack(WorkBatch(is_ping=True))
 STOP: Final = pack(WorkBatch(is_stop=True))
+QUESTION: Final = pack(WorkBatch(is_question=True))
 
 
 class Unpacker(Generic[T]):

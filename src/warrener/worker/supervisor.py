@@ -17,6 +17,7 @@ import msgspec
 from warrener.errors import AccessRefused, AppError, NotReady
 from warrener.exit_codes import Exit
 from warrener.retry import delay_schedule
+from warrener.worker.beating import Beating
 from warrener.worker.dispatcher import Dispatcher
 from warrener.worker.drain import Drain
 from warrener.worker.intake import Intake
@@ -99,6 +100,7 @@ class Supervisor:
             on_settled=on_settled,
         )
         self._obedience = Obedience(broker, self._pool, self._dispatcher, self._intake.look)
+        self._beating = Beating(broker, self._pool, self._dispatcher)
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._stop_code = Exit.STOPPED
@@ -132,6 +134,7 @@ class Supervisor:
             BrokerError: The broker is lost for good, or the queue is missing.
             WarrenerError: The children were killed and cannot be replaced.
         """
+        beating = asyncio.create_task(self._beating.tell())
         try:
             delays = await self._unless_stopped(self._find_delays())  # a broker in alarm may take its time
             if delays is None or self._stop.is_set():
@@ -148,6 +151,7 @@ class Supervisor:
             else:
                 await self._wind_down()
         finally:
+            beating.cancel()
             await self._pool.stop()
             if self._keeper:
                 await self._keeper.close(_FAREWELL)

@@ -40,6 +40,8 @@ class MemoryBroker:
 
     async def __aexit__(self, *_: object) -> None:
         self._is_closed = True
+        if queue := _queues.get(self._key):
+            queue.beats.pop(self, None)
         self._consuming.close()
         self._consuming.lost.set()
 
@@ -115,6 +117,11 @@ class MemoryBroker:
         self._queue()
         raise QueueMissing(f"queue {self._address.queue!r} was deleted while it was in use")
 
+    def beat(self, body: bytes) -> None:
+        if (queue := _queues.get(self._key)) and not self._is_closed:
+            queue.told += 1
+            queue.beats[self] = queue.told, body
+
     async def drained(self) -> bool:
         queue = self._queue()
         return not queue.ready and not queue.delayed
@@ -147,6 +154,16 @@ class MemoryBroker:
 
     async def newest_results(self, most: int) -> Sequence[bytes]:
         return self._queue().results[-most:]
+
+    async def beats(self) -> AsyncIterator[Sequence[bytes]]:
+        seen, queue = 0, self._queue()
+        while True:
+            if self._queue() is not queue:
+                seen, queue = 0, self._queue()
+            new = [body for number, body in queue.beats.values() if number > seen]
+            seen = queue.told
+            yield new
+            await asyncio.sleep(POLL)
 
     async def failures(self) -> AsyncIterator[FailedTask]:
         for task in (*self._queue().failures.values(),):

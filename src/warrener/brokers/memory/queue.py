@@ -57,6 +57,9 @@ class Queue:
         self.dropped: dict[Log, int] = dict.fromkeys(Log, 0)
         """How many records there were before those."""
         self.keeps_output = False
+        self.beats: dict[object, tuple[int, bytes]] = {}
+        """What each worker told last, and how many beats that makes."""
+        self.told = 0
         self.failures: dict[int, FailedTask] = {}
         self.is_deleted = False
         self.consumers = 0

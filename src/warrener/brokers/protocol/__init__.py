@@ -23,9 +23,10 @@ from warrener.brokers.protocol.consumer import (
 )
 from warrener.brokers.protocol.journal import Journal, Log
 from warrener.brokers.protocol.publisher import Message, Publisher, PublishSession
-from warrener.brokers.protocol.reader import Counts, FailedTask, Reader, Verdict
+from warrener.brokers.protocol.reader import BEATS_LAST, Counts, FailedTask, Reader, Verdict
 
 __all__ = [
+    "BEATS_LAST",
     "DELIVERY_BACKSTOP",
     "Admin",
     "Broker",

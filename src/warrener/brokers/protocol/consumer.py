@@ -152,6 +152,13 @@ class Consumer(Protocol):
     async def wait_lost(self) -> None:
         """Wait until the broker is lost for good, and raise why; to be cancelled when that is not wanted."""
 
+    def beat(self, body: bytes) -> None:
+        """Tell whoever looks just now what this worker does (`Reader.beats`), in place of what was told before.
+
+        It never raises, and nobody waits for it: what cannot be told at once, since the broker is away or in alarm, the user
+        may not, or the queue is older than that, is not told.
+        """
+
     async def drained(self) -> bool:
         """Whether no task is ready or in any retry delay of the queue, as far as one look can tell.
 

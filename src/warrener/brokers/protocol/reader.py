@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from warrener.brokers.protocol.publisher import Message
+
+
+BEATS_LAST: Final = 5.0
+"""Seconds that what a worker has told (`Consumer.beat`) holds; it tells again within half of that."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -87,6 +91,18 @@ class Reader(Protocol):
 
     async def newest_results(self, most: int) -> Sequence[bytes]:
         """The last result rows, at most so many, the oldest of them first; at a cost that does not grow with their number."""
+
+    def beats(self) -> AsyncIterator[Sequence[bytes]]:
+        """What workers tell with `Consumer.beat`, in batches, for ever; empty batches mark the waiting.
+
+        What was told before may come first where the broker has it, but nothing of a worker that is known to be gone. Some of
+        it may be missing, as after a lost connection, which is mended behind the scenes. A reader closes the iterator
+        (`aclosing`).
+
+        Raises:
+            QueueMissing: There is no queue, or it is older than that and has no place for it.
+            AccessRefused: This user may not listen.
+        """
 
     def failures(self) -> AsyncIterator[FailedTask]:
         """Failed tasks, the oldest first, without consuming them, however often it is done.

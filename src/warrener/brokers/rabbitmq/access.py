@@ -33,14 +33,16 @@ def permissions(queue: str) -> dict[str, Permission]:
     """What each role may do with one queue, by role."""
     name = queue.replace(".", r"\.")
     everything = rf"^{name}(\..*)?$"
+    # Whoever listens to what workers run has a queue of his own for that, for as long as he listens.
+    own = rf"^{name}\.beats\..+$"
     return {
         "setup": Permission(everything, everything, everything, ("management",)),
         "producer": Permission(_NOTHING, f"^{name}$", _NOTHING),
         # A worker only looks whether the delays are empty, and in the journal which there are, and what it is ordered.
-        "worker": Permission(_NOTHING, rf"^{name}\.outcomes$", rf"^{name}(\.delay\.\d+|\.journal)?$"),
+        "worker": Permission(_NOTHING, rf"^{name}\.(outcomes|beats)$", rf"^{name}(\.delay\.\d+|\.journal)?$"),
         "collector": Permission(_NOTHING, _NOTHING, rf"^{name}\.(results|failed|journal|logs)$"),
-        "operator": Permission(_NOTHING, rf"^{name}\.control$", everything, ("management",)),
-        "watcher": Permission(_NOTHING, _NOTHING, everything, ("management",)),
+        "operator": Permission(own, rf"^{name}\.(control|beats\..+)$", everything, ("management",)),
+        "watcher": Permission(own, own, everything, ("management",)),
     }
 
 

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from warrener.brokers.names import Names
-from warrener.brokers.rabbitmq import admin, counting, failures, stream, sweeping, topology
+from warrener.brokers.rabbitmq import admin, beats, counting, failures, stream, sweeping, topology
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.journal import Journal
 from warrener.brokers.rabbitmq.management import Management
@@ -61,6 +61,7 @@ class RabbitBroker:
         self._queue = Queue(
             address.shown, names, connections, Management(address), Journal(names, connections)
         )
+        self._telling = beats.Telling(names.beats, connections)
         self._opening_role = asyncio.Lock()
         self._publishing: Publishing | None = None
         self._consuming: Consuming | None = None
@@ -76,6 +77,7 @@ class RabbitBroker:
     async def __aexit__(self, *_: object) -> None:
         if self._warning:
             self._warning.cancel()
+        self._telling.close()
         await self._connections.close()
 
     # --- the queue itself
@@ -174,6 +176,9 @@ class RabbitBroker:
     async def wait_lost(self) -> None:
         await self._connections.wait_lost()
 
+    def beat(self, body: bytes) -> None:
+        self._telling.tell(body)
+
     async def drained(self) -> bool:
         return await counting.drained(self._queue, self._own_delays)
 
@@ -187,6 +192,9 @@ class RabbitBroker:
 
     async def newest_results(self, most: int) -> Sequence[bytes]:
         return await self._again(stream.newest, self._queue, self._queue.names.results, most)
+
+    def beats(self) -> AsyncIterator[Sequence[bytes]]:
+        return beats.listen(self._queue)
 
     def failures(self) -> AsyncIterator[FailedTask]:
         return failures.read(self._queue)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warrener.brokers.protocol import Finding
 from warrener.brokers.rabbitmq import policies, topology
-from warrener.errors import BrokerError
+from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,6 +41,7 @@ async def inspect(queue: Queue) -> list[Finding]:
     if (output := names.log(topology.OUTPUT_KEY)) in told:
         wanted[output] = topology.output_arguments()
     findings += _arguments(wanted, told, names.queue)
+    findings += [_wrong(text) for text in await _missing(queue, names.beats)]
     findings += _counts(told[name] for name in wanted if name in told)
     findings += await _machines(queue, [name for name in wanted if name in told], version)
     for name in (names.results, names.journal):
@@ -97,6 +98,19 @@ def _arguments(wanted: dict[str, dict[str, Any]], told: dict[str, QueueInfo], qu
         else:
             findings.append(_good(f"queue {name!r} is as wanted"))
     return findings
+
+
+async def _missing(queue: Queue, exchange: str) -> list[str]:
+    """What a queue lacks that was made before workers told what they run."""
+    connection = await queue.connections.connection()
+    try:
+        async with await connection.channel() as channel:
+            await channel.call("exchange_declare", exchange, passive=True)
+    except QueueMissing:
+        return [
+            f"exchange {exchange!r} does not exist, so nobody sees what runs; create it with `warrener setup`"
+        ]
+    return []
 
 
 def _counts(told: Iterable[QueueInfo]) -> list[Finding]:

@@ -102,6 +102,11 @@ class Reconnecting:
                 self._on_limit(_MAX_BODY if connection.version >= (4, 0) else _MAX_BODY_BEFORE_4)
         return self._connection
 
+    @property
+    def current(self) -> Connection | None:
+        """The connection, where there is one."""
+        return None if self.is_closing else self._connection
+
     async def again(self, do: Callable[[], Awaitable[T]]) -> T:
         """Do what may be done twice; where the connection is lost meanwhile, again over a new one.
 

@@ -47,9 +47,10 @@ class Binding(NamedTuple):
     queue: str
 
 
-def exchanges(names: Names) -> tuple[str, ...]:
-    """The exchanges that belong to `names`, direct and durable."""
-    return names.queue, names.outcomes, names.control
+def exchanges(names: Names) -> dict[str, str]:
+    """The type of every exchange that belongs to `names`, all of them durable, by the exchange's name."""
+    direct = dict.fromkeys((names.queue, names.outcomes, names.control), "direct")
+    return {**direct, names.beats: "fanout"}
 
 
 class Place(NamedTuple):
@@ -129,8 +130,8 @@ async def declare(channel: Channel, names: Names, version: Version, delays: Sequ
     # Queues first: what exists otherwise is most likely one of them, and then nothing else is made.
     for queue, arguments in queue_arguments(names, version, delays).items():
         await channel.call("queue_declare", queue, durable=True, arguments=arguments)
-    for exchange in exchanges(names):
-        await channel.call("exchange_declare", exchange, "direct", durable=True)
+    for exchange, kind in exchanges(names).items():
+        await channel.call("exchange_declare", exchange, kind, durable=True)
     for binding in bindings(names, delays):
         await channel.call("queue_bind", binding.queue, binding.exchange, binding.key)
 

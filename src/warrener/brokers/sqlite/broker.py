@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from warrener.address import EMBEDDED
 from warrener.brokers.protocol import Counts, FailedTask, Finding, Log, Message, Verdict
-from warrener.brokers.sqlite import journal, reading
+from warrener.brokers.sqlite import beats, journal, reading
 from warrener.brokers.sqlite.claims import Claims
 from warrener.brokers.sqlite.consuming import Consuming
 from warrener.brokers.sqlite.file import PROCESSING, File
@@ -128,6 +128,9 @@ class SqliteBroker:
     async def wait_lost(self) -> None:
         await self._consuming.wait_lost()
 
+    def beat(self, body: bytes) -> None:
+        self._claims.beat = body
+
     async def drained(self) -> bool:
         try:
             rows = await self._writer.select("SELECT EXISTS (SELECT 1 FROM tasks)")
@@ -145,6 +148,9 @@ class SqliteBroker:
 
     async def newest_results(self, most: int) -> Sequence[bytes]:
         return await reading.newest_results(self._writer, most)
+
+    def beats(self) -> AsyncIterator[Sequence[bytes]]:
+        return beats.read(self._writer)
 
     async def failures(self) -> AsyncIterator[FailedTask]:
         async for page in reading.failures(self._writer):

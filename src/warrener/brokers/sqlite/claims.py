@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, Delivery
-from warrener.brokers.sqlite import clock
+from warrener.brokers.sqlite import beats, clock
 from warrener.codec import decode_record, encode_record
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ class Claims:
     """
 
     def __init__(self, file: File) -> None:
+        self.beat: bytes | None = None
+        """What is to be told, and was not yet."""
         self._file = file
         self._worker = 0
         self._renewed = -LEASE
@@ -45,13 +45,15 @@ class Claims:
         with self._file.transaction() as db:
             # Only now, when nobody else can write: this process may have been stopped for long before.
             now, is_due = clock.now(), self._is_renewal_due()
-            worker, was_lost = self._worker, False
+            worker, was_lost, beat = self._worker, False, self.beat
             if is_due:
                 self._mind_the_boot(db)
                 worker, was_lost = self._renew(db, now)
                 # Whose own lease has ended renews first: what kept it from that may have kept others, who live.
                 if now - self._renewed <= LEASE or not self._worker:
                     self._bring_back_lost(db, now)
+                if beat is not None:
+                    beats.write(db, worker, now, beat)
             self._settle(db, worker, outcomes, now)
             self._return(db, worker, requeued)
             claimed = self._claim(db, worker, room, now) if room else []
@@ -59,6 +61,8 @@ class Claims:
         self._worker = worker
         if is_due:
             self._renewed = now
+            if self.beat is beat:
+                self.beat = None
         return was_lost, claimed
 
     def give_up(self, told: Collection[int]) -> None:
@@ -80,7 +84,8 @@ class Claims:
         self._worker = 0
 
     def _is_renewal_due(self) -> bool:
-        return clock.now() - self._renewed > LEASE / 5
+        # With each beat, which costs nothing more then; and without any.
+        return self.beat is not None or clock.now() - self._renewed > LEASE / 4
 
     def _is_work_due(self, now: float) -> bool:
         """A look without a write, so that an idle worker costs nothing."""
@@ -92,10 +97,10 @@ class Claims:
 
     def _mind_the_boot(self, db: sqlite3.Connection) -> None:
         """Times are of one start of the machine. After another one no lease holds, and what was delayed is due."""
-        if db.execute("PRAGMA user_version").fetchone() != (boot(),):
+        if db.execute("PRAGMA user_version").fetchone() != (clock.boot_number(),):
             db.execute("DELETE FROM workers")
             db.execute("UPDATE tasks SET due = 0 WHERE state = 1")
-            db.execute(f"PRAGMA user_version = {boot()}")
+            db.execute(f"PRAGMA user_version = {clock.boot_number()}")
 
     def _renew(self, db: sqlite3.Connection, now: float) -> tuple[int, bool]:
         """This worker's number, and whether it is a new one because the lease of the former was lost."""
@@ -168,9 +173,3 @@ class Claims:
             Delivery(body, message_id, priority, record, lost, seq)
             for seq, body, message_id, priority, record, lost in rows
         ]
-
-
-@cache
-def boot() -> int:
-    """The start of the machine that this is, as a number that fits into `user_version`."""
-    return zlib.crc32(clock.boot().encode()) >> 1

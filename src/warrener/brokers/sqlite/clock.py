@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -29,3 +30,9 @@ def boot() -> str:
         asked = ["sysctl", "-n", "kern.bootsessionuuid"]
         return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip()
     return ""
+
+
+@cache
+def boot_number() -> int:
+    """The same as a number that fits into SQLite's `user_version`."""
+    return zlib.crc32(boot().encode()) >> 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, FailedTask, Message, Verdict
 from warrener.brokers.sqlite import clock
-from warrener.brokers.sqlite.claims import MESSAGE, boot
+from warrener.brokers.sqlite.claims import MESSAGE
 from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY
 from warrener.brokers.sqlite.publishing import insert
 from warrener.codec import decode_record
@@ -34,7 +34,7 @@ def count(db: sqlite3.Connection) -> Counts:
     completed = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
     failed = db.execute("SELECT count(*) FROM failures").fetchone()[0]
     query = "SELECT count(*) FROM workers, pragma_user_version WHERE lease >= ? AND user_version = ?"
-    workers = db.execute(query, (clock.now(), boot())).fetchone()[0]
+    workers = db.execute(query, (clock.now(), clock.boot_number())).fetchone()[0]
     return Counts(
         ready=ready,
         processing=processing,

@@ -14,7 +14,8 @@ from warrener.cli.k8s.options import takes_queue
 from warrener.cli.options import json_option
 from warrener.cli.printing import print_json, say
 from warrener.cli.progress import Progress
-from warrener.cli.status import members, table
+from warrener.cli.running import longest, running_rows
+from warrener.cli.status import has_workers, hear, line, members, table
 from warrener.exit_codes import Exit
 from warrener.status_line import status_line
 
@@ -49,6 +50,7 @@ def status(
 async def _status(
     queue: str, namespace: str, context: str | None, kubeconfig: str | None, *, watch: bool, as_json: bool
 ) -> int:
+    from warrener.beats import listening
     from warrener.brokers import connect
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import look as look_at_workers
@@ -63,6 +65,7 @@ async def _status(
         queue_of(cluster, queue) as address,
         connect(address) as broker,
         watching(broker) as monitor,
+        listening(broker) as heard,
     ):
         if watch:
             with Progress(queue) as progress:
@@ -73,25 +76,30 @@ async def _status(
                     if as_json:
                         print_json({**members(status), "workers": workers})
                     else:
-                        show_look(progress, status, workers, cluster.commands.on_queue("resume", queue))
+                        resume = cluster.commands.on_queue("resume", queue)
+                        show_look(progress, status, workers, resume, longest(heard))
 
                 await until_done(cluster, broker, queue, monitor, look)
             return Exit.FAILED if seen and (seen[0].counts.failed or seen[0].cancelled) else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
         status, workers = await monitor.look(), await look_at_workers(cluster, queue)
+        if not as_json:
+            await hear(heard, status)
     if as_json:
         print_json({**members(status), "workers": workers})
         return 0
     click.echo(table(Address(cluster.commands.place, queue), status))
     pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
     click.echo(f"{'pods':<11}{pods}")
+    for row in running_rows(heard, status.counts.processing) if has_workers(status) else ():
+        click.echo(line(*row))
     for diagnosis in workers.diagnoses if workers else ():
         say(f"{'stuck' if diagnosis.fatal else 'note'}: {diagnosis.text}")
     return 0
 
 
-def show_look(progress: Progress, status: Status, workers: WorkerJob, resume: str) -> None:
+def show_look(progress: Progress, status: Status, workers: WorkerJob, resume: str, running: str = "") -> None:
     """Show a queue and its workers in one line, with what is most in their way.
 
     Args:
@@ -99,9 +107,10 @@ def show_look(progress: Progress, status: Status, workers: WorkerJob, resume: st
         status: The queue.
         workers: Its workers.
         resume: The command that lifts what keeps them from taking tasks.
+        running: What runs there, for the end of the line.
     """
     diagnosis = f" | {workers.diagnoses[0].text}" if workers.diagnoses else ""
-    line = f"{status_line(status)} | pods {_pods(workers)}{diagnosis}"
+    line = f"{status_line(status)} | pods {_pods(workers)}{diagnosis}{running}"
     held_up = hold_text(status.hold, resume) if status.hold else None
     progress.show(line, status.done, status.total or None, held_up)
 

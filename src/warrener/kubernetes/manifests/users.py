@@ -82,8 +82,8 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
             for user, role in {ADMIN: ADMIN, **users}.items()
         ],
         "exchanges": [
-            {"name": name, **vhost, "type": "direct", **durable, "internal": False, "arguments": {}}
-            for name in topology.exchanges(names)
+            {"name": name, **vhost, "type": kind, **durable, "internal": False, "arguments": {}}
+            for name, kind in topology.exchanges(names).items()
         ],
         "queues": [
             {"name": name, **vhost, **durable, "arguments": arguments} for name, arguments in queues.items()

@@ -48,6 +48,13 @@ class Surroundings:
         self._say = say
         self._has_alarm = has_alarm
         self._said: set[str] = set()
+        self._attempts: dict[int, Attempt] = {}  # that run, by the work item's key
+
+    @property
+    def reported(self) -> dict[int, tuple[float, float | None]]:
+        """How far the attempts are that say so, by the work item's key; to be asked from any thread."""
+        attempts = self._attempts.copy()  # at once, whatever other threads begin and end
+        return {key: attempt.reported for key, attempt in attempts.items() if attempt.reported}
 
     async def run(
         self,
@@ -81,7 +88,11 @@ class Surroundings:
         def given(middleware: Middleware) -> dict[str, object]:
             return {name: self._given(kind, attempt, item) for name, kind in middleware.asks.items()}
 
-        return await within(self.middlewares, given, call, self._say_once)
+        self._attempts[item.key] = attempt
+        try:
+            return await within(self.middlewares, given, call, self._say_once)
+        finally:
+            del self._attempts[item.key]
 
     async def _call(
         self,

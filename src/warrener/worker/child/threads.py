@@ -21,6 +21,7 @@ from warrener.worker.frames import (
     READ,
     Alive,
     NoFrame,
+    Progress,
     Ready,
     Report,
     Returned,
@@ -129,6 +130,8 @@ class Child:
                         self._answer()
                     elif message.is_stop:
                         self._around.is_stopping = True
+                    elif message.is_question:
+                        self._tell(Progress(self._around.reported))
                     elif message.items:
                         self._begin(message.items)
                     else:

@@ -27,6 +27,7 @@ class RunningAttempt:
         "key",
         "log",
         "output",
+        "progress",
         "record",
         "started",
         "task",
@@ -47,6 +48,7 @@ class RunningAttempt:
         self.was_alone = False  # in quarantine, and out of it while it ran
         self.log: KeptLog | None = None  # once it has printed something, where that is kept
         self.output = b""  # the end of what it has printed, once it has ended
+        self.progress: tuple[float, float | None] | None = None  # as it was reported last
 
     def start(self, now: float) -> None:
         """It runs from now on."""

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warrener.worker.frames import READ, RETURN_WAITING, FromChild, Unpacker, WorkBatch, WorkItem, pack
+from warrener.worker.frames import (
+    QUESTION,
+    READ,
+    RETURN_WAITING,
+    FromChild,
+    Progress,
+    Unpacker,
+    WorkBatch,
+    WorkItem,
+    pack,
+)
 from warrener.worker.pool.limits import TICK
 from warrener.worker.pool.output import ChildOutput
 
@@ -56,6 +66,7 @@ class ChildProcess:
         self.is_slow = False  # what runs has run for longer than a tick: nothing should wait behind it
         self.pinged_at: float | None = None
         self.answered_at = 0.0
+        self._is_asked = False  # how far its tasks are, and has not answered
         self.overdue: list[RunningAttempt] = []
         self.is_interrupted = False  # to be killed for no fault of anybody's
         self.fault = ""  # why it must be killed, where no time limit says so
@@ -127,6 +138,20 @@ class ChildProcess:
         oldest = next(iter(self.running.values()), None)
         self.is_slow = oldest is not None and now - oldest.started > TICK
         return self.is_slow
+
+    def ask_progress(self, before: float) -> None:
+        """Have it say how far its tasks are, if one began before this; the answer comes when it comes."""
+        oldest = next(iter(self.running.values()), None)
+        if oldest and oldest.started < before and self.is_ready and not self._is_asked:
+            self._is_asked = True
+            self.send(QUESTION)
+
+    def note_progress(self, progress: Progress) -> None:
+        """It has said how far its tasks are."""
+        self._is_asked = False
+        for key, reported in progress.reported.items():
+            if attempt := self.running.get(key):
+                attempt.progress = reported
 
     def take_back(self, keys: set[int], now: float) -> list[RunningAttempt]:
         """It has returned these."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from warrener.errors import AppError, NotReady, WarrenerError
 from warrener.worker.fork_messages import Exited, Forked
 from warrener.worker.fork_server import ForkServer
-from warrener.worker.frames import STOP, Alive, NoFrame, Ready, Returned, Unready
+from warrener.worker.frames import STOP, Alive, NoFrame, Progress, Ready, Report, Returned, Unready
 from warrener.worker.killing import how_ended, kill_all
 from warrener.worker.pool.limits import TICK, Wear, watch_time
 from warrener.worker.pool.owner import Owner
@@ -67,7 +67,7 @@ class Pool:
         self._roster = Roster(
             self._fork_server, self._printer, processes, self._on_readable, lambda: self.owner.on_returned([])
         )
-        self._children = self._roster.children
+        self.children = self._roster.children
         self._left: list[ChildOutput] = []  # of children that are gone, while what they have left may print
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
@@ -95,11 +95,11 @@ class Pool:
         if not self.manifest.prepares:
             return
         end = time.monotonic() + seconds
-        for child in self._children:
+        for child in self.children:
             child.is_retiring = True
             if not child.held:
                 self._dismiss(child)
-        while any(not child.held for child in self._children) and time.monotonic() < end:  # noqa: ASYNC110 - as they are reaped
+        while any(not child.held for child in self.children) and time.monotonic() < end:  # noqa: ASYNC110 - as they are reaped
             await asyncio.sleep(TICK)
 
     async def stop(self) -> None:
@@ -107,10 +107,10 @@ class Pool:
         self._roster.is_closed = True
         for task in self._background:
             task.cancel()
-        for child in self._children:
+        for child in self.children:
             child.disconnect()
         await self._fork_server.end()
-        for output in (*self._left, *(child.output for child in self._children)):
+        for output in (*self._left, *(child.output for child in self.children)):
             output.close()
 
     async def wait_lost(self) -> None:
@@ -143,12 +143,12 @@ class Pool:
     @property
     def unfinished(self) -> list[RunningAttempt]:
         """What the children hold, running or waiting."""
-        return [attempt for child in self._children for attempt in child.attempts]
+        return [attempt for child in self.children for attempt in child.attempts]
 
     @property
     def held(self) -> int:
         """How many tasks are in the children, running or not."""
-        return sum(child.held for child in self._children)
+        return sum(child.held for child in self.children)
 
     def submit(self, attempts: deque[RunningAttempt], *, most: int | None = None) -> None:
         """Give tasks to children, from the left, as long as some child has room.
@@ -158,24 +158,24 @@ class Pool:
             most: Give no more than so many.
         """
         limit = self.manifest.slots * self.pace.depth
-        for child in share_out(attempts, self._children, limit, self._wear, most):
+        for child in share_out(attempts, self.children, limit, self._wear, most):
             child.send_work()
             if self._wear.look(child):
                 self._roster.scale()
 
     def take_back(self) -> None:
         """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
-        for child in self._children:
+        for child in self.children:
             child.ask_back()
 
     def tell_stop(self) -> None:
         """Let handlers that ask hear that the worker stops."""
-        for child in self._children:
+        for child in self.children:
             child.send(STOP)
 
     def interrupt(self, is_meant: Callable[[RunningAttempt], bool]) -> None:
         """Kill the children that run any of these; whatever they had comes by `on_returned`."""
-        for child in self._children:
+        for child in self.children:
             if any(map(is_meant, child.running.values())):
                 child.is_interrupted = child.is_retiring = True
 
@@ -237,29 +237,32 @@ class Pool:
             child.disconnect()
 
     def _on_message(self, child: ChildProcess, message: FromChild, now: float) -> None:
-        if isinstance(message, Returned):
+        if isinstance(message, Report):
+            if attempt := child.finish(message.key, now):
+                child.done += 1
+                self.pace.add(message.duration)
+                if self._wear.look(child, message.peak_memory):
+                    self._roster.scale()
+                self.owner.on_report(attempt, message, child.name)
+        elif isinstance(message, Returned):
             self.owner.on_returned(child.take_back(set(message.keys), now))
         elif isinstance(message, Alive):
             child.pinged_at, child.answered_at = None, now
+        elif isinstance(message, Progress):
+            child.note_progress(message)
         elif isinstance(message, Ready):
             self._roster.on_ready(child)
         elif isinstance(message, Unready):
             self._roster.on_unready(child, message, now)
-        elif attempt := child.finish(message.key, now):
-            child.done += 1
-            self.pace.add(message.duration)
-            if self._wear.look(child, message.peak_memory):
-                self._roster.scale()
-            self.owner.on_report(attempt, message, child.name)
 
     def _reap(self, pid: int, status: int) -> None:
-        child = next((child for child in self._children if child.pid == pid), None)
+        child = next((child for child in self.children if child.pid == pid), None)
         if child is None:
             return
         for _ in child.unread():  # what it said before it died still counts
             self._read(child)
         self._left += child.end_output()
-        self._children.remove(child)
+        self.children.remove(child)
         child.disconnect()
         if not (child.is_ready or child.has_given_up or self._roster.is_closed):
             try:
@@ -282,7 +285,7 @@ class Pool:
             await asyncio.sleep(TICK)
             now = time.monotonic()
             self._left = [output for output in self._left if output.look()]
-            for child in self._children:
+            for child in self.children:
                 if child.look_at_output(now):
                     watch_time(child, now)
                 if child.is_retiring and not child.held:

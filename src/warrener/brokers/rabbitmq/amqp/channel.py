@@ -72,6 +72,11 @@ class Channel:
         if self._raw.is_open:
             self._frames.publish(self._number, exchange, key, properties, body)
 
+    def tell(self, exchange: str, body: bytes) -> None:
+        """Publish to whoever is bound there just now, unless the channel is closed or the broker in alarm; nobody waits for it."""
+        if self._raw.is_open and not self._connection.blocked:
+            self._frames.quietly(self._raw.basic_publish, exchange, "", body)
+
     def ack(self, tag: int, *, multiple: bool = False) -> None:
         """Acknowledge a delivery, or all up to it, unless the channel is closed; then it comes back."""
         if self._raw.is_open:
