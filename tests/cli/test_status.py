@@ -45,6 +45,6 @@ async def test_what_runs_is_shown_until_its_worker_is_killed(place: Place) -> No
 
     async def is_gone() -> bool:
         told.update(json.loads(place.warrener("status", "--json", "--running").stdout))
-        return told["running"] == []
+        return bool(told["running"] == [])
 
     await eventually(is_gone)
