@@ -29,7 +29,7 @@ APP = str(Path(__file__).parent / "conformance" / "worker" / "apps.py")
 # Those of nearly all apps under test, and one of those that every queue has: a worker makes what its app lacks, and each
 # is a queue, whose making takes time.
 DELAYS = [*RetryPolicy(3, 0.05).delays(), COMMON_DELAYS[0]]
-PATIENCE = 60.0
+PATIENCE = 180.0
 QUICK = 0.5
 
 
