@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def proxy(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
-    monkeypatch.setattr(channels, "ANSWER_TIMEOUT", 0.5)
+    """While it is frozen, answers are not waited for long; a broker on a busy machine may take its time."""
+    usual, freeze, thaw = channels.ANSWER_TIMEOUT, proxy.freeze, proxy.thaw
+
+    def impatiently() -> None:
+        freeze()
+        monkeypatch.setattr(channels, "ANSWER_TIMEOUT", 0.5)
+
+    def patiently() -> None:
+        thaw()
+        monkeypatch.setattr(channels, "ANSWER_TIMEOUT", usual)
+
+    monkeypatch.setattr(proxy, "freeze", impatiently)
+    monkeypatch.setattr(proxy, "thaw", patiently)
     return proxy
 
 
