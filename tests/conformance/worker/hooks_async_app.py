@@ -59,7 +59,7 @@ async def leave_async(attempt: Attempt) -> int:
     raise Stopped
 
 
-@app.task(retries=0, soft_timeout=0.2)
+@app.task(retries=0, soft_timeout=1)
 async def be_late_async(makes_do: bool, attempt: Attempt) -> str:
     try:
         await asyncio.sleep(3600)

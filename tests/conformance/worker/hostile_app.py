@@ -107,7 +107,7 @@ def refuse_to_exit() -> None:
 # --- that start others
 
 
-@app.task(timeout=0.5)
+@app.task(timeout=2)  # which it has begun to wait for by then on a busy machine, too
 def start_in_a_session_of_its_own(log: str) -> None:
     started = subprocess.Popen(["sleep", "3600"], start_new_session=True)
     Path(log).write_text(f"{started.pid}\n")

@@ -15,7 +15,7 @@ app = App(retries=0, base=0.05)
 _left: list[asyncio.Task[None]] = []
 
 
-@app.task(timeout=1)
+@app.task(timeout=2)
 async def slow(task: Task) -> str:
     await asyncio.sleep(0.05)
     return task.id

@@ -45,7 +45,7 @@ def share(name: str) -> None:
             threads.submit(print, name, "says", number, "from a thread")
 
 
-@app.task(timeout=1.0)
+@app.task(timeout=2)
 def end(name: str, how: str) -> None:
     print(f"{name} begins\n{name} goes on", flush=True)
     if how == "exit":

@@ -85,7 +85,9 @@ async def test_lifespan_that_can_never_be_entered_ends_the_worker_and_costs_no_a
         await drain(address, settings=APP, processes=2)
 
     assert [log for log in _logs(home) if log != ["pool entered"]] == []
-    assert len(_logs(home)) == 2  # and none is tried again
+    assert (
+        1 <= len(_logs(home)) <= 2
+    )  # and none is tried again; the first ends the worker, before another if need be
     (home / "broken").unlink()
     await drain(address, settings=APP)
     assert {row["attempts"] for row in await results(address)} == {1}
@@ -250,7 +252,7 @@ async def _be_late(address: Address, settings: ChildSettings) -> None:
     assert [(row["task_id"], row["value"]) for row in await results(address)] == [("done", "what there is")]
     failed = (await failures(address))["late"]
     assert (failed.reason, failed.error) == ("exhausted", "SoftTimeout")
-    said = "by itself" if settings is THREADS else "its soft time limit of 0.2 s has passed"
+    said = "by itself" if settings is THREADS else "its soft time limit of 1 s has passed"
     assert failed.message == said
 
 
