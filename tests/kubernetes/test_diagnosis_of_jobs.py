@@ -32,7 +32,7 @@ from warrener.kubernetes.diagnosis.jobs import job_state
             "requests.memory=256Mi, used: requests.memory=1Gi, limited: requests.memory=1Gi",
             "QuotaExceeded",
             "quota small of namespace batch is used up (requested: requests.memory=256Mi, used: requests.memory=1Gi, "
-            "limited: requests.memory=1Gi): wait until others end, or go on with fewer workers (`warrener k8s scale N --queue render --namespace batch --context test`)",
+            "limited: requests.memory=1Gi): wait until others end, ask for less (--memory, --cpu), or go on with fewer workers (`warrener k8s scale N --queue render --namespace batch --context test`)",
             False,
             id="quota used up",
         ),

@@ -126,9 +126,9 @@ CRASH_LOOP = a_pod(
             id="exit code 78",
         ),
         pytest.param(
-            ended(128, "StartError", 'exec: "python": executable file not found in $PATH'),
+            ended(128, "StartError", 'exec: "pyhton": executable file not found in $PATH'),
             "StartError",
-            'container worker does not start: exec: "python": executable file not found in $PATH',
+            'container worker does not start: exec: "pyhton": executable file not found in $PATH',
             True,
             id="no such command",
         ),

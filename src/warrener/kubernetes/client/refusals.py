@@ -29,6 +29,11 @@ _ERRORS: Final[dict[int, type[ClusterError]]] = {
 }
 
 
+_FORBIDDEN: Final = re.compile(
+    r'User "([^"]+)" cannot (\w+) resource "([^"]+)" in API group "[^"]*"(?: in the namespace "([^"]+)")?'
+)
+
+
 def refusal(code: int, status: Mapping[str, Any], deed: str, server: str) -> ClusterError:
     """The error for an answer.
 
@@ -47,18 +52,28 @@ def _why(code: int, status: Mapping[str, Any], server: str) -> str:
     match code:
         case 401:
             return f"{server} does not accept the kubeconfig's credentials: log in again"
+        case 403:
+            return _forbidden(message) or message
         case 404:
-            return _missing(status.get("details") or {}) or message
+            message = _missing(status.get("details") or {}) or message
         case 409 if owned := _conflicts(_causes(status)):
             return (
                 f"{owned}: change it the way it was made, or take it over with "
                 "`kubectl apply --server-side --force-conflicts --field-manager=warrener`"
             )
         case 409 if status.get("reason") == "AlreadyExists":
-            return "it exists already"
+            message = "it exists already"
         case 422:
             return _faults(_causes(status)) or message
     return message
+
+
+def _forbidden(message: str) -> str | None:
+    if not (found := _FORBIDDEN.search(message)):
+        return None
+    user, verb, resource, namespace = found.groups()
+    where = f" in namespace {namespace}" if namespace else ""
+    return f"user {user!r} has no right to {verb} {resource}{where}: ask for it, with the Role that docs/kubernetes.md lists"
 
 
 def _missing(details: Mapping[str, str]) -> str | None:

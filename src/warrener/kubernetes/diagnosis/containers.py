@@ -38,7 +38,16 @@ def diagnose_containers(pod: Object, commands: Commands) -> Iterator[Diagnosis]:
                 yield from _waiting(container, waiting, limits.get(name), up)
             elif ended := state.get("terminated"):
                 will_stay = spec.get("restartPolicy") == "Never"
-                yield from _terminated(name, ended, limits.get(name), is_init=is_init, will_stay=will_stay)
+                found = [*_lacks(container["image"], ended)] or [
+                    *_terminated(name, ended, limits.get(name), is_init=is_init, will_stay=will_stay)
+                ]
+                if (
+                    not found
+                    and ended.get("exitCode") == Exit.STOPPED
+                    and not pod["metadata"].get("deletionTimestamp")
+                ):
+                    found = [*_gave_up(name, ended)]  # nobody has told it to end
+                yield from found
 
 
 def _waiting(container: Object, waiting: Object, limit: str | None, up: str) -> Iterator[Diagnosis]:
@@ -56,6 +65,28 @@ def _waiting(container: Object, waiting: Object, limit: str | None, up: str) -> 
         yield Diagnosis(
             reason, f"{text} (it keeps restarting: {container.get('restartCount', 0)} times so far)"
         )
+
+
+def _lacks(image: str, ended: Object) -> Iterator[Diagnosis]:
+    """What an image lacks that ours have."""
+    message = ended.get("message", "")
+    if "No module named warrener" in message or "No module named 'warrener'" in message:
+        what = "Warrener"
+    elif re.search(r'exec: "python": executable file not found|"?python"?: no such file', message):
+        what = "Python"
+    else:
+        return
+    yield Diagnosis(
+        "ImageLacks",
+        f"image {image} has no {what} (`python -m warrener` is what pods run): build it from the Dockerfile of Warrener, or as "
+        "examples/kubernetes/Dockerfile does, and give it with --image",
+        fatal=True,
+    )
+
+
+def _gave_up(name: str, ended: Object) -> Iterator[Diagnosis]:
+    if said := last_line(ended.get("message", "")):
+        yield Diagnosis("Stopped", f"container {name} gave up: {said}")
 
 
 def _no_image(image: str, reason: str, message: str) -> Diagnosis:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
 from warrener.kubernetes.diagnosis.reading import plain, queue_of, said
+from warrener.kubernetes.diagnosis.refused import not_created
 from warrener.kubernetes.objects import conditions
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def diagnose_job(job: Object, events: Iterable[Object], commands: Commands) -> l
         case "running" if _lacks_pods(job):
             # Events stay for an hour, so they count only while this is so.
             refusals = [said(event) for event in events if event.get("reason") == "FailedCreate"]
-            return [_not_created(job, refusals[-1], commands)] if refusals else []
+            return [not_created(job, refusals[-1], commands)] if refusals else []
     return []
 
 
@@ -74,37 +74,6 @@ def _suspended(job: Object, commands: Commands) -> Diagnosis:
     return Diagnosis(
         "Suspended", f"Job {name} is suspended: go on with `{commands.k8s('resume', queue_of(job))}`"
     )
-
-
-def _not_created(job: Object, message: str, commands: Commands) -> Diagnosis:
-    namespace = commands.namespace
-    if found := re.search(r'violates PodSecurity "([^":]+)[^"]*": (.+)', message):
-        rules = ", ".join(re.split(r" \([^)]*\)(?:, )?", found[2].rstrip(". "))).rstrip(", ")
-        return Diagnosis(
-            "PodSecurity",
-            f"namespace {namespace} has the label pod-security.kubernetes.io/enforce={found[1]}, which forbids these "
-            f"pods ({rules}): take what asks for this out of --patch, or use another namespace",
-            fatal=True,
-        )
-    if found := re.search(r"exceeded quota: ([^,]+), (requested: .+)", message):
-        return Diagnosis(
-            "QuotaExceeded",
-            f"quota {found[1]} of namespace {namespace} is used up ({found[2]}): wait until others end, or go on with "
-            f"fewer workers (`{commands.k8s('scale N', queue_of(job))}`)",
-        )
-    if found := re.search(r"failed quota: ([^:]+): must specify (.+?)(?: for: .*)?$", message):
-        return Diagnosis(
-            "QuotaExceeded",
-            f"quota {found[1]} of namespace {namespace} demands that pods say {found[2]}: add it with --patch",
-            fatal=True,
-        )
-    if found := re.search(r'serviceaccount "([^"]+)" not found', message):
-        return Diagnosis(
-            "ServiceAccountMissing",
-            f"namespace {namespace} has no service account {found[1]}: create it",
-            fatal=True,
-        )
-    return Diagnosis("FailedCreate", f"the cluster creates no pods: {message}")
 
 
 def _lacks_pods(job: Object) -> bool:

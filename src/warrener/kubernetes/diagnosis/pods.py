@@ -9,7 +9,7 @@ import msgspec
 
 from warrener.kubernetes.diagnosis.containers import diagnose_containers
 from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
-from warrener.kubernetes.diagnosis.reading import kind, plain, queue_of, said
+from warrener.kubernetes.diagnosis.reading import is_brokers, kind, plain, queue_of, said
 from warrener.kubernetes.objects import conditions
 
 if TYPE_CHECKING:
@@ -67,10 +67,13 @@ def _unscheduled(pod: Object, commands: Commands) -> Iterator[Diagnosis]:
                 "SchedulingGated", f"a pod waits until {gates or 'whoever holds it'} lets it be scheduled"
             )
         elif condition.get("reason") == "Unschedulable":
-            yield Diagnosis("Unschedulable", _why_no_node(plain(condition.get("message", "")), commands))
+            yield Diagnosis(
+                "Unschedulable",
+                _why_no_node(plain(condition.get("message", "")), commands, is_broker=is_brokers(pod)),
+            )
 
 
-def _why_no_node(message: str, commands: Commands) -> str:
+def _why_no_node(message: str, commands: Commands, *, is_broker: bool) -> str:
     # The second half, on preemption, repeats the first.
     counted = message.partition(" preemption:")[0].rstrip(". ")
     if found := re.search(r'persistentvolumeclaim "([^"]+)" not found', message):
@@ -83,9 +86,14 @@ def _why_no_node(message: str, commands: Commands) -> str:
     describe = commands.kubectl("describe pod")
     ways = []
     if lacking := sorted(set(re.findall(r"Insufficient ([\w./-]+)", counted))):
-        sizes = [f"--{resource}" for resource in lacking if resource in {"cpu", "memory"}]
-        ask = f"ask for less ({', '.join(sizes)}), take fewer workers" if sizes else "take fewer workers"
-        ways.append(f"{ask}, or add nodes")
+        if is_broker:
+            ways.append(
+                "ask for less (--broker-memory), or add nodes" if "memory" in lacking else "add nodes"
+            )
+        else:
+            sizes = [f"--{resource}" for resource in lacking if resource in {"cpu", "memory"}]
+            ask = f"ask for less ({', '.join(sizes)}), take fewer workers" if sizes else "take fewer workers"
+            ways.append(f"{ask}, or add nodes")
     if taints := sorted(set(re.findall(r"taints? (?:\{([^:}]+))", counted))):
         ways.append(f"tolerate {', '.join(taints)} with --patch")
     if "affinity" in counted or "selector" in counted:

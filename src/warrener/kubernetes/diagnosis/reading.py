@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from warrener.kubernetes.manifests.names import QUEUE_ANNOTATION
+from warrener.kubernetes.manifests.names import BROKER, QUEUE_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,12 @@ def said(event: Object) -> str:
 def queue_of(obj: Object) -> str | None:
     """The queue that an object belongs to."""
     return (obj["metadata"].get("annotations") or {}).get(QUEUE_ANNOTATION)
+
+
+def is_brokers(obj: Object) -> bool:
+    """Whether an object is the broker's, or its operator's for it."""
+    labels = obj["metadata"].get("labels") or {}
+    return BROKER in (labels.get("app.kubernetes.io/instance"), labels.get("app.kubernetes.io/name"))
 
 
 def kind(word: str) -> str:

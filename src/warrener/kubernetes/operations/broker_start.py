@@ -6,16 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from warrener.errors import ClusterError
+from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
 from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, diagnose_pod, is_pending
 from warrener.kubernetes.diagnosis.reading import about, said
-from warrener.kubernetes.manifests.names import BROKER, PART_OF, selector
+from warrener.kubernetes.diagnosis.refused import not_created
+from warrener.kubernetes.manifests.names import BROKER, PART_OF, labels, selector
 from warrener.kubernetes.objects import is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from warrener.kubernetes.client.cluster import Cluster
-    from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.objects import Object, Objects
 
@@ -34,16 +35,18 @@ async def until_ready(cluster: Cluster, spec: Spec, on_progress: Callable[[str],
     loop = asyncio.get_running_loop()
     began = loop.time()
     wanted = 3 if spec.rabbitmq == "operator" else 1
-    labels = {"app.kubernetes.io/name": BROKER} if spec.rabbitmq == "operator" else selector(BROKER, "broker")
+    wanted_labels = (
+        {"app.kubernetes.io/name": BROKER} if spec.rabbitmq == "operator" else selector(BROKER, "broker")
+    )
     while True:
-        revision = await _revision(cluster, spec, labels)
-        pods = await cluster.list("Pod", labels)
+        revision = await _revision(cluster, spec, wanted_labels)
+        pods = await cluster.list("Pod", wanted_labels)
         ready = (
             sum(is_ready(pod) and _is_current(pod, revision) for pod in pods) if revision is not None else 0
         )
         if ready >= wanted:
             return
-        diagnoses = await _diagnoses(cluster, pods)
+        diagnoses = await _diagnoses(cluster, spec, pods)
         waited = loop.time() - began
         is_hopeless = waited > _SETTLING and any(diagnosis.fatal for diagnosis in diagnoses)
         if is_hopeless or waited > PATIENCE:
@@ -54,13 +57,13 @@ async def until_ready(cluster: Cluster, spec: Spec, on_progress: Callable[[str],
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _revision(cluster: Cluster, spec: Spec, labels: Mapping[str, str]) -> str | None:
+async def _revision(cluster: Cluster, spec: Spec, node_labels: Mapping[str, str]) -> str | None:
     """What nodes are to be made of by now, as Kubernetes names it; None while that is not known yet.
 
     Until then the nodes that are there are those of before, ready as they may be.
     """
     owned = [] if spec.rabbitmq != "operator" else await cluster.list("RabbitmqCluster", PART_OF)
-    sets = [found for found in await cluster.list("StatefulSet", labels) if not _is_going(found)]
+    sets = [found for found in await cluster.list("StatefulSet", node_labels) if not _is_going(found)]
     if not sets or not all(map(_is_seen, [*owned, *sets])):
         return None
     return str(sets[0].get("status", {}).get("updateRevision") or "")
@@ -80,12 +83,46 @@ def _is_going(obj: Object) -> bool:
     return "deletionTimestamp" in obj["metadata"]
 
 
-async def _diagnoses(cluster: Cluster, pods: Objects) -> list[Diagnosis]:
+async def _diagnoses(cluster: Cluster, spec: Spec, pods: Objects) -> list[Diagnosis]:
     """What is in the way of the nodes, what is fatal first."""
+    if not pods:
+        return await _not_created(cluster, spec)
     is_waiting = any(is_pending(pod) for pod in pods)
     events = await cluster.events("Pod", reason=NOT_MOUNTED) if is_waiting else []
     found = [each for pod in pods for each in diagnose_pod(pod, about(pod, events), cluster.commands)]
+    if is_waiting and not found:
+        found = await _slow(cluster, pods)
     return sorted(found, key=lambda diagnosis: not diagnosis.fatal)
+
+
+async def _not_created(cluster: Cluster, spec: Spec) -> list[Diagnosis]:
+    name = BROKER if spec.rabbitmq == "statefulset" else f"{BROKER}-server"
+    told = [
+        event for event in await cluster.events("StatefulSet", name) if event.get("reason") == "FailedCreate"
+    ]
+    owner = {"metadata": {"name": name, "labels": labels(BROKER, "broker")}}
+    return [not_created(owner, said(told[-1]), cluster.commands)] if told else []
+
+
+async def _slow(cluster: Cluster, pods: Objects) -> list[Diagnosis]:
+    """What nodes wait for that do not say it themselves: their volumes, and their image."""
+    claims = [claim for claim in await cluster.list("PersistentVolumeClaim", PART_OF) if not _is_bound(claim)]
+    for claim in claims:
+        name = claim["metadata"]["name"]
+        told = about(claim, await cluster.events("PersistentVolumeClaim", name))
+        why = f" ({said(told[-1])})" if told else ""
+        way_out = "choose another --storage-class, or see to what makes its volumes"
+        return [Diagnosis("Unbound", f"the volume claim {name} is not bound yet{why}: {way_out}")]
+    for pod in pods:
+        told = about(pod, await cluster.events("Pod", pod["metadata"]["name"]))
+        if told and told[-1].get("reason") == "Pulling":
+            text = "the node is still pulling the broker's image: if that does not end, check that it reaches the registry"
+            return [Diagnosis("Pulling", f"{text}, or choose another --rabbitmq-image")]
+    return []
+
+
+def _is_bound(claim: Object) -> bool:
+    return bool(claim.get("status", {}).get("phase", "Bound") == "Bound")
 
 
 async def _silent(cluster: Cluster, spec: Spec) -> str:

@@ -123,7 +123,7 @@ async def agreed(cluster: Cluster, spec: Spec, on_change: Callable[[str], None])
         rest = tuple(option for option in OPTIONS if option not in spec.named)
     wanted = _with(spec, found, rest)
     changed = [option for option in OPTIONS if not _is_same(getattr(wanted, option), found.options[option])]
-    if wanted.rabbitmq == found.kind and (found.is_there or found.kind == "statefulset"):
+    if wanted.rabbitmq == found.kind and await _has_volume(cluster, found):
         _check_volume(cluster, wanted, found, changed)
     if set(changed) & set(_REACH) and (job := await _at_work(cluster)):
         raise ClusterError(
@@ -160,6 +160,13 @@ def _told(wanted: Spec, found: Installed, options: list[str]) -> str:
     )
 
 
+async def _has_volume(cluster: Cluster, found: Installed) -> bool:
+    """Whether a volume is there whose size and class are settled; that of our own node outlives it."""
+    if found.kind == "statefulset":
+        return found.is_there or bool(await cluster.list("PersistentVolumeClaim", selector(BROKER, "broker")))
+    return found.is_there
+
+
 def _check_volume(cluster: Cluster, wanted: Spec, found: Installed, changed: list[str]) -> None:
     had = found.options["storage"]
     grows = (quantity(wanted.storage) or 0) > (quantity(had) or 0)
@@ -171,10 +178,8 @@ def _check_volume(cluster: Cluster, wanted: Spec, found: Installed, changed: lis
         return
     claim = f"data-{BROKER}-0"
     patch = f'{{"spec":{{"resources":{{"requests":{{"storage":"{wanted.storage}"}}}}}}}}'
-    grow = (
-        f"; where its class lets volumes grow, `{cluster.commands.kubectl(f'patch pvc {claim} -p')} '{patch}'` does it "
-        "without this"
-    )
+    grows_by = f"patch pvc {claim} -p '{patch}'"
+    grow = f"; where its class lets volumes grow, `{cluster.commands.kubectl(grows_by)}` does it without this"
     raise UsageError(
         f"{_flag(what)} cannot be changed on a broker that has its volume ({_told(wanted, found, [what])}): leave it out, or "
         f"begin anew with `{cluster.commands.k8s('down --purge')}`{grow if what == 'storage' and grows else ''}"
