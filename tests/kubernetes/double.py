@@ -49,6 +49,9 @@ class Double(Cluster):
         self._websockets = websockets
         self._count = 0
 
+    async def close(self) -> None:
+        """There is nothing to close."""
+
     @property
     def namespace(self) -> str:
         return "batch"

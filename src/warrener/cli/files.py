@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import stat
+from collections import deque
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -76,6 +77,24 @@ class TaskFile(msgspec.Struct):
                     yield line
         if not self.count and not self.left_out:
             say(f"warrener: {'stdin' if self.is_stdin else self.path} has no tasks")
+
+    def check(self) -> None:
+        """Read a file to its end, before anything is done with its tasks; what can be read only once is not.
+
+        Raises:
+            UsageError: It is not there, or has no tasks.
+            InvalidTask: A line is no valid task, and is not to be left out.
+        """
+        if self.is_stdin or (Path(self.path).exists() and not Path(self.path).is_file()):
+            return
+        invalid: list[InvalidLine] = []
+        leave_out = invalid.append if self.skip_invalid or self.invalid else None
+        lines = read(self.path, task_type=self.type, table=self.table, on_invalid=leave_out)
+        first = next(lines, None)
+        if first is None and not invalid:
+            raise UsageError(f"{self.path} has no tasks: nothing was done")
+        if leave_out is None:
+            deque(lines, maxlen=0)
 
     def lines(self, _: object) -> Iterator[Line]:
         """The tasks, whatever is in the app."""

@@ -10,7 +10,7 @@ import click
 from warrener.cli.ending import finish
 from warrener.cli.k8s.options import takes_queue
 from warrener.cli.printing import say
-from warrener.errors import ClusterError
+from warrener.errors import ClusterError, ObjectMissing
 from warrener.text import plain
 
 if TYPE_CHECKING:
@@ -41,13 +41,29 @@ def logs(
         labels = selector(object_names(queue).base, "worker")
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
             if follow:
+                if not await cluster.list("Pod", labels):
+                    await _say_why_none(cluster, queue)
                 await _follow(cluster, labels, only_failed=only_failed)
                 return
-            for pod in await cluster.list("Pod", labels):
+            pods = await cluster.list("Pod", labels)
+            if not pods:
+                await _say_why_none(cluster, queue)
+            for pod in pods:
                 if _is_wanted(pod, only_failed=only_failed):
                     await _write(cluster, pod["metadata"]["name"], follow=False)
 
     finish(main())
+
+
+async def _say_why_none(cluster: Cluster, queue: str) -> None:
+    from warrener.kubernetes.operations.credentials import queues_of
+    from warrener.kubernetes.operations.uninstall import check_namespace
+
+    await check_namespace(cluster)
+    if queue not in (queues := await queues_of(cluster)):
+        there = f"there are {', '.join(queues)}" if queues else "there is none"
+        raise ObjectMissing(f"there is no queue {queue!r} in namespace {cluster.namespace}: {there}")
+    say(f"queue {queue!r} has no pods of workers in namespace {cluster.namespace}")
 
 
 async def _follow(cluster: Cluster, labels: dict[str, str], *, only_failed: bool) -> None:

@@ -87,6 +87,7 @@ def submit(
     with guarded():
         if not no_wait:
             ResultFile(output, form).checked(tasks)
+        tasks.check()
         limit = FailureLimit.parse(max_failures) if max_failures else None
         begun = begun_now(tasks.path, spec.child.command or click.get_current_context().params["app"])
     if fresh and not yes:

@@ -49,9 +49,26 @@ class WorkerJob(msgspec.Struct, frozen=True):
 
 
 async def look(cluster: Cluster, queue: str) -> WorkerJob | None:
-    """The newest Job of a queue and its pods; None if it has none."""
-    job = await newest_job(cluster, object_names(queue))
-    return await look_at(cluster, job) if job else None
+    """The newest Job of a queue and its pods; None if it has none. Of KEDA's, which are many, all are looked at as one."""
+    names = object_names(queue)
+    if job := await newest_job(cluster, names):
+        return await look_at(cluster, job)
+    jobs = [job for job in await cluster.list("Job", selector(names.base, "worker")) if is_kedas(job)]
+    if not jobs:
+        return None
+    states = [job_state(job) for job in jobs]
+    looks = [
+        await look_at(cluster, job) for job, state in zip(jobs, states, strict=True) if state == "running"
+    ]
+    return _together(f"{names.standing} of KEDA's", looks)
+
+
+def _together(name: str, looks: list[WorkerJob]) -> WorkerJob:
+    counts = {
+        field: sum(getattr(each.pods, field) for each in looks) for field in PodCounts.__struct_fields__
+    }
+    diagnoses = {(found.reason, found.text): found for each in looks for found in each.diagnoses}
+    return WorkerJob(name, "running" if looks else "complete", PodCounts(**counts), tuple(diagnoses.values()))
 
 
 async def look_at(cluster: Cluster, job: Object) -> WorkerJob:

@@ -90,6 +90,7 @@ class Submission:
                 f"`{self._cluster.commands.on_queue('publish TASKS', self._spec.queue)}`"
             )
         self._spec = await as_installed(self._cluster, self._spec)
+        await worker_job.refuse_kedas(self._cluster, self._spec.queue)
         delays = None
         if found := await worker_job.find(self._cluster, self._spec):
             if self._is_fresh:

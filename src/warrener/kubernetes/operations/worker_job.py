@@ -14,6 +14,7 @@ from warrener.kubernetes.manifests.names import MAX_PARALLELISM, MAX_ROUND, obje
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.successor import size, successor
 from warrener.kubernetes.operations.credentials import queues_of
+from warrener.kubernetes.operations.installed import known
 from warrener.kubernetes.operations.look import newest_job
 
 if TYPE_CHECKING:
@@ -70,10 +71,15 @@ async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
     Raises:
         UsageError: The number is out of range.
         ObjectMissing: There are no workers.
-        ClusterError: They have ended.
+        ClusterError: They have ended; or others have them, KEDA or Kueue.
     """
     _check_size(cluster, queue, parallelism)
     job = await _working(cluster, queue)
+    if _is_kueues(job) and job_state(job) != "suspended":
+        raise ClusterError(
+            f"the workers of queue {queue!r} were admitted by Kueue, which stops them all when their number changes: let them "
+            f"end, or `{cluster.commands.k8s('cancel', queue)}`, then submit again with --parallelism {parallelism}"
+        )
     await cluster.patch("Job", job["metadata"]["name"], {"spec": size(parallelism)})
     return str(job["metadata"]["name"])
 
@@ -104,6 +110,7 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
     """
     if parallelism is not None:
         _check_size(cluster, queue, parallelism)
+    await refuse_kedas(cluster, queue)
     names = object_names(queue)
     last = await newest_job(cluster, names)
     if last is None:
@@ -179,7 +186,24 @@ def _is_kueues(job: Object) -> bool:
     return _KUEUE in (job["metadata"].get("labels") or {})
 
 
+async def refuse_kedas(cluster: Cluster, queue: str) -> None:
+    """Say so where KEDA has the workers of a queue: whoever did beside it what it does would work against it.
+
+    Raises:
+        ClusterError: The queue has a ScaledJob.
+    """
+    name = object_names(queue).standing
+    if any(found["metadata"]["name"] == name for found in await known(cluster, "ScaledJob")):
+        stop = cluster.commands.kubectl(f"delete scaledjob {name}")
+        raise ClusterError(
+            f"the workers of queue {queue!r} are KEDA's (ScaledJob {name}), which starts and ends them by the tasks that wait: "
+            f"publish with `{cluster.commands.on_queue('publish TASKS', queue)}`, change how many it may start with "
+            f"`warrener k8s render --autoscale keda --parallelism N`, or take it away with `{stop}`"
+        )
+
+
 async def _working(cluster: Cluster, queue: str) -> Object:
+    await refuse_kedas(cluster, queue)
     job = await newest_job(cluster, object_names(queue))
     if job is None:
         raise ObjectMissing(f"queue {queue!r} has no workers in namespace {cluster.namespace}")
