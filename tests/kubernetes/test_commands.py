@@ -52,6 +52,7 @@ async def test_cancel_says_how_to_resume_there(kmock: RawHandler, tmp_path: Path
     nothing = {"metadata": {"resourceVersion": "1"}, "items": []}
     kmock[f"get {jobs}"] << {**nothing, "items": [job]}
     kmock[f"patch {jobs}/images-workers"] << job
+    kmock["get /apis/keda.sh/v1alpha1/namespaces/batch/scaledjobs"] << nothing
     kmock["get /api/v1/namespaces/batch/pods"] << nothing
     kmock["get /api/v1/namespaces/batch/events"] << nothing
     where = ["--namespace", "batch", "--context", "test"]

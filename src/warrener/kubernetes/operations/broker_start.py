@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.errors import ClusterError
 from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
-from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, diagnose_pod, is_pending
+from warrener.kubernetes.diagnosis.pods import diagnose_pod, is_pending
 from warrener.kubernetes.diagnosis.reading import about, said
 from warrener.kubernetes.diagnosis.refused import not_created
 from warrener.kubernetes.manifests.names import BROKER, PART_OF, labels, selector
@@ -88,10 +88,10 @@ async def _diagnoses(cluster: Cluster, spec: Spec, pods: Objects) -> list[Diagno
     if not pods:
         return await _not_created(cluster, spec)
     is_waiting = any(is_pending(pod) for pod in pods)
-    events = await cluster.events("Pod", reason=NOT_MOUNTED) if is_waiting else []
+    events = await cluster.events("Pod") if is_waiting else []
     found = [each for pod in pods for each in diagnose_pod(pod, about(pod, events), cluster.commands)]
     if is_waiting and not found:
-        found = await _slow(cluster, pods)
+        found = await _slow(cluster, pods, events)
     return sorted(found, key=lambda diagnosis: not diagnosis.fatal)
 
 
@@ -104,7 +104,7 @@ async def _not_created(cluster: Cluster, spec: Spec) -> list[Diagnosis]:
     return [not_created(owner, said(told[-1]), cluster.commands)] if told else []
 
 
-async def _slow(cluster: Cluster, pods: Objects) -> list[Diagnosis]:
+async def _slow(cluster: Cluster, pods: Objects, events: Objects) -> list[Diagnosis]:
     """What nodes wait for that do not say it themselves: their volumes, and their image."""
     claims = [claim for claim in await cluster.list("PersistentVolumeClaim", PART_OF) if not _is_bound(claim)]
     for claim in claims:
@@ -114,7 +114,7 @@ async def _slow(cluster: Cluster, pods: Objects) -> list[Diagnosis]:
         way_out = "choose another --storage-class, or see to what makes its volumes"
         return [Diagnosis("Unbound", f"the volume claim {name} is not bound yet{why}: {way_out}")]
     for pod in pods:
-        told = about(pod, await cluster.events("Pod", pod["metadata"]["name"]))
+        told = about(pod, events)
         if told and told[-1].get("reason") == "Pulling":
             text = "the node is still pulling the broker's image: if that does not end, check that it reaches the registry"
             return [Diagnosis("Pulling", f"{text}, or choose another --rabbitmq-image")]
