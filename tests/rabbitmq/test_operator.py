@@ -107,8 +107,10 @@ async def _is_done(place: Place, count: int) -> None:
 
     async def are_done() -> bool:
         with contextlib.suppress(BrokerError):
-            async with connect(place.address) as broker:
-                return (await broker.counts()).completed >= count
+            async with connect(place.address) as broker:  # one for as long as it lasts: each costs both sides
+                while (await broker.counts()).completed < count:
+                    await asyncio.sleep(0.1)
+                return True
         return False
 
     await eventually(are_done)
