@@ -17,7 +17,7 @@ from warrener.orders import Following, Orders, Paused, current, give
 from warrener.publication import DEFAULT_WINDOW, Publication
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from warrener.address import Address
     from warrener.batch_rows import Sink
@@ -42,6 +42,8 @@ class Batch:
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker.
         limit: Once more of its tasks fail, the queue is paused.
+        before_first: Awaited when the first task is to be published that is not on the queue yet; what it raises ends the
+            publishing.
     """
 
     def __init__(
@@ -53,12 +55,17 @@ class Batch:
         is_shared: bool = False,
         window: int = DEFAULT_WINDOW,
         limit: FailureLimit | None = None,
+        before_first: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.publication = Publication(begun, is_shared=is_shared, window=window, runs=True)
+        self.publication.before_first = before_first
         self.exceeded = ""
         """What of its limit was exceeded, in words; its queue is paused then."""
         self._limit = limit
         self._failed_seen = 0
+        self._is_published = False
+        self._ends_seen = (-1, -1)  # how many completed and how many the broker counted as failed, and then
+        self._own_failed = 0
         self._broker = broker
         self._rows = BatchRows(self.publication, sink)
         self._monitor = Monitor(broker, 0)
@@ -113,6 +120,25 @@ class Batch:
         others = self._rows.end_source() | failed.others(has)
         own = [*self._rows.own_among(others), *failed.among(others, has)]
         await self.publication.finish(self._broker, self._rows.count - self._rows.summary.completed, own)
+        self._is_published = True
+
+    async def is_over(self) -> bool:
+        """Whether each task of the source has a row or a failure: by its rows as they come, not by what the broker counts.
+
+        Raises:
+            BrokerError: The broker is lost.
+        """
+        if not (self._is_published and self._monitor.last):
+            return False
+        ends = self._rows.summary.completed, self._monitor.last.counts.failed
+        left = self.publication.total - ends[0]
+        if 0 < left <= ends[1] and self._ends_seen != ends:
+            self._ends_seen, self._own_failed = ends, 0
+            async for _ in self.failures(self._broker):
+                self._own_failed += 1
+        # A row that came meanwhile may be of one that was counted as failed.
+        is_same = (self._rows.summary.completed, self._ends_seen) == (ends[0], ends)
+        return left <= 0 or (is_same and self._own_failed >= left)
 
     async def look(self) -> Status:
         """How far this batch is.

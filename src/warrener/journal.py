@@ -210,15 +210,20 @@ class JournalState:
         """How many tasks each source has, as far as is known: as planned until it was read to its end."""
         self.read: Read | None = None
         """What the newest run said when it had published all of its source."""
-        self._publishing: dict[str, tuple[str, int]] = {}  # source and number of records, by run
+        self._publishing: dict[str, tuple[Begun, int]] = {}  # and the number of its records, by run
+
+    @property
+    def publishing_runs(self) -> dict[str, int]:
+        """Runs with an app that have not published all of their source, and how many records each has written."""
+        return {run: count for run, (begun, count) in self._publishing.items() if begun.app}
 
     def publishing_before(self, begun: Begun) -> dict[str, int]:
         """Runs that began to publish the same source earlier and have not ended, and how many records each has written."""
         found = {}
-        for run, (source, count) in self._publishing.items():  # in the order in which they began
+        for run, (other, count) in self._publishing.items():  # in the order in which they began
             if run == begun.run:
                 break
-            if source == begun.source:
+            if other.source == begun.source:
                 found[run] = count
         return found
 
@@ -255,11 +260,11 @@ class JournalState:
             self.runs += 1
             self.totals[record.source] = max(record.planned or 0, self.totals.get(record.source, 0))
             self.read = None
-            self._publishing[record.run] = (record.source, 1)
+            self._publishing[record.run] = (record, 1)
         elif isinstance(record, Publishing):
             if record.run in self._publishing:
-                source, count = self._publishing[record.run]
-                self._publishing[record.run] = (source, count + 1)
+                begun, count = self._publishing[record.run]
+                self._publishing[record.run] = (begun, count + 1)
         else:
             self._end(record)
 

@@ -33,11 +33,12 @@ from warrener.journal import (
 )
 from warrener.marks import Marks
 from warrener.ownership import check_owner, differ, lift
-from warrener.publisher import Window, publish_all
+from warrener.publisher import publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
+from warrener.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from warrener.brokers import Broker, FailedTask, PublishSession
     from warrener.models import Task
@@ -74,6 +75,8 @@ class Publication:
         self._most_waiting = window
         self._runs = runs
         self.begun = begun
+        self.before_first: Callable[[], Awaitable[None]] | None = None
+        """Awaited before it publishes its first task; to be set before `begin`."""
         self.lifted: Orders | None = None
         """What kept the queue's tasks from running, where it was lifted."""
         self.skipped = 0
@@ -120,7 +123,7 @@ class Publication:
             UsageError: The queue is another batch's, or cancelled; the text says whose, and the ways out.
             BrokerError: The broker is lost, or refuses something.
         """
-        self._window = Window(broker, self._most_waiting)
+        self._window = Window(broker, self._most_waiting, self.before_first)
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)
         if not self._is_shared:

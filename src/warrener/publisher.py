@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -27,11 +26,11 @@ if TYPE_CHECKING:
 
     from warrener.app import App
     from warrener.brokers import Broker, PublishSession
+    from warrener.window import Window
 
 
 # What is on its way when publishing is cancelled gets so long to be confirmed.
 _CONFIRM_AFTER_CANCEL_SECONDS: Final = 3.0
-_LOOK_FOR_ROOM_SECONDS: Final = 0.5
 
 
 class Publisher:
@@ -212,44 +211,6 @@ async def ensure(broker: Broker, delays: Sequence[int]) -> None:
         await broker.declare(delays)
     except AccessRefused:
         await broker.delays([])
-
-
-class Window:
-    """How many tasks may wait on a broker at a time.
-
-    Args:
-        broker: Where they wait.
-        most: How many.
-    """
-
-    def __init__(self, broker: Broker, most: int) -> None:
-        self._broker = broker
-        self._most = most
-        self._room = 0
-        self._is_lifted = False
-
-    def lift(self) -> None:
-        """Have nobody wait any more."""
-        self._is_lifted = True
-
-    async def has_room(self, count: int) -> None:
-        """Wait until there is room, and take so much of it. Only more than half a window at a time may go beyond it.
-
-        Raises:
-            BrokerError: The broker cannot be asked.
-        """
-        needed = min(count, (self._most + 1) // 2)
-        while self._room < needed and not self._is_lifted:
-            try:
-                counts = await self._broker.counts()
-            except AccessRefused:  # a user who may publish, and not look
-                self._room = sys.maxsize
-                break
-            # Rounded up, and a half: what was published just now may not be counted yet.
-            self._room = (self._most - counts.waiting + 1) // 2
-            if self._room < needed:
-                await asyncio.sleep(_LOOK_FOR_ROOM_SECONDS)
-        self._room -= count
 
 
 async def publish_all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final
 
 from warrener.errors import AccessRefused
@@ -20,6 +21,27 @@ _SILENT_FOR: Final = 12.0  # seconds after which a run that says nothing is take
 _LOOK_EVERY: Final = 0.5  # seconds
 
 
+class SignsOfLife:
+    """Of runs that publish: which of them said something of late. By this process's own clock, as records have no times."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, tuple[int, float]] = {}  # how many records of each run, and since when
+
+    def hear(self, records: dict[str, int]) -> None:
+        """So many records there are now of each run that has not ended."""
+        now = time.monotonic()
+        self._heard = {
+            run: self._heard[run] if self._heard.get(run, (0, 0))[0] == count else (count, now)
+            for run, count in records.items()
+        }
+
+    @property
+    def are_there(self) -> bool:
+        """Whether one of them may be alive."""
+        now = time.monotonic()
+        return any(now - since <= _SILENT_FOR for _, since in self._heard.values())
+
+
 async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None]) -> None:
     """Wait until no earlier run publishes the same source.
 
@@ -31,20 +53,15 @@ async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None
         begun: The run that waits; it is in the journal.
         on_wait: Told when there is something to wait for.
     """
-    loop = asyncio.get_running_loop()
-    heard: dict[str, tuple[int, float]] = {}  # how many records of each earlier run, and since when
+    signs = SignsOfLife()
     while True:
         try:
             state = await read_journal(broker)
         except AccessRefused:  # who may not read it publishes all, and each task has one row all the same
             return
         earlier = state.publishing_before(begun)
-        now = loop.time()
-        heard = {
-            run: heard[run] if run in heard and heard[run][0] == count else (count, now)
-            for run, count in earlier.items()
-        }
-        if all(now - since > _SILENT_FOR for _, since in heard.values()):
+        signs.hear(earlier)
+        if not signs.are_there:
             for run in earlier:
                 await note(broker, Left(run))
             return

@@ -123,14 +123,14 @@ def test_task_that_eats_all_memory_fails_alone(place: Place) -> None:
 
 
 def test_cancelled_and_resumed_run_is_exact(place: Place) -> None:
-    place.tasks("resumed", [square(n, 1) for n in range(20)])
+    place.tasks("resumed", [square(n, 1) for n in range(60)])
     where = ("--queue", "resumed", "--namespace", place.namespace)
     assert place.submit("resumed", "--no-wait", "--grace", "0").returncode == 0
     place.until_done("resumed", 2)
     done = place.warrener("k8s", "cancel", *where)
     assert done.returncode == 0, done.stderr
     status = place.status("resumed")
-    assert status["completed"] < 20
+    assert status["completed"] < 60
     assert status["workers"]["state"] == "suspended"
 
     done = place.warrener("k8s", "resume", *where)
@@ -139,7 +139,7 @@ def test_cancelled_and_resumed_run_is_exact(place: Place) -> None:
     assert place.warrener("k8s", "status", "--watch", *where).returncode == 0
     broker = ("--broker", f"k8s:{place.namespace}", "--queue", "resumed")
     assert place.warrener("results", "-o", "resumed.results.jsonl", *broker).returncode == 0
-    assert_exact(place, "resumed", 20, attempts={1})
+    assert_exact(place, "resumed", 60, attempts={1})
 
 
 def test_image_that_is_not_there_is_said(place: Place) -> None:

@@ -11,7 +11,7 @@ from tests.kubernetes.double import Double, ended, waiting
 from tests.kubernetes.specs import small_spec
 from warrener.errors import AppError, ClusterError, ObjectMissing
 from warrener.kubernetes.manifests.code import Code
-from warrener.kubernetes.operations import app_check
+from warrener.kubernetes.operations import ability, app_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ JOB = "images-check"
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_check, "_SETTLING", 0.05)
+    monkeypatch.setattr(ability, "_SETTLING", 0.05)
     monkeypatch.setattr(app_check, "_LOOK_EVERY", 0.01)
 
 

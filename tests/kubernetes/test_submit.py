@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,19 +12,31 @@ from tests.batch import DELAYS, drain, publish, task
 from tests.kubernetes.double import Double, ended
 from tests.kubernetes.specs import small_spec
 from warrener.brokers import connect
-from warrener.errors import BrokerUnreachable, ClusterError, ObjectMissing, QueueTaken, UsageError
+from warrener.completion import Completion
+from warrener.errors import (
+    AppError,
+    BrokerUnreachable,
+    ClusterError,
+    ObjectMissing,
+    QueueTaken,
+    UsageError,
+)
 from warrener.journal import note
-from warrener.kubernetes.operations import submit, worker_job
+from warrener.kubernetes.operations import first_worker, submit, worker_job
 from warrener.kubernetes.operations import watch as watching
-from warrener.kubernetes.operations.app_check import Checked
+from warrener.kubernetes.operations.ability import Checked
+from warrener.models import Task
 from warrener.monitor import Monitor, Status
 from warrener.provenance import begun_from, begun_now
+from warrener.sources import Line
+from warrener.writers import opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from warrener.address import Address
-    from warrener.brokers import Counts
+    from warrener.brokers import Broker, Counts
     from warrener.kubernetes.operations.look import WorkerJob
 
 SPEC = small_spec()
@@ -51,7 +63,16 @@ async def watch(
     on_look: Callable[[Status, WorkerJob], None] = lambda *_: None,
 ) -> None:
     async with asyncio.timeout(30), connect(address) as broker:
-        await watching.watch(cluster, broker, "images", Monitor(broker, total), on_look)
+        await watching.watch(cluster, "images", Monitor(broker, total), by_counts(broker), on_look)
+
+
+def by_counts(broker: Broker) -> Callable[[Status], Awaitable[bool]]:
+    completion = Completion(broker)
+
+    async def is_over(status: Status) -> bool:
+        return status.is_finished and await completion.is_proven_by(status.counts)
+
+    return is_over
 
 
 async def two_tasks(address: Address) -> None:
@@ -191,7 +212,7 @@ async def test_a_broker_that_is_being_replaced_is_waited_for(
 
         monkeypatch.setattr(broker, "counts", sometimes)
         async with asyncio.timeout(30):
-            await watching.watch(cluster, broker, "images", Monitor(broker, 2), lambda *_: None)
+            await watching.watch(cluster, "images", Monitor(broker, 2), by_counts(broker), lambda *_: None)
 
 
 async def test_an_empty_queue_is_done(cluster: Double, sqlite_address: Address) -> None:
@@ -243,6 +264,129 @@ async def test_a_queue_of_another_batch_is_refused_with_ways_out_that_there_are(
         await submission.run(iter(()), None)
 
 
+@pytest.fixture
+def _queue_here(monkeypatch: pytest.MonkeyPatch, sqlite_address: Address) -> None:
+    """The cluster's queue is an embedded one."""
+
+    @asynccontextmanager
+    async def queue_of(*_: object) -> AsyncIterator[Address]:
+        yield sqlite_address
+
+    async def prepare(*_: object) -> None: ...
+
+    monkeypatch.setattr(submit, "queue_of", queue_of)
+    monkeypatch.setattr(submit, "prepare", prepare)
+    monkeypatch.setattr(first_worker, "_ASK_EVERY", 0.01)
+    monkeypatch.setattr(first_worker, "_LOOK_EVERY", 0.01)
+
+
+def a_submission(cluster: Double) -> submit.Submission:
+    return submit.Submission(
+        cluster,
+        SPEC,
+        begun_from("desk:tasks.jsonl", "desk:app.py", 2),
+        on_progress=lambda _: None,
+        on_look=lambda *_: None,
+    )
+
+
+def two_lines() -> Iterator[Line]:
+    return iter([Line(1, Task("a", "echo", {})), Line(2, Task("b", "permanent", {}))])
+
+
+def jobs_of(cluster: Double) -> list[str]:
+    return [name for kind, name in cluster.objects if kind == "Job"]
+
+
+async def counted(address: Address) -> Counts:
+    async with connect(address) as broker:
+        return await broker.counts()
+
+
+@pytest.mark.usefixtures("_queue_here")
+async def test_an_app_that_does_not_import_leaves_nothing_published_and_its_job_with_its_logs(
+    sqlite_address: Address,
+) -> None:
+    cluster = Double()
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+
+    def react(made: dict[str, Any]) -> None:
+        if made["kind"] == "Job":
+            cluster.pod(
+                JOB, "Failed", **ended(78, "warrener: app 'app' does not import: No module named 'x'")
+            )
+            cluster.end(JOB, "Failed", "PodFailurePolicy")
+
+    cluster.on_create = react
+
+    with pytest.raises(AppError, match=r"can never work: .* does not import: No module named 'x'"):
+        await a_submission(cluster).run(two_lines(), None)
+
+    assert (await counted(sqlite_address)).ready == 0
+    assert jobs_of(cluster) == [JOB]
+
+
+@pytest.mark.usefixtures("_queue_here")
+async def test_one_that_is_stopped_before_its_workers_are_at_work_leaves_nothing(
+    sqlite_address: Address,
+) -> None:
+    cluster = Double()
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+    submission = a_submission(cluster)
+    running = asyncio.create_task(submission.run(two_lines(), None))
+    while not jobs_of(cluster):
+        await asyncio.sleep(0.01)
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert submission.job is None
+    assert jobs_of(cluster) == []
+    assert (await counted(sqlite_address)).ready == 0
+
+
+@pytest.mark.usefixtures("_queue_here")
+async def test_the_end_is_known_by_the_rows_and_workers_that_had_left_are_followed_by_others(
+    sqlite_address: Address, tmp_path: Path
+) -> None:
+    # Given a cluster whose first worker imports the app, and leaves before anything is published
+    cluster = Double()
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+    workers = []
+
+    def react(made: dict[str, Any]) -> None:
+        name = made["metadata"]["name"]
+        if made["kind"] != "Job":
+            return
+        cluster.pod(name, name=name)
+        cluster.output[name] = ['INFO the app is imported; its retries need {"delays":[50]}']
+        if name == JOB:
+            cluster.end(name, "Complete")
+        else:
+            workers.append(asyncio.create_task(drain(sqlite_address, awaits_runs=True)))
+
+    cluster.on_create = react
+    # When two tasks are submitted, of which one fails
+    submission = a_submission(cluster)
+    with opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
+        async with asyncio.timeout(30):
+            summary = await submission.run(two_lines(), target)
+    # Then all is there, and nobody has waited for a count
+    assert summary
+    assert (summary.completed, summary.failed, summary.missing) == (1, 1, 0)
+    assert submission.job == f"{JOB}-2"
+    await asyncio.gather(*workers)
+    # And the same again starts nobody
+    again = a_submission(cluster)
+    with opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
+        summary = await again.run(two_lines(), target)
+    assert (again.job, again.were_done) == (None, 2)
+    assert jobs_of(cluster) == [JOB, f"{JOB}-2"]
+
+
 async def test_a_fresh_start_drops_what_is_there_unless_its_workers_are_at_work(
     monkeypatch: pytest.MonkeyPatch, sqlite_address: Address
 ) -> None:
@@ -274,6 +418,7 @@ async def test_a_fresh_start_drops_what_is_there_unless_its_workers_are_at_work(
 
     async with connect(sqlite_address) as broker:
         assert (await broker.counts()).ready == 0
+    await worker_job.start(cluster, SPEC)
     await two_tasks(sqlite_address)
     with pytest.raises(
         UsageError,

@@ -7,10 +7,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 from tests.batch import PATIENCE
-from warrener import publisher
+from warrener import window as windows
 from warrener.address import Address
 from warrener.brokers import Message, connect
-from warrener.publisher import Window
+from warrener.window import Window
 
 if TYPE_CHECKING:
     import pytest
@@ -19,7 +19,7 @@ CHUNK = 300
 
 
 async def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher, "_LOOK_FOR_ROOM_SECONDS", 0.001)
+    monkeypatch.setattr(windows, "_LOOK_EVERY", 0.001)
     async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
         await broker.declare([])
         window, session = Window(broker, 1000), broker.publish_session()

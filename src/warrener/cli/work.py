@@ -94,6 +94,7 @@ def work_(
         processes=work.processes,
         keeps_output=work.keeps_output,
         drain=drain,
+        awaits_runs=drain,
         grace=grace,
         max_tasks=max_tasks,
         max_memory=max_memory * _MEBIBYTE if max_memory else None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
     from warrener.cli.worker_log import WorkerLog
     from warrener.worker.fork_server import ForkServer
-    from warrener.worker.manifest import ChildSettings
+    from warrener.worker.manifest import AppManifest, ChildSettings
     from warrener.worker.supervisor import Supervisor
 
 _log = logging.getLogger("warrener.worker")
@@ -87,6 +87,9 @@ class WorkerProcess:
             manifest = await supervisor.start()
             if not supervisor.is_stopping:
                 self._log.begin(manifest, supervisor.slots)
+                if self._options.get("awaits_runs"):
+                    # A run that waits for this worker reads it here, as `warrener k8s submit` does.
+                    _log.info("its retries need %s", needs(manifest).decode())
             code = await supervisor.run()
             self._log.end(supervisor, code)
             return code
@@ -104,8 +107,6 @@ async def check_worker(address: Address, settings: ChildSettings) -> bytes:
         AppError: The app cannot be used.
         BrokerError: The broker or the queue cannot.
     """
-    from warrener.codec import encode
-    from warrener.retry import delay_schedule
     from warrener.worker import describe
 
     app = await describe(settings)
@@ -115,6 +116,14 @@ async def check_worker(address: Address, settings: ChildSettings) -> bytes:
         return Exit.OK
 
     await _connected(address, look, lambda: None)
+    return needs(app)
+
+
+def needs(app: AppManifest) -> bytes:
+    """The delays that an app's retries need, as JSON."""
+    from warrener.codec import encode
+    from warrener.retry import delay_schedule
+
     return encode({"delays": delay_schedule(app.policies)})
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.brokers import Broker
+    from warrener.worker.runs import Runs
 
 
 class Drain:
@@ -22,6 +23,7 @@ class Drain:
         is_idle: Whether this worker has nothing.
         is_proven_complete: Another proof that all is done, which makes a second look unnecessary.
         is_cancelled: Whether this worker takes nothing, since all that waits is cancelled.
+        runs: Of others, which may be publishing; None where nobody waits for them.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class Drain:
         is_idle: Callable[[], bool],
         is_proven_complete: Callable[[], bool],
         is_cancelled: Callable[[], bool],
+        runs: Runs | None = None,
     ) -> None:
         self.expects_more = False  # while more is being published, an empty queue is no end
         self._broker = broker
         self._is_idle = is_idle
         self._is_proven_complete = is_proven_complete
         self._is_cancelled = is_cancelled
+        self._runs = runs
         self._looks = 0
 
     def begin_anew(self) -> None:
@@ -44,18 +48,37 @@ class Drain:
 
     async def wait(self) -> None:
         """Return when the queue is drained, or what is left on it is cancelled."""
+        try:
+            await self._wait()
+        finally:
+            if self._runs:
+                await self._runs.close()
+
+    async def _wait(self) -> None:
         self._looks = 0
         while self._looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
             await self._stay_idle(self._broker.drain_pause if self._looks else 0)
             if self._is_cancelled() and self._is_idle() and not self.expects_more:
                 await self._broker.settled()
                 return
-            is_empty = not self.expects_more and self._is_idle() and await self._broker.drained()
+            is_empty = await self._is_empty()
             if is_empty and self._is_proven_complete():
                 return
             self._looks = self._looks + 1 if is_empty and self._is_idle() else 0
             if not is_empty:
                 await asyncio.sleep(TICK)
+
+    async def _is_empty(self) -> bool:
+        """Whether nothing is left, and nothing on its way."""
+        if self.expects_more or not self._is_idle():
+            return False
+        # Before the look: what a run has published by its end is there to be seen.
+        is_known = self._runs is None or self._runs.is_followed
+        if (self._runs and is_known and await self._runs.publish()) or not await self._broker.drained():
+            return False
+        if self._runs and not is_known:  # of many tasks nobody asks about runs before they are done
+            await self._runs.follow()
+        return is_known
 
     async def _stay_idle(self, seconds: float) -> None:
         """Return after so long without a task, or as soon as there is one."""

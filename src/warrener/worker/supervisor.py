@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from warrener.errors import AccessRefused, AppError, NotReady
+from warrener.errors import AppError, NotReady
 from warrener.exit_codes import Exit
 from warrener.retry import delay_schedule
 from warrener.worker.beating import Beating
+from warrener.worker.delays import find_delays
 from warrener.worker.dispatcher import Dispatcher
 from warrener.worker.drain import Drain
 from warrener.worker.intake import Intake
@@ -26,6 +27,7 @@ from warrener.worker.manifest import AppManifest
 from warrener.worker.obedience import Obedience
 from warrener.worker.outcomes import Outcomes
 from warrener.worker.pool import TICK, Pool
+from warrener.worker.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -58,6 +60,7 @@ class Supervisor:
         keeps_output: Keep what attempts print, too; the queue must (`Admin.keep_output`).
         is_complete: Another proof that all is done, which makes a second look unnecessary.
         on_settled: Told of each outcome.
+        awaits_runs: Whether a worker that drains stays while a run publishes on its queue.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Supervisor:
         keeps_output: bool = False,
         is_complete: Callable[[], bool] = lambda: False,
         on_settled: OnSettled | None = None,
+        awaits_runs: bool = False,
     ) -> None:
         self._broker = broker
         self._drains = drain
@@ -90,7 +94,8 @@ class Supervisor:
             keeper=self._keeper,
         )
         self._intake = Intake(broker, self._pool, self._enforce)
-        self._drain = Drain(broker, self._is_idle, self._is_proven_complete, self._is_cancelled)
+        self._runs = Runs(broker) if awaits_runs else None
+        self._drain = Drain(broker, self._is_idle, self._is_proven_complete, self._is_cancelled, self._runs)
         self._dispatcher = Dispatcher(
             broker,
             self._pool,
@@ -142,6 +147,8 @@ class Supervisor:
             self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
             try:
                 is_drained = await self._work()
+                while is_drained and await self._holds_more():
+                    is_drained = await self._work()
             except (AppError, NotReady):
                 self._dispatcher.is_stopping = True
                 await self._wind_down()
@@ -153,6 +160,8 @@ class Supervisor:
         finally:
             beating.cancel()
             await self._pool.stop()
+            if self._runs:
+                await self._runs.close()
             if self._keeper:
                 await self._keeper.close(_FAREWELL)
         return Exit.DRAINED if is_drained else self._stop_code
@@ -206,23 +215,9 @@ class Supervisor:
         return None
 
     async def _find_delays(self) -> Sequence[int]:
-        """The delays that retries can have, in milliseconds; those that the app wants are added where that is allowed."""
         if self._keeper:
             await self._broker.keep_output()
-        wanted = delay_schedule(self._pool.manifest.policies)
-        delays = await self._broker.delays(wanted)
-        missing = sorted(set(wanted) - set(delays))
-        if not missing:
-            return delays
-        try:
-            await self._broker.declare(missing)
-            return await self._broker.delays(wanted)
-        except AccessRefused:  # as it should be on a shared broker
-            _log.warning(
-                "the queue has no delay of %s; retries wait for the nearest one it has. `warrener setup APP` adds them",
-                ", ".join(f"{delay / 1000:g} s" for delay in missing),
-            )
-            return delays
+        return await find_delays(self._broker, delay_schedule(self._pool.manifest.policies), self._runs)
 
     async def _work(self) -> bool:
         """Until the queue is drained (true) or a stop is asked for (false)."""
@@ -244,6 +239,11 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _holds_more(self) -> bool:
+        """Whether something came at the moment of leaving: it would be counted as lost with this worker."""
+        await self._unless_stopped(self._broker.pause())
+        return self._dispatcher.held > 0
 
     async def _wait_drained(self) -> None:
         await self._pool.have_begun()  # whether it could work is said even where there is nothing to do

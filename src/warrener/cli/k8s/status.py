@@ -52,6 +52,7 @@ async def _status(
 ) -> int:
     from warrener.beats import listening
     from warrener.brokers import connect
+    from warrener.completion import Completion
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import look as look_at_workers
     from warrener.kubernetes.operations.reach import queue_of
@@ -79,7 +80,14 @@ async def _status(
                         resume = cluster.commands.on_queue("resume", queue)
                         show_look(progress, status, workers, resume, longest(heard))
 
-                await until_done(cluster, broker, queue, monitor, look)
+                completion = Completion(broker)
+
+                async def is_over(status: Status) -> bool:
+                    return status.is_finished and await completion.is_proven_by(
+                        status.counts, is_cancelled=status.cancelled > 0
+                    )
+
+                await until_done(cluster, queue, monitor, is_over, look)
             return Exit.FAILED if seen and (seen[0].counts.failed or seen[0].cancelled) else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
@@ -99,7 +107,15 @@ async def _status(
     return 0
 
 
-def show_look(progress: Progress, status: Status, workers: WorkerJob, resume: str, running: str = "") -> None:
+def show_look(
+    progress: Progress,
+    status: Status,
+    workers: WorkerJob,
+    resume: str,
+    running: str = "",
+    *,
+    blocked_reason: str | None = None,
+) -> None:
     """Show a queue and its workers in one line, with what is most in their way.
 
     Args:
@@ -108,10 +124,11 @@ def show_look(progress: Progress, status: Status, workers: WorkerJob, resume: st
         workers: Its workers.
         resume: The command that lifts what keeps them from taking tasks.
         running: What runs there, for the end of the line.
+        blocked_reason: What holds up the publisher, if anything.
     """
     diagnosis = f" | {workers.diagnoses[0].text}" if workers.diagnoses else ""
     line = f"{status_line(status)} | pods {_pods(workers)}{diagnosis}{running}"
-    held_up = hold_text(status.hold, resume) if status.hold else None
+    held_up = hold_text(status.hold, resume) if status.hold else blocked_reason
     progress.show(line, status.done, status.total or None, held_up)
 
 

@@ -123,8 +123,8 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
         with results as writer, Progress(spec.queue) as progress:
             resume = commands.on_queue("resume", spec.queue)
 
-            def look(status: Status, workers: WorkerJob) -> None:
-                show_look(progress, status, workers, resume)
+            def look(status: Status, workers: WorkerJob, blocked_reason: str | None) -> None:
+                show_look(progress, status, workers, resume, blocked_reason=blocked_reason)
 
             submission = Submission(
                 cluster,
@@ -143,8 +143,18 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
                     raise failed(
                         "stopped before the workers were started; the same command goes on", Exit.INTERRUPTED
                     ) from None
+                if not submission.is_published:
+                    raise failed(
+                        "stopped while tasks were being published; the workers go on with those that are, and the same "
+                        "command publishes the rest",
+                        Exit.INTERRUPTED,
+                    ) from None
                 say_how_to_go_on("detached; the workers go on", spec.queue, target, commands)
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    if summary is None and submission.job is None:
+        say("all of these tasks have ended before; collect with:")
+        say(f"  {commands.on_queue(_collect(target), spec.queue)}")
+        return 0
     if summary is None:
         say_how_to_go_on(f"the workers are started (Job {submission.job})", spec.queue, target, commands)
         return 0
@@ -160,7 +170,10 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
 
 def say_how_to_go_on(what: str, queue: str, target: tuple[str, str | None], commands: Commands) -> None:
     """Say how to look at the workers, and how to collect what they do into the same file."""
-    output, form = target
-    collect = f"results -o {shlex.quote(output)}" + (f" --format {shlex.quote(form)}" if form else "")
     say(f"{what}. Look at them with:  {commands.k8s('status --watch', queue)}")
-    say(f"and collect with:  {commands.on_queue(collect, queue)}")
+    say(f"and collect with:  {commands.on_queue(_collect(target), queue)}")
+
+
+def _collect(target: tuple[str, str | None]) -> str:
+    output, form = target
+    return f"results -o {shlex.quote(output)}" + (f" --format {shlex.quote(form)}" if form else "")

@@ -50,13 +50,14 @@ def _doing(pod: Object) -> str:
     if phase == "Succeeded":
         return "succeeded"
     if phase == "Failed":
-        was_stopped = any(ended.get("exitCode") == Exit.STOPPED for ended in _ended_containers(pod))
+        was_stopped = any(ended.get("exitCode") == Exit.STOPPED for ended in ended_containers(pod))
         return "disrupted" if was_stopped or any(disrupted(pod)) else "failed"
     if pod["metadata"].get("deletionTimestamp"):
         return "stopping"
     return "running" if phase == "Running" else "pending"
 
 
-def _ended_containers(pod: Object) -> Iterator[Object]:
+def ended_containers(pod: Object) -> Iterator[Object]:
+    """What a pod's status says of each of its containers that has ended."""
     for container in pod.get("status", {}).get("containerStatuses") or ():
         yield container.get("state", {}).get("terminated") or {}

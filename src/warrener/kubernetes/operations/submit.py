@@ -1,15 +1,19 @@
-"""`warrener run` on a cluster: check, publish, start workers, watch, collect."""
+"""`warrener run` on a cluster: start workers, publish, watch and collect, as much as possible of it at the same time."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+import asyncio
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from warrener.batch import Batch, start_over
 from warrener.brokers import connect
+from warrener.completion import Completion
 from warrener.errors import UsageError, WarrenerError
+from warrener.journal import read_journal
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
+from warrener.kubernetes.operations.crew import Crew
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.installed import as_installed
 from warrener.kubernetes.operations.reach import queue_of
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from warrener.sources import Line
     from warrener.writers import ResultWriter
 
+# Workers that left with work there are followed by new ones so often.
+_MOST_RENEWED: Final = 3
+
 
 class Submission:
     """One file of tasks on its way through a cluster.
@@ -41,7 +48,7 @@ class Submission:
         is_fresh: Whether to drop all that is on the queue first, once it is known that the app can be used.
         limit: Once more of its tasks fail, the queue is paused.
         on_progress: Told what is being done, until the workers are at work.
-        on_look: Then shown each look at the queue and its workers.
+        on_look: Then shown each look at the queue and its workers, with what holds up the publisher, if anything.
     """
 
     def __init__(
@@ -54,25 +61,33 @@ class Submission:
         is_fresh: bool = False,
         limit: FailureLimit | None = None,
         on_progress: Callable[[str], None],
-        on_look: Callable[[Status, WorkerJob], None],
+        on_look: Callable[[Status, WorkerJob, str | None], None],
     ) -> None:
-        self.job: str | None = None
-        """The workers' Job, once it is started."""
         self._cluster = cluster
         self._spec = spec
         self._on_progress = on_progress
         self._on_look = on_look
         self.were_done = 0
         """Tasks that had a result or a failure before."""
+        self.is_published = False
+        """Whether all of its tasks are."""
         self._begun = begun
         self._is_shared = is_shared
         self._is_fresh = is_fresh
         self._limit = limit
+        self._crew: Crew | None = None
+        self._renewed = 0
+
+    @property
+    def job(self) -> str | None:
+        """The workers' Job, once they are at work."""
+        return self._crew.job if self._crew else None
 
     async def run(self, lines: Iterator[Line], target: ResultWriter | None) -> Summary | None:
-        """Do all of it; without a target, all until the workers are started.
+        """Do all of it; without a target, all until the workers have started and everything is published.
 
-        Where workers of the same make are at work already, it goes on with them: after an interruption, or beside another one.
+        Nothing is published before a worker has imported the app, and no worker is started where nothing is left to do. Where
+        workers of the same make are at work already, it goes on with them: after an interruption, or beside another one.
 
         Raises:
             UsageError: The spec is for a queue that stands, which has no end to wait for, or for another broker than the
@@ -91,7 +106,6 @@ class Submission:
             )
         self._spec = await as_installed(self._cluster, self._spec)
         await worker_job.refuse_kedas(self._cluster, self._spec.queue)
-        delays = None
         if found := await worker_job.find(self._cluster, self._spec):
             if self._is_fresh:
                 stop = self._cluster.commands.k8s("cancel", self._spec.queue)
@@ -101,40 +115,115 @@ class Submission:
             self._on_progress(f"going on with the workers of Job {found}")
         else:
             await prepare(self._cluster, self._spec, [], self._on_progress)
+        # Kueue may let workers in hours later; and what is on the queue is dropped for an app that can be used alone.
+        delays = None
+        if not found and (self._spec.kueue or self._is_fresh):
             delays = (await check(self._cluster, self._spec, self._on_progress)).delays
         async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
-            if delays is not None:
-                if self._is_fresh:
-                    await start_over(broker, address)
+            if self._is_fresh:
+                await start_over(broker, address)
+                await broker.declare(delays or [])
+            elif delays:
                 await broker.declare(delays)
-                if self._spec.keep_logs:
-                    await broker.keep_output()
-            return await self._run(broker, lines, target)
+            if self._spec.keep_logs and not found:
+                await broker.keep_output()
+            self._crew = Crew(
+                self._cluster, self._spec, broker, self._on_progress, is_checked=delays is not None
+            )
+            try:
+                lines = await self._begin_early(broker, self._crew, lines)
+                return await self._run(broker, self._crew, lines, target)
+            finally:
+                await self._crew.close()
+
+    async def _begin_early(self, broker: Broker, crew: Crew, lines: Iterator[Line]) -> Iterator[Line]:
+        """Have workers start at once where nobody has published yet: something is to be done then."""
+        if not self._begun.planned or (await read_journal(broker)).first:
+            return lines
+        first = await asyncio.to_thread(next, lines, None)
+        if first is None:
+            return lines
+        crew.begin_early()
+        return chain([first], lines)
 
     async def _run(
-        self, broker: Broker, lines: Iterator[Line], target: ResultWriter | None
+        self, broker: Broker, crew: Crew, lines: Iterator[Line], target: ResultWriter | None
     ) -> Summary | None:
-        async with Batch(broker, self._begun, target, is_shared=self._is_shared, limit=self._limit) as batch:
-            await self._publish(batch, lines)
-            self.job = await worker_job.start(self._cluster, self._spec)
-            if target is None:
-                return None
-            await watch(self._cluster, broker, self._spec.queue, batch, partial(self._look, batch))
-            return await batch.collect()
+        async with Batch(
+            broker,
+            self._begun,
+            target,
+            is_shared=self._is_shared,
+            limit=self._limit,
+            before_first=crew.begin,
+        ) as batch:
+            publishing = asyncio.create_task(self._publish(batch, crew, lines))
+            try:
+                if target is None:
+                    await publishing
+                    return None
+                await self._watch(broker, batch, crew, publishing)
+                return await batch.collect()
+            finally:
+                publishing.cancel()
+                await asyncio.gather(publishing, return_exceptions=True)
 
-    def _look(self, batch: Batch, status: Status, workers: WorkerJob) -> None:
-        self._on_look(status, workers)
+    async def _publish(self, batch: Batch, crew: Crew, lines: Iterator[Line]) -> None:
+        def show(confirmed: int) -> None:
+            if not crew.job or batch.blocked_reason:
+                blocked_reason = f" ({batch.blocked_reason})" if batch.blocked_reason else ""
+                self._on_progress(f"{confirmed:,} tasks published{blocked_reason}")
+
+        await batch.publish(lines, show)
+        self.were_done = batch.publication.were_done
+        self.is_published = True
+        await batch.look()
+        if not await batch.is_over():
+            await crew.begin()  # where all was published before, and some is left
+
+    async def _watch(self, broker: Broker, batch: Batch, crew: Crew, publishing: asyncio.Task[None]) -> None:
+        """Until all has ended, beside the publishing; whichever fails ends the other."""
+        completion = Completion(broker)
+
+        async def is_over(status: Status) -> bool:
+            if not publishing.done() or await batch.is_over():
+                return publishing.done()
+            is_cancelled = status.cancelled > 0 and status.is_finished
+            return is_cancelled and await completion.is_proven_by(status.counts, is_cancelled=True)
+
+        async def renew() -> bool:
+            self._renewed += 1
+            if self._renewed <= _MOST_RENEWED:
+                await crew.renew()
+            return self._renewed <= _MOST_RENEWED
+
+        def look(status: Status, workers: WorkerJob) -> None:
+            self._on_look(status, workers, batch.blocked_reason)
+            self._mind_limit(batch)
+
+        at_work = asyncio.create_task(crew.at_work.wait())
+        try:
+            await asyncio.wait({publishing, at_work}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            at_work.cancel()
+        if publishing.done() and (publishing.result(), crew.job)[1] is None:
+            return
+        watching = asyncio.create_task(
+            watch(self._cluster, self._spec.queue, batch, is_over, look, renew=renew)
+        )
+        try:
+            await asyncio.wait({publishing, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if publishing.done():
+                publishing.result()
+            await watching
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    def _mind_limit(self, batch: Batch) -> None:
         if batch.exceeded:
             commands, queue = self._cluster.commands, self._spec.queue
             raise WarrenerError(
                 f"{batch.exceeded}, so the batch is paused: see `{commands.on_queue('failures list', queue)}`; its workers go "
                 f"on with `{commands.on_queue('resume', queue)}`"
             )
-
-    async def _publish(self, batch: Batch, lines: Iterator[Line]) -> None:
-        def show(confirmed: int) -> None:
-            blocked_reason = f" ({batch.blocked_reason})" if batch.blocked_reason else ""
-            self._on_progress(f"{confirmed:,} tasks published{blocked_reason}")
-
-        await batch.publish(lines, show)
-        self.were_done = batch.publication.were_done
