@@ -172,6 +172,18 @@ def test_lifespan_that_yields_otherwise_than_it_says_is_refused_when_it_is_enter
         pass
 
 
+def test_children_that_are_tried_together_say_it_once_whatever_each_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    readiness = Readiness()
+    for now in (100.0, 101.0, 103.0):
+        for child in range(4):
+            readiness.on_unready(f"{child} at {now}", now, is_lasting=False, has_others=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"0 at {now}; trying again" for now in (100.0, 101.0, 103.0)
+    ]
+
+
 def test_what_is_away_is_waited_for_half_a_minute_or_while_others_work() -> None:
     readiness = Readiness()
     fail = {"is_lasting": False, "has_others": False}

@@ -111,6 +111,33 @@ async def test_lifespan_is_tried_again_where_what_it_needs_is_away(
     assert said[0].endswith("ConnectionRefusedError: the pool is away; trying again")
 
 
+async def test_lifespan_that_waits_for_ever_is_told_and_ends_with_its_worker(
+    address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("warrener.worker.pool.roster._SLOW_START", 0.1)
+    monkeypatch.setattr("warrener.worker.pool.pool._START_ENDS_WITHIN", 0.2)
+    (tmp_path / "waits.py").write_text(
+        "import time\nfrom warrener import App\n\napp = App()\n\n\n@app.lifespan\ndef pool():\n    time.sleep(3600)\n    yield\n\n\n"
+        "@app.task\ndef use() -> None: ...\n"
+    )
+    await publish(address, [task("use", "t")])
+    async with connect(address) as broker:
+        supervisor = Supervisor(
+            broker, ChildSettings(str(tmp_path / "waits.py")), processes=1, drain=True, grace=3600
+        )
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+
+        async def is_told() -> bool:
+            return "each is in the app's lifespans still" in caplog.text
+
+        await eventually(is_told)
+        supervisor.stop()
+        assert await running is Exit.STOPPED
+        counts = await broker.counts()
+    assert (counts.ready, counts.failed) == (1, 0)
+
+
 async def test_worker_none_of_whose_children_gets_ready_gives_up_and_costs_no_attempt(
     address: Address, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from warrener.errors import AppError, NotReady, WarrenerError
 from warrener.worker.fork_messages import Exited, Forked
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from warrener.worker.pool.attempt import RunningAttempt
     from warrener.worker.pool.child import ChildProcess
     from warrener.worker.pool.output import ChildOutput
+
+_START_ENDS_WITHIN: Final = 5.0  # seconds; what still enters its lifespans may never do so
 
 
 class Pool:
@@ -233,7 +235,8 @@ class Pool:
     def _dismiss(self, child: ChildProcess) -> None:
         """Close its socket, by which it ends as soon as it has put away what it has."""
         if child.is_connected:
-            child.leaves_until = time.monotonic() + (self._patience if self.manifest.prepares else 0)
+            patience = self._patience if child.is_ready else min(self._patience, _START_ENDS_WITHIN)
+            child.leaves_until = time.monotonic() + (patience if self.manifest.prepares else 0)
             child.disconnect()
 
     def _on_message(self, child: ChildProcess, message: FromChild, now: float) -> None:

@@ -24,6 +24,11 @@ class Readiness:
         self._failing_since: float | None = None
         self._said = ""
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether it is said why none can work."""
+        return self._failing_since is not None
+
     def on_ready(self) -> None:
         """One can work."""
         self._tries = 0
@@ -50,10 +55,10 @@ class Readiness:
         self._failing_since = self._failing_since or now
         if not has_others and now - self._failing_since >= _PATIENCE:
             raise NotReady(f"{sentence}; no child could begin to work for {_PATIENCE:.0f} s")
-        if sentence != self._said:  # once for all that meet the same
-            self._said = sentence
-            _log.warning("%s; trying again", sentence)
         if now >= self._next_try:  # once for all that were tried together
+            if sentence != self._said:  # once for all that meet the same
+                self._said = sentence
+                _log.warning("%s; trying again", sentence)
             self._next_try = now + min(_FIRST_DELAY * 2**self._tries, _LONGEST_DELAY)
             self._tries += 1
         return self._next_try - now

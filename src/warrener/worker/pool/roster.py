@@ -21,6 +21,7 @@ _log = logging.getLogger("warrener.worker")
 
 # After so many children that died before their first task, and none that did not, the app is not fit to be run.
 _STARTS: Final = 4
+_SLOW_START: Final = 10.0  # seconds after which a start is said to be slow
 _FORK_AGAIN: Final = 1.0  # seconds until a child that could not be forked is asked for again
 
 
@@ -57,6 +58,7 @@ class Roster:
         self._readiness = Readiness()
         self._died_early = 0
         self._is_waiting = False  # to ask again
+        self._is_asked = False  # for the first
         self._loop = asyncio.get_running_loop()
 
     def scale(self) -> None:
@@ -75,6 +77,9 @@ class Roster:
             child.listen(self._loop, self._on_readable)
             self.children.append(child)
             self._forking[number] = child
+        if not self._is_asked:
+            self._is_asked = True
+            self._loop.call_later(_SLOW_START, self._say_slow)
 
     def take_all(self) -> list[ChildProcess]:
         """Those that there are, which are none any more."""
@@ -134,6 +139,12 @@ class Roster:
         worn = next((child for child in self.children if child.is_worn and not child.is_retiring), None)
         if worn:
             worn.retire()
+
+    def _say_slow(self) -> None:
+        """Say of what nobody has heard anything where nothing runs: a lifespan that waits for something."""
+        if not (self.is_closed or self.has_begun.is_set() or self._readiness.is_failing) and self.children:
+            what = "is in the app's lifespans" if self._fork_server.manifest.prepares else "starts"
+            _log.warning("no child can work yet after %.0f s: each %s still", _SLOW_START, what)
 
     def _on_refused(self, reason: str) -> None:
         _log.warning("cannot fork a child process (%s); retrying", reason)
