@@ -11,7 +11,6 @@ import click
 from warrener.cli.ending import failed
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.work_options import max_memory_option, takes_work
-from warrener.cli.worker_log import WorkerLog, log_to_stderr
 from warrener.cli.worker_process import WorkerProcess, check_worker
 from warrener.errors import (
     AccessRefused,
@@ -82,6 +81,8 @@ def work_(
 
     Example: warrener work app.py --drain --processes 4
     """
+    from warrener.cli.worker_log import WorkerLog, log_to_stderr
+
     settings = work.settings(app)
     log_to_stderr(as_json=log_format == "json")
     if check:

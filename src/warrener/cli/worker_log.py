@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import asdict
+
+from warrener.brokers import Failed
 from warrener.cli.printing import PlainFormatter, counted
-from warrener.codec import encode
 from warrener.stderr import stderr
+from warrener.worker.events import settled
+from warrener.worker.printer import json_line
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -50,9 +53,6 @@ class WorkerLog:
 
     def on_settled(self, delivery: Delivery, outcome: Outcome) -> None:
         """A task was settled; as `OnSettled`."""
-        from warrener.brokers import Failed
-        from warrener.worker.events import settled
-
         if isinstance(outcome, Failed) or self._is_verbose:
             event = settled(delivery, outcome)
             level = logging.WARNING if event.outcome == "failed" else logging.INFO
@@ -134,14 +134,11 @@ class _JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record."""
-        from msgspec.structs import asdict
-
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"time": at, "level": record.levelname, "message": record.getMessage()}
+        members: dict[str, Any] = {}
         if event := getattr(record, "event", None):
             known = asdict(event)
             known["error_message"] = known.pop("message")
-            line |= {name: value for name, value in known.items() if value not in (None, "")}
+            members |= {name: value for name, value in known.items() if value not in (None, "")}
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return encode(line).decode()
+            members["traceback"] = self.formatException(record.exc_info)
+        return json_line(record.created, record.levelname, record.getMessage(), members).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from warrener.stderr import stderr
 from warrener.text import for_terminal, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from warrener.worker.log_keeper import LogKeeper
 
 
@@ -50,9 +53,18 @@ class Printer:
         self._stderr.put(lines + b"\n")
 
 
+def json_line(at: float, level: str, message: str, members: Mapping[str, object]) -> bytes:
+    """A line of the log as a JSON object, without its end.
+
+    Args:
+        at: When, in seconds since the epoch.
+        level: How grave it is.
+        message: For people.
+        members: What else is known.
+    """
+    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return encode({"time": when, "level": level, "message": message, **members})
+
+
 def _as_json(label: str, line: bytes) -> bytes:
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return (
-        encode({"time": at, "level": "PRINT", "message": line.decode("utf-8", "replace"), "task_id": label})
-        + b"\n"
-    )
+    return json_line(time.time(), "PRINT", line.decode("utf-8", "replace"), {"task_id": label}) + b"\n"
