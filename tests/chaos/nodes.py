@@ -17,20 +17,21 @@ import ipaddress
 import json
 import random
 import secrets
-import shutil
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from tests.rabbitmq_server import NoBroker, RabbitMQ, _Docker, _Settings, _write, find
+from tests.own_directory import OwnDirectory
+from tests.rabbitmq_server import NoBroker, RabbitMQ
+from tests.rabbitmq_server.settings import Settings, write
+from tests.rabbitmq_server.sources import Docker, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from tests.rabbitmq_server import _Source
+    from tests.rabbitmq_server.sources import Source
 
 # How long nodes may be silent before they hold each other for dead, in seconds, unless told otherwise.
 NET_TICKTIME: Final = 60
@@ -80,15 +81,15 @@ class Node(RabbitMQ):
                 raise LookupError(f"{path}: {answer.status} {answer.reason}")
             return json.load(answer)
 
-    def _find(self) -> _Source:
+    def _find(self) -> Source:
         source = find()
-        if isinstance(source, _Docker):
+        if isinstance(source, Docker):
             raise NoBroker(
                 "A cluster for tests cannot be made with Docker: install rabbitmq-server 4.3 and be root."
             )
         return _Inside(source, self.host, self._enter)
 
-    def _environment(self, source: _Source) -> list[str]:
+    def _environment(self, source: Source) -> list[str]:
         everybody = self.host.replace(".", ",")
         return [
             *super()._environment(source),  # of two settings of one name the latter counts
@@ -112,12 +113,12 @@ class Cluster:
         self._count = count
         self._ticktime = ticktime
         self._network: _Network | None = None
-        self._directory = Path(tempfile.mkdtemp(prefix="warrener-cluster-"))
+        self._directory = OwnDirectory("warrener-cluster-")
 
     def __enter__(self) -> Self:
         try:
             self._network = _Network(self._count)
-            self.nodes = _nodes(self._directory, self._network, self._ticktime)
+            self.nodes = _nodes(self._directory.path, self._network, self._ticktime)
             self.start()
         except BaseException:
             self.__exit__()
@@ -130,7 +131,7 @@ class Cluster:
         finally:
             if self._network:
                 self._network.close()
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory.remove()
 
     def start(self) -> None:
         """Start all nodes that do not run, and wait until clients can use them."""
@@ -189,7 +190,7 @@ class Cluster:
 class _Inside:
     """A RabbitMQ that is run in a network namespace."""
 
-    source: _Source
+    source: Source
     address: str
     enter: Sequence[str]
 
@@ -199,10 +200,10 @@ class _Inside:
     def environment(self) -> list[str]:
         return self.source.environment()
 
-    def node(self, directory: Path, settings: _Settings) -> list[str]:
+    def node(self, directory: Path, settings: Settings) -> list[str]:
         return [*self.enter, *self.source.node(directory, settings)]
 
-    def inside(self, directory: Path, settings: _Settings) -> list[str]:
+    def inside(self, directory: Path, settings: Settings) -> list[str]:
         return [*self.enter, *self.source.inside(directory, settings)]
 
 
@@ -295,7 +296,7 @@ def _free_subnet() -> ipaddress.IPv4Network:
 def _nodes(directory: Path, network: _Network, ticktime: int) -> list[Node]:
     """Nodes with one cookie, user and password, and the usual ports, since each has an address of its own."""
     cookie, password = secrets.token_hex(16), secrets.token_hex(16)
-    settings = _Settings("rabbit", "warrener", password, 5672, 15672, 5671, 25672, 4369)
+    settings = Settings("rabbit", "warrener", password, 5672, 15672, 5671, 25672, 4369)
     peers = "".join(
         f"cluster_formation.classic_config.nodes.{number} = {settings.node}@{host}\n"
         for number, host in enumerate(network.hosts, 1)
@@ -304,8 +305,8 @@ def _nodes(directory: Path, network: _Network, ticktime: int) -> list[Node]:
     for host, space in zip(network.hosts, network.spaces, strict=True):
         home = directory / host
         home.mkdir()
-        _write(home / "node.json", json.dumps(dataclasses.asdict(settings)))
-        _write(home / ".erlang.cookie", cookie, mode=0o400)
+        write(home / "node.json", json.dumps(dataclasses.asdict(settings)))
+        write(home / ".erlang.cookie", cookie, mode=0o400)
         nodes.append(
             Node(home, host, space.enter, extra_config=f"{_CONFIG}net_ticktime = {ticktime}\n{peers}")
         )

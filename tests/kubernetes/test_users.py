@@ -14,7 +14,8 @@ from pika.exceptions import ChannelClosedByBroker
 
 from tests.batch import DELAYS, drain, failures, results, task
 from tests.kubernetes.specs import PASSWORDS, SPECS, small_spec
-from tests.rabbitmq_server import RabbitMQ, find
+from tests.rabbitmq_server import RabbitMQ
+from tests.rabbitmq_server.sources import find
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq.access import permissions
