@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,7 +12,6 @@ import msgspec
 
 from warrener.cli.ending import failed
 from warrener.cli.options import (
-    AT_LEAST_ONE,
     concurrency_option,
     keep_logs_option,
     processes_option,
@@ -22,6 +22,22 @@ from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_BYTES: Final = {"": 2**20, "M": 10**6, "MB": 10**6, "MI": 2**20, "MIB": 2**20} | {
+    "G": 10**9,
+    "GB": 10**9,
+    "GI": 2**30,
+    "GIB": 2**30,
+}
+
+
+def _mebibytes(text: str) -> int:
+    """A size in MiB, or in the unit that it has, as so many whole MiB."""
+    found = re.fullmatch(r"([0-9]{1,9}) ?([A-Za-z]{0,3})", text)
+    size = int(found[1]) * _BYTES.get(found[2].upper(), 0) // 2**20 if found else 0
+    if not size:
+        raise click.BadParameter(f"{text!r} is no size: write it in MiB, as 500, or with a unit, as 2GiB.")
+    return size
 
 
 exec_option: Final = click.option(
@@ -55,9 +71,9 @@ spawn_option: Final = click.option(
 )
 max_memory_option: Final = click.option(
     "--max-memory",
-    type=AT_LEAST_ONE,
+    type=_mebibytes,
     metavar="MIB",
-    help="Replace a child whose memory has peaked over this, once another one can take its place.",
+    help="Replace a child whose memory has peaked over this, once another one can take its place: 500, or 2GiB.",
 )
 
 
