@@ -21,6 +21,7 @@ _VERBS: Final = {
     "results": Lazy(f"{_CLI}.results", "results", "Write one row per completed task."),
     "failures": Lazy(f"{_CLI}.failures", "failures", "Failed tasks: list, show, retry, discard, export."),
     "logs": Lazy(f"{_CLI}.logs", "logs", "What tasks have printed."),
+    "ui": Lazy(f"{_CLI}.ui", "ui", "Show all of it on a page in your browser."),
     "pause": Lazy(f"{_CLI}.orders", "pause", "Have all workers take nothing more, until resume."),
     "resume": Lazy(f"{_CLI}.orders", "resume", "Have workers go on after pause or cancel."),
     "cancel": Lazy(f"{_CLI}.orders", "cancel", "Have workers leave what waits, or some types of it."),

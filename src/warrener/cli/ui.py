@@ -1,0 +1,123 @@
+"""`warrener ui`: the page."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from msgspec.structs import replace
+
+from warrener.address import EMBEDDED, Address
+from warrener.cli.connection import connected
+from warrener.cli.ending import failed, finish, guarded
+from warrener.cli.options import broker_option, management_option, queue_option_for
+from warrener.cli.printing import say
+from warrener.cli.surroundings import stop_signals
+from warrener.exit_codes import Exit
+from warrener.provenance import who
+
+if TYPE_CHECKING:
+    import socket
+
+    from warrener.web.door import Door
+    from warrener.web.house import House
+
+
+@click.command()
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    help="Where to listen. Anything but this machine's own 127.0.0.1 or ::1 lets in whoever has the link with its token.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="By default 8377, or a free one where that is taken.",
+)
+@click.option(
+    "--allow-actions", is_flag=True, help="Let the page retry, discard, edit, pause, resume and cancel, too."
+)
+@click.option(
+    "--behind-proxy",
+    metavar="NAME",
+    help="A proxy that is reached by this name lets in only who may, so that no token is needed; who it is it says as "
+    "X-Forwarded-User. Whoever gets past the proxy gets everything.",
+)
+@click.option("--open", "is_opened", is_flag=True, help="Open it in your browser.")
+@click.option("--with-parent", is_flag=True, hidden=True)
+@broker_option
+@queue_option_for("all of them")
+@management_option
+def ui(
+    host: str,
+    port: int | None,
+    allow_actions: bool,
+    behind_proxy: str | None,
+    is_opened: bool,
+    with_parent: bool,
+    broker: str,
+    queue: str | None,
+    management: str | None,
+) -> None:
+    """Show the page: how far each queue is, what runs, what failed and why, in your browser.
+
+    It only shows, unless --allow-actions is given, and only to you on this machine, unless --host says otherwise.
+
+    Example: warrener ui --queue images
+    """
+    try:
+        from warrener.web.door import Door
+        from warrener.web.house import House
+        from warrener.web.server import link, listen
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn", "h11", "anyio"}:
+            raise
+        raise failed("the page needs the extra `web`: pip install 'warrener[web]'", Exit.USAGE) from None
+
+    with guarded():
+        address = Address(broker, queue, management) if queue else Address(broker, management=management)
+        door = Door(host, behind_proxy)
+        listener = listen(host, port)
+    house = House(
+        address.shown if address.broker != EMBEDDED else ".warrener",
+        lambda name: connected(replace(address, queue=name)),
+        lambda: _names(address, queue),
+        queue,
+        allow_actions,
+        who(),
+    )
+    address_to_open = link(door, listener.getsockname()[1], queue)
+    say(f"page: {address_to_open}{'' if allow_actions else ' (it only shows; --allow-actions lets it act)'}")
+    if is_opened:
+        click.launch(address_to_open)
+    finish(_serve(house, door, listener, with_parent=with_parent))
+
+
+async def _serve(house: House, door: Door, listener: socket.socket, *, with_parent: bool) -> None:
+    from warrener.web.server import serve
+
+    until = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, *stop_signals()):
+        loop.add_signal_handler(number, until.set)
+    if with_parent:
+        loop.add_reader(sys.stdin, until.set)
+    await serve(house, door, listener, until)
+
+
+async def _names(address: Address, asked: str | None) -> list[str]:
+    """The queues to list: the one that was asked for is among them."""
+    from warrener.cli.finding import embedded_queues, queues_on
+
+    if address.broker == EMBEDDED:
+        names = embedded_queues()
+    elif address.is_embedded or address.is_in_memory or address.place is not None:
+        names = [address.queue]
+    else:
+        names = await queues_on(address)
+    return [asked, *(name for name in names if name != asked)] if asked else names

@@ -1,0 +1,76 @@
+"""The page's own files."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from starlette.responses import Response
+
+from warrener.web.answers import Refused
+
+_ROOT: Final = Path(__file__).parent / "static"
+_PAGE: Final = "index.html"
+_DIGEST_IN_NAME: Final = re.compile(r"\.[0-9a-f]{8,}\.")
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_ASK: Final = "no-cache"
+_KINDS: Final = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+
+
+class _File(NamedTuple):
+    body: bytes
+    kind: str
+    etag: str
+
+
+class Files:
+    """All that there are, read once: no path that a request names is opened.
+
+    Args:
+        root: Their directory.
+    """
+
+    def __init__(self, root: Path = _ROOT) -> None:
+        self._files = {
+            path.relative_to(root).as_posix(): _read(path)
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
+
+    def page(self, etag: str = "") -> Response:
+        """The page itself. Raises: as `file`."""
+        return self.file(_PAGE, etag)
+
+    def file(self, name: str, etag: str = "", *, is_versioned: bool = False) -> Response:
+        """One of the files, or word that the browser has it.
+
+        Args:
+            name: Its path below the directory.
+            etag: What the browser has, as it says it.
+            is_versioned: Whether the browser asks under another name once the file is another one.
+
+        Raises:
+            Refused: There is none.
+        """
+        found = self._files.get(name)
+        if found is None:
+            raise Refused(404, f"the page has no file {name[:200]!r}")
+        keep = _FOR_EVER if is_versioned or _DIGEST_IN_NAME.search(name) else _ASK
+        headers = {"ETag": found.etag, "Cache-Control": keep}
+        if found.etag in (part.strip() for part in etag.split(",")):
+            return Response(status_code=304, headers=headers)
+        return Response(found.body, headers=headers, media_type=found.kind)
+
+
+def _read(path: Path) -> _File:
+    body = path.read_bytes()
+    kind = _KINDS.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"
+    return _File(body, kind, f'"{blake2b(body, digest_size=12).hexdigest()}"')
