@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ def fingerprint(found: Failure) -> str:
 
     The name of its type stays, and so do names in backticks, which are those of members.
     """
-    text = _without_own(found)
-    text = _QUOTED.sub(lambda quoted: _quoted(quoted, found), text)
+    return _general(_without_own(found), found.type, found.error)
+
+
+@lru_cache(maxsize=1024)  # most failures say what others have said
+def _general(text: str, task_type: str, error: str) -> str:
+    text = _QUOTED.sub(lambda quoted: _quoted(quoted, task_type, error), text)
     text = _PATH.sub(VALUE, text)
     text = _ID.sub("#", text)
     return " ".join(_NUMBER.sub("#", text).split())
@@ -46,11 +51,29 @@ def _without_own(found: Failure) -> str:
     # The longest first: it may have others within.
     for value in sorted(values | {found.task_id}, key=len, reverse=True):
         if len(value) >= _MIN_VALUE and value in text and value != found.type:
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", VALUE, text)
+            text = _without(text, value)
     return text
 
 
-def _quoted(quoted: re.Match[str], found: Failure) -> str:
+def _without(text: str, value: str) -> str:
+    """The text with this value left out wherever it is no part of a word; an expression would have to be compiled for each."""
+    parts, end = [], 0
+    while (at := text.find(value, end)) >= 0:
+        after = at + len(value)
+        if _is_word(text[at - 1 : at]) or _is_word(text[after : after + 1]):
+            after = at + 1
+            parts.append(text[end:after])
+        else:
+            parts += (text[end:at], VALUE)
+        end = after
+    return "".join((*parts, text[end:]))
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _quoted(quoted: re.Match[str], task_type: str, error: str) -> str:
     inner = quoted[1] if quoted[1] is not None else quoted[2]
-    is_name = inner == found.type or (found.error in _ABOUT_NAMES and inner.isidentifier())
+    is_name = inner == task_type or (error in _ABOUT_NAMES and inner.isidentifier())
     return quoted[0] if is_name else VALUE

@@ -43,6 +43,11 @@ class Group(msgspec.Struct):
     example_message: str = ""
     example_origin: str = ""
 
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """What tells it from other groups."""
+        return self.reason, self.error, self.fingerprint
+
     def add(self, found: Failure) -> None:
         """Count one more."""
         if not self.count:
@@ -61,13 +66,15 @@ class Groups:
         self._groups: dict[tuple[str, str, str | None], Group] = {}
         self._of_an_error: Counter[tuple[str, str]] = Counter()
 
-    def add(self, found: Failure) -> None:
-        """Count one more failure."""
+    def add(self, found: Failure) -> Group:
+        """Count one more failure; its group."""
         key = self._key(found)
         if key not in self._groups:
             self._groups[key] = Group(*key)
             self._of_an_error[key[:2]] += 1
-        self._groups[key].add(found)
+        group = self._groups[key]
+        group.add(found)
+        return group
 
     def largest_first(self) -> list[Group]:
         """All groups."""

@@ -84,6 +84,17 @@ async def test_newest_results_are_those_at_the_end(broker: Broker) -> None:
     assert [*await broker.newest_results(1000)] == [row(name) for name in names]
 
 
+async def test_results_are_read_from_any_place(broker: Broker) -> None:
+    assert [*await broker.results_at(0, 1)] == []
+    names = [f"t{n}" for n in range(100)]
+    await complete(broker, *names)
+    assert [*await broker.results_at(0, 1)] == [row("t0")]
+    assert [*await broker.results_at(40, 3)] == [row(name) for name in names[40:43]]
+    assert [*await broker.results_at(98, 10)] == [row(name) for name in names[98:]]
+    assert [*await broker.results_at(100, 10)] == []
+    assert [*await broker.results_at(1000, 10)] == []
+
+
 async def test_no_results_are_no_batches(broker: Broker) -> None:
     assert [batch async for batch in broker.results()] == []
 

@@ -155,6 +155,9 @@ class MemoryBroker:
     async def newest_results(self, most: int) -> Sequence[bytes]:
         return self._queue().results[-most:]
 
+    async def results_at(self, first: int, most: int) -> Sequence[bytes]:
+        return self._queue().results[first : first + most]
+
     async def beats(self) -> AsyncIterator[Sequence[bytes]]:
         seen, queue = 0, self._queue()
         while True:

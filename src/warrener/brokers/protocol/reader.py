@@ -92,6 +92,14 @@ class Reader(Protocol):
     async def newest_results(self, most: int) -> Sequence[bytes]:
         """The last result rows, at most so many, the oldest of them first; at a cost that does not grow with their number."""
 
+    async def results_at(self, first: int, most: int) -> Sequence[bytes]:
+        """Result rows from a place on, at most so many; fewer at the end. It costs the same wherever the place is.
+
+        Args:
+            first: How many rows are before it. Where the broker writes something between rows it is a little earlier.
+            most: At least 1.
+        """
+
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         """What workers tell with `Consumer.beat`, in batches, for ever; empty batches mark the waiting.
 

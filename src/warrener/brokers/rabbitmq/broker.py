@@ -193,6 +193,9 @@ class RabbitBroker:
     async def newest_results(self, most: int) -> Sequence[bytes]:
         return await self._again(stream.newest, self._queue, self._queue.names.results, most)
 
+    async def results_at(self, first: int, most: int) -> Sequence[bytes]:
+        return await self._again(stream.at, self._queue, self._queue.names.results, first, most)
+
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         return beats.listen(self._queue)
 

@@ -74,7 +74,7 @@ class Message(NamedTuple):
 
 
 async def read_stream(
-    connection: Connection, stream: str, first: int, *, follow: bool
+    connection: Connection, stream: str, first: int, *, follow: bool, prefetch: int = _PREFETCH
 ) -> AsyncGenerator[tuple[int, Sequence[Message]]]:
     """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`.
 
@@ -106,7 +106,7 @@ async def read_stream(
         first = seen = 0
     given = first
     async with await connection.channel(on_close) as channel:
-        await channel.call("basic_qos", prefetch_count=_PREFETCH)
+        await channel.call("basic_qos", prefetch_count=prefetch)
         await channel.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
         has_told = not follow
         while follow or given < end or looks < _LOOKS:
@@ -137,6 +137,21 @@ async def newest(queue: Queue, stream: str, most: int) -> Sequence[bytes]:
     first = max(0, await stream_end(connection, stream) - most)
     async with aclosing(read_stream(connection, stream, first, follow=False)) as batches:
         return [row.body async for _, rows in batches for row in rows][-most:]
+
+
+async def at(queue: Queue, stream: str, first: int, most: int) -> Sequence[bytes]:
+    """The messages of one of the queue's streams from an offset on, at most so many."""
+    connection = await queue.connections.connection()
+    found: list[bytes] = []
+    batches = read_stream(connection, stream, first, follow=True, prefetch=min(most, _PREFETCH))
+    async with aclosing(batches):
+        async for after, rows in batches:
+            if not rows or after - len(rows) < first:  # there is no more, or it ends before that
+                break
+            found += [row.body for row in rows]
+            if len(found) >= most:
+                break
+    return found[:most]
 
 
 async def messages(

@@ -149,6 +149,9 @@ class SqliteBroker:
     async def newest_results(self, most: int) -> Sequence[bytes]:
         return await reading.newest_results(self._writer, most)
 
+    async def results_at(self, first: int, most: int) -> Sequence[bytes]:
+        return await reading.results_at(self._writer, first, most)
+
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         return beats.read(self._writer)
 

@@ -71,6 +71,12 @@ async def newest_results(writer: Writer, most: int) -> Sequence[bytes]:
     return [body for (body,) in reversed(rows)]
 
 
+async def results_at(writer: Writer, first: int, most: int) -> Sequence[bytes]:
+    """Rows from a place on; they are numbered from 1."""
+    query = "SELECT CAST(body AS BLOB) FROM results WHERE seq > ? ORDER BY seq LIMIT ?"
+    return [body for (body,) in await writer.select(query, (first, most))]
+
+
 async def failures(writer: Writer) -> AsyncIterator[_Page]:
     """Those that there are now, in pages, by their numbers; what a replay lets fail again is not among them."""
     ((end,),) = await writer.select("SELECT coalesce(max(seq), 0) FROM failures")
