@@ -22,6 +22,7 @@ lint: $(READY) ## Style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/oxlint --quiet
 
 # Hostile tasks are left out since most of them run into time limits.
 check: lint ## The quick part, without a broker: style, types, layers, units, and whole workers in memory
