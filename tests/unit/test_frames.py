@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pika
 import pytest
@@ -13,8 +13,12 @@ from pika.exceptions import InvalidFrameError
 from pika.frame import Body, Header, Heartbeat, Method
 from pika.spec import Basic
 
+from warrener.brokers.rabbitmq.amqp.bulk import StreamConsumer
 from warrener.brokers.rabbitmq.amqp.frames import Frames
 from warrener.brokers.rabbitmq.amqp.properties import Properties, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FRAME_MAX = 100
 
@@ -38,7 +42,7 @@ class Bare(Frames):
         self._methods = {}
         self._body_max_length = FRAME_MAX
         self._channels = {7: self}
-        self._consumers = {"mine": self._on_message}
+        self._consumers: dict[str, Any] = {"mine": self._on_message}
 
     @property
     def written(self) -> bytes:
@@ -57,9 +61,30 @@ class Bare(Frames):
         self.messages.append((method.delivery_tag, method.redelivered, properties.id, body))
 
 
-def delivery(body: bytes, *, tag: int = 1, consumer: str = "mine", channel: int = 7) -> list[bytes]:
+class Stream(StreamConsumer):
+    """Keeps what comes, one by one and many at once, with what is told of the last one."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.last: tuple[int, str] = 0, ""
+        self.at_once = 0
+
+    def __call__(self, _: Any, method: Any, properties: Properties, body: bytes) -> None:
+        self.bodies.append(body)
+        self.last = method.delivery_tag, properties.id
+
+    def more(self, bodies: Sequence[bytes], method: Any, properties: Properties) -> None:
+        self.bodies += bodies
+        self.at_once += len(bodies)
+        self.last = method.delivery_tag, properties.id
+
+
+def delivery(
+    body: bytes, *, tag: int = 1, consumer: str = "mine", channel: int = 7, is_again: bool | None = None
+) -> list[bytes]:
     """The frames of a message that comes."""
-    method = Basic.Deliver(consumer, tag, redelivered=tag % 2 == 0, exchange="q", routing_key="work")
+    redelivered = tag % 2 == 0 if is_again is None else is_again
+    method = Basic.Deliver(consumer, tag, redelivered=redelivered, exchange="q", routing_key="work")
     properties = pika.BasicProperties(headers={"x": "y"}, message_id=f"t{tag}", priority=3)
     return [
         Method(channel, method).marshal(),
@@ -149,6 +174,45 @@ def test_messages_and_confirms_come_however_the_bytes_are_cut(step: int) -> None
         (2, True, "t2", b"two"),
         (3, False, "t3", b"three"),
     ]
+
+
+@pytest.mark.parametrize("step", [1, 64, 1000, 100_000])
+def test_stream_comes_many_at_once_however_the_bytes_are_cut(step: int) -> None:
+    # Given what is alike but for tags, properties and bodies, and one each that is not, in the middle of it
+    connection, stream = Bare(), Stream()
+    connection._consumers["stream"] = stream
+    odd: dict[int, dict[str, Any]] = {40: {"is_again": True}, 60: {"consumer": "mine"}, 80: {"channel": 8}}
+    sizes = {20: FRAME_MAX + 1, 30: FRAME_MAX, 50: 0}
+    bodies = [b"%03d" % n + b"x" * (sizes.get(n, n % 7) - 3) if n != 50 else b"" for n in range(100)]
+    frames: list[bytes] = []
+    for n, body in enumerate(bodies):
+        more: dict[str, Any] = {"consumer": "stream", "is_again": False, **odd.get(n, {})}
+        frames += delivery(body, tag=10_000 + n, **more)
+        frames += [Heartbeat().marshal()] if n == 70 else []
+    data = b"".join(frames)
+    # When it comes
+    for at in range(0, len(data), step):
+        connection._on_data_available(data[at : at + step])
+    # Then each is there once, in its order, but for what is not this consumer's or is for pika to put together
+    theirs = [frame.fragment for frame in connection.told if isinstance(frame, Body)]
+    own = [body for n, body in enumerate(bodies) if n not in {20, 60, 80} and body not in theirs]
+    if step == 100_000:
+        assert stream.bodies == [body for n, body in enumerate(bodies) if n not in {20, 50, 60, 80}]
+        assert stream.at_once > 80
+        assert stream.last == (10_099, "t10099")
+    assert [body for body in stream.bodies if body] == [body for body in own if body]
+    assert connection._frame_buffer == b""
+
+
+@pytest.mark.parametrize("which", [3, 4, 5])
+def test_frames_of_a_stream_without_their_end_are_refused(which: int) -> None:
+    connection = Bare()
+    connection._consumers["mine"] = Stream()
+    frames = [*delivery(b"one", tag=1, is_again=False), *delivery(b"two", tag=3, is_again=False)]
+    frames[which] = frames[which][:-1] + b"\0"
+
+    with pytest.raises(InvalidFrameError):
+        connection._on_data_available(b"".join(frames))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from warrener.errors import BrokerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from warrener.brokers.rabbitmq.amqp.bulk import Delivered
     from warrener.brokers.rabbitmq.amqp.channel import Channel
-    from warrener.brokers.rabbitmq.amqp.frames import Delivered
 
 
 def acknowledge(channel: Channel, tags: Sequence[int], oldest: int | None) -> None:

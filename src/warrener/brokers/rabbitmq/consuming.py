@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from warrener.brokers.names import Names
     from warrener.brokers.protocol import Identity, Listener, Outcome
+    from warrener.brokers.rabbitmq.amqp.bulk import Delivered
     from warrener.brokers.rabbitmq.amqp.channel import Channel
-    from warrener.brokers.rabbitmq.amqp.frames import Delivered
     from warrener.brokers.rabbitmq.amqp.properties import Properties
     from warrener.errors import MessageTooLarge
 

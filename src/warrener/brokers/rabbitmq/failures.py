@@ -27,9 +27,9 @@ from warrener.models import DEFAULT_PRIORITY, Record
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from warrener.brokers.rabbitmq.amqp.bulk import Delivered
     from warrener.brokers.rabbitmq.amqp.channel import Channel
     from warrener.brokers.rabbitmq.amqp.connection import Connection
-    from warrener.brokers.rabbitmq.amqp.frames import Delivered
     from warrener.brokers.rabbitmq.amqp.properties import Properties
     from warrener.brokers.rabbitmq.queue import Queue
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from warrener.brokers.rabbitmq.amqp.bulk import StreamConsumer
 from warrener.brokers.rabbitmq.condition import Condition
 from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
 from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
@@ -13,9 +14,9 @@ from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+    from warrener.brokers.rabbitmq.amqp.bulk import Delivered
     from warrener.brokers.rabbitmq.amqp.channel import Channel
     from warrener.brokers.rabbitmq.amqp.connection import Connection
-    from warrener.brokers.rabbitmq.amqp.frames import Delivered
     from warrener.brokers.rabbitmq.amqp.properties import Properties
     from warrener.brokers.rabbitmq.queue import Queue
 
@@ -80,34 +81,14 @@ async def read_stream(
 
     Unless it follows, it reads to the end that the stream had a moment after it began: workers may add to it for days.
     """
-    condition = Condition()
-    rows: list[Message] = []
-    tag, seen = 0, first
-    lost: BrokerError | None = None
-
-    def on_message(_: object, method: Delivered, properties: Properties, body: bytes) -> None:
-        nonlocal tag, seen
-        rows.append(Message(body, method.exchange))
-        tag, seen = method.delivery_tag, properties.header("x-stream-offset") + 1
-        condition.notify()
-
-    def on_close(error: BrokerError) -> None:
-        nonlocal lost
-        lost = error
-        condition.notify()
-
-    def has_news() -> bool:
-        if lost:
-            raise lost
-        return bool(rows)
-
+    arrived = _Arrived()
     looks, end = 1, await stream_end(connection, stream)
     if end < first:  # it was purged meanwhile, and begins anew
-        first = seen = 0
+        first = 0
     given = first
-    async with await connection.channel(on_close) as channel:
+    async with await connection.channel(arrived.on_close) as channel:
         await channel.call("basic_qos", prefetch_count=prefetch)
-        await channel.call("basic_consume", stream, on_message, arguments={"x-stream-offset": first})
+        await channel.call("basic_consume", stream, arrived, arguments={"x-stream-offset": first})
         has_told = not follow
         while follow or given < end or looks < _LOOKS:
             if given >= end and not has_told:
@@ -119,16 +100,54 @@ async def read_stream(
                 continue
             try:
                 async with asyncio.timeout(_IDLE if follow else None):
-                    await condition.wait_for(has_news)
+                    await arrived.condition.wait_for(arrived.has_news)
             except TimeoutError:
-                yield seen, []
+                yield given, []
                 continue
-            batch = rows.copy()
-            rows.clear()
-            given = seen
+            given, tag, batch = arrived.take()
             yield given, batch
             # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
             channel.ack(tag, multiple=True)
+
+
+class _Arrived(StreamConsumer):
+    """What has come of a stream, and is not taken yet."""
+
+    def __init__(self) -> None:
+        self.condition = Condition()
+        self._messages: list[Message] = []
+        self._last: tuple[int, Properties] | None = None
+        self._lost: BrokerError | None = None
+
+    def __call__(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
+        self._messages.append(Message(body, method.exchange))
+        self._last = method.delivery_tag, properties
+        self.condition.notify()
+
+    def more(self, bodies: Sequence[bytes], method: Delivered, properties: Properties) -> None:
+        """Many at once."""
+        exchange = method.exchange
+        self._messages += [Message(body, exchange) for body in bodies]
+        self._last = method.delivery_tag, properties
+        self.condition.notify()
+
+    def on_close(self, error: BrokerError) -> None:
+        """Nothing more will come."""
+        self._lost = error
+        self.condition.notify()
+
+    def has_news(self) -> bool:
+        """Whether something came; raises why nothing more will."""
+        if self._lost:
+            raise self._lost
+        return bool(self._messages)
+
+    def take(self) -> tuple[int, int, list[Message]]:
+        """What came, once something did, with the offset after it and the tag of the last one."""
+        messages, self._messages = self._messages, []
+        tag, properties = self._last or (0, None)
+        after = properties.header("x-stream-offset") + 1 if properties else 0
+        return after, tag, messages
 
 
 async def newest(queue: Queue, stream: str, most: int) -> Sequence[bytes]:

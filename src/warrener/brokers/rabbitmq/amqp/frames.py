@@ -12,13 +12,14 @@ import asyncio
 import logging
 import struct
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServicesAdapter
 from pika.exceptions import InvalidFrameError
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_MAX_SIZE, FRAME_METHOD, Basic
 
+from warrener.brokers.rabbitmq.amqp.bulk import Delivered, Run, StreamConsumer
 from warrener.brokers.rabbitmq.amqp.properties import Properties
 
 if TYPE_CHECKING:
@@ -87,14 +88,6 @@ def resolve(future: asyncio.Future[Any], answer: Any = None, *_: object) -> None
     """Give a future its result, unless it has one or is cancelled; fits what pika calls back."""
     if not future.done():
         future.set_result(answer)
-
-
-class Delivered(NamedTuple):
-    """What a consumer is told of a message beside its properties and body, named as in pika's `Basic.Deliver`."""
-
-    delivery_tag: int
-    redelivered: bool
-    exchange: str
 
 
 class Frames(AsyncioConnection):
@@ -239,6 +232,12 @@ class Frames(AsyncioConnection):
             tag, bool(is_again & 1), buffer[exchange : exchange + buffer[exchange - 1]].decode()
         )
         on_message(owner, delivered, properties, buffer[body + _FRAME.size : whole - 1])
+        if isinstance(on_message, StreamConsumer):
+            run = Run(buffer, at, name_end, end)
+            whole = run.take(whole)
+            if run.bodies:
+                last = delivered._replace(delivery_tag=run.tag)
+                on_message.more(run.bodies, last, Properties(run.properties))
         return whole
 
 
