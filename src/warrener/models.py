@@ -81,6 +81,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         history: The last ten attempts, replays included.
         reason: Why the task failed for good; None while it has not.
         failed_at: When it did, in seconds since the epoch.
+        ready_at: When its last delay was to end, in seconds since the epoch; None where it had none.
     """
 
     attempts: _Count = 0
@@ -88,6 +89,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     history: tuple[Attempt, ...] = ()
     reason: Reason | None = None
     failed_at: _Time | None = None
+    ready_at: _Time | None = None
 
     def add(self, attempt: Attempt) -> Record:
         """The record with one more failed attempt."""
@@ -112,6 +114,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     def fail(self, reason: Reason, failed_at: float | None = None) -> Record:
         """The record of a task that ends without a result, by default now."""
         return msgspec.structs.replace(self, reason=reason, failed_at=failed_at or time.time())
+
+    def delay(self, milliseconds: int) -> Record:
+        """The record of a task that comes again after so long."""
+        return msgspec.structs.replace(self, ready_at=time.time() + milliseconds / 1000)
 
     def replay(self) -> Record:
         """The record of a failed task that begins anew: its history stays, its attempts do not count."""

@@ -15,7 +15,7 @@ import pytest
 from tests.batch import APP, drain, eventually, publish, task
 from tests.place import Place
 from warrener.address import Address
-from warrener.brokers import connect
+from warrener.brokers import Depths, connect
 from warrener.brokers.rabbitmq.access import ROLES, admit, permissions
 from warrener.brokers.rabbitmq.management import Management
 
@@ -157,6 +157,8 @@ async def test_worker_is_told_that_its_queue_keeps_no_logs(parts: Parts, tmp_pat
     async with connect(parts.administrator) as broker:
         await broker.delete()
     await publish(parts.administrator, [task("echo", "t")])
+    async with connect(parts.as_part("worker")) as broker:  # what its metrics tell of the queue
+        assert await broker.depths() == Depths(ready=1, delayed=0, failed=None)
 
     done = Place(tmp_path, parts.as_part("worker")).warrener("work", APP, "--drain", "--keep-logs")
 

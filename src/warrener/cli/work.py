@@ -11,7 +11,7 @@ import click
 from warrener.cli.ending import failed
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.work_options import max_memory_option, takes_work
-from warrener.cli.worker_process import WorkerProcess, check_worker
+from warrener.cli.worker_process import Serving, WorkerProcess, check_worker
 from warrener.errors import (
     AccessRefused,
     AppError,
@@ -59,6 +59,17 @@ _MEBIBYTE: Final = 1024 * 1024
     default="text",
     help="How the log is written; as JSON, each line of what tasks print is an object, too.",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve /metrics for Prometheus, and /livez and /readyz, on this port; 0 for any that is free.",
+)
+@click.option(
+    "--metrics-host",
+    metavar="ADDRESS",
+    help="With --metrics-port: serve on this address alone, as 127.0.0.1; by default on all of this machine's.",
+)
 @takes_work
 @takes_address
 def work_(
@@ -70,6 +81,8 @@ def work_(
     max_memory: int | None,
     verbose: bool,
     log_format: str,
+    metrics_port: int | None,
+    metrics_host: str | None,
     work: Work,
     address: Address,
 ) -> None:
@@ -83,6 +96,8 @@ def work_(
     """
     from warrener.cli.worker_log import WorkerLog, log_to_stderr
 
+    if metrics_host and metrics_port is None:
+        raise failed("--metrics-host goes with --metrics-port", Exit.USAGE)
     settings = work.settings(app)
     log_to_stderr(as_json=log_format == "json")
     if check:
@@ -92,6 +107,7 @@ def work_(
         address,
         settings,
         WorkerLog(address, is_verbose=verbose),
+        None if metrics_port is None else Serving(metrics_port, metrics_host),
         processes=work.processes,
         keeps_output=work.keeps_output,
         drain=drain,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from warrener.cli.surroundings import stop_signals
 from warrener.errors import BrokerUnreachable
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from warrener.address import Address
-    from warrener.brokers import Broker
+    from warrener.brokers import Broker, Delivery, Outcome
     from warrener.cli.worker_log import WorkerLog
+    from warrener.metrics.serving import WorkerMetrics
     from warrener.worker.fork_server import ForkServer
     from warrener.worker.manifest import AppManifest, ChildSettings
     from warrener.worker.supervisor import Supervisor
@@ -27,6 +28,13 @@ _CONNECT_FOR_SECONDS: Final = 30.0
 _CONNECT_AGAIN_AFTER_SECONDS: Final = 1.0
 
 
+class Serving(NamedTuple):
+    """Where a worker serves its metrics and probes: this port of an address, or of all addresses without one."""
+
+    port: int
+    host: str | None = None
+
+
 class WorkerProcess:
     """One worker, from its start to its end.
 
@@ -34,12 +42,22 @@ class WorkerProcess:
         address: The queue.
         settings: What its children run.
         log: Told what it does.
+        serving: Where it serves its metrics, if it does.
         options: As `Supervisor` takes them.
     """
 
-    def __init__(self, address: Address, settings: ChildSettings, log: WorkerLog, **options: Any) -> None:
+    def __init__(
+        self,
+        address: Address,
+        settings: ChildSettings,
+        log: WorkerLog,
+        serving: Serving | None = None,
+        **options: Any,
+    ) -> None:
         self._address = address
         self._log = log
+        self._serving = serving
+        self._metrics: WorkerMetrics | None = None
         self._settings = settings
         self._options = options
         self._supervisor: Supervisor | None = None
@@ -60,11 +78,15 @@ class WorkerProcess:
             for number in stop_signals():
                 loop.add_signal_handler(number, self._stop, Exit.STOPPED)
             loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED)
+            if self._serving:
+                self._metrics = await _served(self._address, self._serving)
             return await _connected(
                 self._address, lambda broker: self._work(broker, fork_server), lambda: self._stopped
             )
         finally:
             await fork_server.end()
+            if self._metrics:
+                await self._metrics.close()
 
     def _stop(self, code: Exit) -> None:
         self._stopped = self._stopped or code
@@ -79,14 +101,18 @@ class WorkerProcess:
             broker,
             self._settings,
             fork_server=fork_server,
-            on_settled=self._log.on_settled,
+            on_settled=self._on_settled,
             **self._options,
         )
+        if self._metrics:
+            self._metrics.begin(broker, supervisor.health)
         counting = asyncio.create_task(self._log.keep_counting(supervisor))
         try:
             manifest = await supervisor.start()
             if not supervisor.is_stopping:
-                self._log.begin(manifest, supervisor.slots)
+                if self._metrics:
+                    self._metrics.know(manifest)
+                self._log.begin(manifest, supervisor.health.slots)
                 if self._options.get("awaits_runs"):
                     # A run that waits for this worker reads it here, as `warrener k8s submit` does.
                     _log.info("its retries need %s", needs(manifest).decode())
@@ -95,7 +121,14 @@ class WorkerProcess:
             return code
         finally:
             counting.cancel()
+            if self._metrics:
+                self._metrics.end()
             self._supervisor = None
+
+    def _on_settled(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._log.on_settled(delivery, outcome)
+        if self._metrics:
+            self._metrics.tally.on_settled(delivery, outcome)
 
 
 async def check_worker(address: Address, settings: ChildSettings) -> bytes:
@@ -117,6 +150,18 @@ async def check_worker(address: Address, settings: ChildSettings) -> bytes:
 
     await _connected(address, look, lambda: None)
     return needs(app)
+
+
+async def _served(address: Address, serving: Serving) -> WorkerMetrics:
+    from warrener.metrics.serving import WorkerMetrics
+
+    metrics = WorkerMetrics(address.queue)
+    port = await metrics.start(serving.host, serving.port)
+    where = serving.host or "all addresses of this machine"
+    _log.info("serves /metrics, /livez and /readyz on port %d of %s", port, where)
+    if metrics.lacks:
+        _log.warning("/metrics is empty: %s", metrics.lacks)
+    return metrics
 
 
 def needs(app: AppManifest) -> bytes:

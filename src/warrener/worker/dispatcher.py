@@ -66,6 +66,7 @@ class Dispatcher(Owner):
         self.quarantine = Quarantine()
         self.redelivery = Redelivery()
         self.outcomes = Outcomes({}, [], broker)
+        self.came = 0  # deliveries so far
         self.has_seen_loss = False
         self.takes_nothing = False  # what still comes is returned
         self.is_stopping = False  # what waits does not begin
@@ -108,7 +109,7 @@ class Dispatcher(Owner):
         # By its record they see that it was lost. Of what is suspected here they would see nothing.
         for attempt in [attempt for attempt in self.quarantine if attempt.record.was_lost_last]:
             self.quarantine.waiting.remove(attempt)
-            self._broker.settle(attempt.delivery, Delayed(delay, attempt.record))
+            self._broker.settle(attempt.delivery, Delayed(delay, attempt.record.delay(delay)))
 
     def end_cancelled(self) -> None:
         """End what waits and is of a type that is cancelled."""
@@ -127,6 +128,7 @@ class Dispatcher(Owner):
 
     def on_delivery(self, delivery: Delivery) -> None:
         """A task has come: find its handler, and put it in line."""
+        self.came += 1
         if delivery.lost and self._is_known(delivery):
             return
         found = opened(delivery, self._pool.manifest)

@@ -47,6 +47,11 @@ class Intake:
         else:
             await self._take_more(self._pool.slots)
 
+    @property
+    def is_taking(self) -> bool:
+        """Whether tasks are to come."""
+        return self._prefetch > 0 and not self._is_paused
+
     def look(self) -> None:
         """There may be something to do at once."""
         self._attention.set()

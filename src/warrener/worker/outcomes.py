@@ -121,7 +121,8 @@ class Outcomes:
         if delay is None or not self._delays:
             return Failed(record.fail(reason))
         wanted = delay if after is None else after * 1000
-        return Delayed(nearest(wanted, self._delays), record)
+        chosen = nearest(wanted, self._delays)
+        return Delayed(chosen, record.delay(chosen))
 
     def delay(self, seconds: float) -> int | None:
         """The queue's retry delay that is nearest to so many seconds, in milliseconds; None where it has none."""

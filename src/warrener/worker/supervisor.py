@@ -21,6 +21,7 @@ from warrener.worker.beating import Beating
 from warrener.worker.delays import find_delays
 from warrener.worker.dispatcher import Dispatcher
 from warrener.worker.drain import Drain
+from warrener.worker.health import Health
 from warrener.worker.intake import Intake
 from warrener.worker.log_keeper import LogKeeper
 from warrener.worker.manifest import AppManifest
@@ -106,6 +107,7 @@ class Supervisor:
         )
         self._obedience = Obedience(broker, self._pool, self._dispatcher, self._intake.look)
         self._beating = Beating(broker, self._pool, self._dispatcher)
+        self.health = Health(broker, self._pool, self._dispatcher, self._intake)
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._stop_code = Exit.STOPPED
@@ -183,11 +185,6 @@ class Supervisor:
     def held(self) -> int:
         """How many tasks are in this worker's hands."""
         return self._dispatcher.held
-
-    @property
-    def slots(self) -> int:
-        """How many tasks run at a time."""
-        return self._pool.slots
 
     @property
     def settled(self) -> dict[str, int]:

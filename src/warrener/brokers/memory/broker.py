@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from warrener.brokers.memory.consuming import Consuming
 from warrener.brokers.memory.publishing import Session
 from warrener.brokers.memory.queue import Queue
-from warrener.brokers.protocol import Counts, FailedTask, Finding, Log, Message, Verdict
+from warrener.brokers.protocol import Counts, Depths, FailedTask, Finding, Log, Message, Verdict
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
@@ -121,6 +121,17 @@ class MemoryBroker:
         if (queue := _queues.get(self._key)) and not self._is_closed:
             queue.told += 1
             queue.beats[self] = queue.told, body
+
+    def time_confirms(self, tell: Callable[[float], None]) -> None:
+        """They are there at once."""
+
+    @property
+    def is_connected(self) -> bool:
+        return not self._is_closed
+
+    async def depths(self) -> Depths:
+        queue = self._queue()
+        return Depths(queue.ready, queue.delayed, len(queue.failures))
 
     async def drained(self) -> bool:
         queue = self._queue()

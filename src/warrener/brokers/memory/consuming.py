@@ -108,7 +108,13 @@ class Consuming:
             ):
                 break
             delivery = Delivery(
-                entry.body, entry.id, entry.priority, entry.record, entry.lost, next(self._tags)
+                entry.body,
+                entry.id,
+                entry.priority,
+                entry.record,
+                entry.lost,
+                next(self._tags),
+                published_at=entry.published_at,
             )
             self._held[delivery.tag] = delivery, entry
             listener.on_delivery(delivery)

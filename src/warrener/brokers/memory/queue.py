@@ -33,6 +33,7 @@ class Entry(msgspec.Struct, eq=False):
         priority: Higher first.
         record: What happened to it before, as JSON.
         lost: How often whoever had taken it vanished, since it was last published.
+        published_at: When, in seconds since the epoch.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Entry(msgspec.Struct, eq=False):
     priority: int
     record: bytes | None = None
     lost: int = 0
+    published_at: float = msgspec.field(default_factory=time.time)
 
 
 class Queue:

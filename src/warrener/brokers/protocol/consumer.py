@@ -9,7 +9,7 @@ import msgspec
 from warrener.models import Record  # noqa: TC001 - msgspec reads the annotations when it runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 DELIVERY_BACKSTOP = 100
 """A task that came back from lost workers and cut connections more often than that ends as `crashed`. The broker cannot tell
@@ -30,6 +30,8 @@ class Delivery(msgspec.Struct, eq=False):
         lost: How often the broker had it back because a worker vanished, since it was last published.
         tag: The broker's own handle.
         explained: How many of these losses are known to be no fault of the task; whoever consumes says so.
+        published_at: When it was published first, in seconds since the epoch, to the second on RabbitMQ; None where its
+            producer did not say.
     """
 
     body: bytes
@@ -39,6 +41,7 @@ class Delivery(msgspec.Struct, eq=False):
     lost: int
     tag: int
     explained: int = 0
+    published_at: float | None = None
 
     @property
     def identity(self) -> Identity:
@@ -79,6 +82,20 @@ class Lost(msgspec.Struct, frozen=True):
 
     identity: Identity
     outcome: Outcome | None
+
+
+class Depths(msgspec.Struct, frozen=True):
+    """How many tasks lie in a queue's parts, as far as whoever consumes may know.
+
+    Args:
+        ready: Those that nobody has.
+        delayed: Those whose retry delay is not over.
+        failed: Those that failed for good; None where this user may not see them.
+    """
+
+    ready: int
+    delayed: int
+    failed: int | None
 
 
 class Listener(Protocol):
@@ -158,6 +175,19 @@ class Consumer(Protocol):
         It never raises, and nobody waits for it: what cannot be told at once, since the broker is away or in alarm, the user
         may not, or the queue is older than that, is not told.
         """
+
+    def time_confirms(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called with the seconds between each outcome and its confirm, from the event loop; before `consume`.
+
+        A broker whose outcomes are there at once tells nothing, and of those that are lost on their way none does.
+        """
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is there, as far as is known just now."""
+
+    async def depths(self) -> Depths:
+        """How many tasks lie where; with a worker's rights, and at a cost that does not grow with their number by much."""
 
     async def drained(self) -> bool:
         """Whether no task is ready or in any retry delay of the queue, as far as one look can tell.

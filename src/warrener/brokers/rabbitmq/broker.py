@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
+from warrener.brokers.confirm_times import ConfirmTimes
 from warrener.brokers.names import Names
 from warrener.brokers.rabbitmq import admin, beats, counting, failures, stream, sweeping, topology
 from warrener.brokers.rabbitmq.consuming import Consuming
@@ -18,7 +19,7 @@ from warrener.brokers.rabbitmq.publishing import Publishing
 from warrener.brokers.rabbitmq.queue import Queue
 from warrener.brokers.rabbitmq.reconnect import Reconnecting
 from warrener.brokers.rabbitmq.session import Session
-from warrener.errors import BrokerUnreachable, MessageTooLarge
+from warrener.errors import AccessRefused, BrokerUnreachable, MessageTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from warrener.brokers.protocol import (
         Counts,
         Delivery,
+        Depths,
         FailedTask,
         Finding,
         Listener,
@@ -66,6 +68,8 @@ class RabbitBroker:
         self._publishing: Publishing | None = None
         self._consuming: Consuming | None = None
         self._own_delays: frozenset[int] = frozenset()
+        self._confirm_times: ConfirmTimes | None = None
+        self._sees_failed = True
         self._warning: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -142,6 +146,7 @@ class RabbitBroker:
                     version,
                     shortest=min(existing, default=None),
                     give_up=self._connections.give_up,
+                    confirm_times=self._confirm_times,
                 )
                 await self._again(self._connections.add, consuming)
                 self._consuming = consuming
@@ -178,6 +183,21 @@ class RabbitBroker:
 
     def beat(self, body: bytes) -> None:
         self._telling.tell(body)
+
+    def time_confirms(self, tell: Callable[[float], None]) -> None:
+        self._confirm_times = ConfirmTimes(tell)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connections.current is not None
+
+    async def depths(self) -> Depths:
+        if self._sees_failed:
+            try:
+                return await counting.depths(self._queue, self._own_delays, with_failed=True)
+            except AccessRefused:  # as a worker's user is; and RabbitMQ's log has a line for each time
+                self._sees_failed = False
+        return await counting.depths(self._queue, self._own_delays, with_failed=False)
 
     async def drained(self) -> bool:
         return await counting.drained(self._queue, self._own_delays)

@@ -14,23 +14,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from warrener.brokers.protocol import Completed, Delayed, Delivery, Lost
+from warrener.brokers.protocol import Delayed, Delivery, Lost
 from warrener.brokers.rabbitmq.acks import acknowledge, settle_for_certain
 from warrener.brokers.rabbitmq.condition import Condition
 from warrener.brokers.rabbitmq.confirms import ConfirmTracker, Refused
-from warrener.brokers.rabbitmq.topology import (
-    FAILED_KEY,
-    RESULTS_KEY,
-    consumer_arguments,
-    counts_returns,
-    delay_key,
-)
+from warrener.brokers.rabbitmq.topology import consumer_arguments, counts_returns, outcome_message
 from warrener.codec import decode_record
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from warrener.brokers.confirm_times import ConfirmTimes
     from warrener.brokers.names import Names
     from warrener.brokers.protocol import Identity, Listener, Outcome
     from warrener.brokers.rabbitmq.amqp.bulk import Delivered
@@ -57,6 +52,7 @@ class Consuming:
         version: The server's.
         shortest: The shortest retry delay, in milliseconds; None where there is none.
         give_up: Told of an error that no new connection mends.
+        confirm_times: Measures how long confirms take.
     """
 
     def __init__(
@@ -67,6 +63,7 @@ class Consuming:
         *,
         shortest: int | None,
         give_up: Callable[[BrokerError], None],
+        confirm_times: ConfirmTimes | None = None,
     ) -> None:
         self._names = names
         self._listener = listener
@@ -74,6 +71,7 @@ class Consuming:
         self._is_return_counted = counts_returns(version)
         self._way_back = shortest if self._is_return_counted else None
         self._give_up = give_up
+        self._confirm_times = confirm_times
         self._channel: Channel | None = None
         self._tracker: ConfirmTracker | None = None
         self._prefetch = 0
@@ -142,6 +140,8 @@ class Consuming:
         ):
             return
         self._settling[delivery.tag] = outcome
+        if self._confirm_times:
+            self._confirm_times.begin(delivery.tag)
         self._publish(delivery, outcome)
 
     def acknowledge(self, delivery: Delivery) -> None:
@@ -233,6 +233,7 @@ class Consuming:
             properties.record,
             lost,
             method.delivery_tag,
+            published_at=properties.published_at,
         )
         self._held[delivery.tag] = delivery
         self._listener.on_delivery(delivery)
@@ -240,12 +241,7 @@ class Consuming:
     def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
         if self._tracker is None or self._held.get(delivery.tag) is not delivery:
             return
-        if isinstance(outcome, Completed):
-            key, body, record = RESULTS_KEY, outcome.body, None
-        elif isinstance(outcome, Delayed):
-            key, body, record = delay_key(outcome.delay), delivery.body, outcome.record
-        else:
-            key, body, record = FAILED_KEY, delivery.body, outcome.record
+        key, body, record = outcome_message(delivery, outcome)
         self._tracker.publish(
             self._names.outcomes,
             key,
@@ -253,6 +249,7 @@ class Consuming:
             message_id=delivery.id or uuid4().hex,
             priority=delivery.priority,
             record=record,
+            published_at=delivery.published_at if record else None,
             then=partial(self._on_outcome, delivery, outcome),
         )
 
@@ -272,6 +269,8 @@ class Consuming:
             self._is_refused = False
             self._missing_since = None
             self._settling.pop(delivery.tag, None)
+            if self._confirm_times:
+                self._confirm_times.end((delivery.tag,))
             self._acknowledge(delivery)
 
     def _may_come_back(self) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from warrener.brokers.protocol import Counts
+from warrener.brokers.protocol import Counts, Depths
 from warrener.brokers.rabbitmq.admin import DEFAULT_DELAYS
 from warrener.brokers.rabbitmq.stream import stream_end
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
@@ -61,6 +61,16 @@ async def counts(queue: Queue) -> Counts:
         workers=work.consumer_count,
         notes=() if processing is not None else (note,),
     )
+
+
+async def depths(queue: Queue, own_delays: Iterable[int], *, with_failed: bool) -> Depths:
+    """How many tasks lie where, asked over AMQP alone."""
+    names = queue.names
+    delays = {names.delay(delay) for delay in {*own_delays, *await _known_delays(queue)}}
+    ready = await queue.ready([names.queue, *([names.failed] if with_failed else []), *delays])
+    if names.queue not in ready:
+        raise QueueMissing(f"queue {names.queue!r} does not exist on {queue.shown}")
+    return Depths(ready[names.queue], sum(ready.get(name, 0) for name in delays), ready.get(names.failed))
 
 
 async def drained(queue: Queue, own_delays: Iterable[int]) -> bool:

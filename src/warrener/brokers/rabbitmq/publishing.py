@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from warrener.brokers.rabbitmq.confirms import ConfirmTracker
@@ -68,6 +69,7 @@ class Publishing:
                 message_id=message.id,
                 priority=message.priority,
                 record=message.record,
+                published_at=time.time(),
                 then=then,
             )
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from warrener.brokers.protocol import DELIVERY_BACKSTOP, Log
+from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, Log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from warrener.brokers.names import Names
+    from warrener.brokers.protocol import Delivery, Outcome
     from warrener.brokers.rabbitmq.amqp.channel import Channel
+    from warrener.models import Record
 
 Version = tuple[int, ...]
 
@@ -37,6 +39,15 @@ _V43: Final = (4, 3)
 def delay_key(milliseconds: int) -> str:
     """The routing key into a retry delay."""
     return f"delay.{milliseconds}"
+
+
+def outcome_message(delivery: Delivery, outcome: Outcome) -> tuple[str, bytes, Record | None]:
+    """The routing key, body and record with which an outcome is published."""
+    if isinstance(outcome, Completed):
+        return RESULTS_KEY, outcome.body, None
+    if isinstance(outcome, Delayed):
+        return delay_key(outcome.delay), delivery.body, outcome.record
+    return FAILED_KEY, delivery.body, outcome.record
 
 
 class Binding(NamedTuple):

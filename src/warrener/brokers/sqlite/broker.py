@@ -10,6 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Self
 
 from warrener.address import EMBEDDED
+from warrener.brokers.confirm_times import ConfirmTimes
 from warrener.brokers.protocol import Counts, FailedTask, Finding, Log, Message, Verdict
 from warrener.brokers.sqlite import beats, journal, reading
 from warrener.brokers.sqlite.claims import Claims
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from warrener.address import Address
-    from warrener.brokers.protocol import Delivery, Listener, Outcome
+    from warrener.brokers.protocol import Delivery, Depths, Listener, Outcome
 
 
 class SqliteBroker:
@@ -130,6 +131,16 @@ class SqliteBroker:
 
     def beat(self, body: bytes) -> None:
         self._claims.beat = body
+
+    def time_confirms(self, tell: Callable[[float], None]) -> None:
+        self._consuming.confirm_times = ConfirmTimes(tell)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._consuming.is_writable
+
+    async def depths(self) -> Depths:
+        return await self._writer.run(lambda: reading.depths(self._file.db))
 
     async def drained(self) -> bool:
         try:

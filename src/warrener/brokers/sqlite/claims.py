@@ -165,11 +165,11 @@ class Claims:
         rows = db.execute(
             "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - these are no values
             " (SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT ?)"
-            f" RETURNING {MESSAGE}, {_LOST}",
+            f" RETURNING {MESSAGE}, {_LOST}, CAST(published AS REAL)",
             (worker, room),
         ).fetchall()
         rows.sort(key=lambda row: (-row[3], row[0]))  # RETURNING keeps no order
         return [
-            Delivery(body, message_id, priority, record, lost, seq)
-            for seq, body, message_id, priority, record, lost in rows
+            Delivery(body, message_id, priority, record, lost, seq, published_at=published)
+            for seq, body, message_id, priority, record, lost, published in rows
         ]

@@ -17,6 +17,7 @@ from warrener.errors import BrokerUnreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from warrener.brokers.confirm_times import ConfirmTimes
     from warrener.brokers.protocol import Delivery, Listener, Outcome
     from warrener.brokers.sqlite.claims import Claims
     from warrener.brokers.sqlite.writer import Writer
@@ -42,6 +43,7 @@ class Consuming:
         self._claims = claims
         self._listener: Listener | None = None
         self._prefetch = 0
+        self.confirm_times: ConfirmTimes | None = None
         self._held: dict[int, Delivery] = {}
         self._outcomes: list[tuple[Delivery, Outcome | None]] = []
         self._requeued: list[Delivery] = []
@@ -76,10 +78,17 @@ class Consuming:
         """End what is held, without an outcome where there is one already."""
         if self._let_go(delivery):
             self._outcomes.append((delivery, outcome))
+            if self.confirm_times:
+                self.confirm_times.begin(delivery.tag)
 
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what is held."""
         self._requeued += filter(self._let_go, deliveries)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the last turn was written."""
+        return self._give_up_at is None
 
     @property
     def unsettled(self) -> int:
@@ -164,6 +173,8 @@ class Consuming:
             self._give_up_at = None
         if was_lost:
             self._lose(outcomes)
+        elif self.confirm_times:
+            self.confirm_times.end(delivery.tag for delivery, _ in outcomes)
         self._written += len(outcomes) + len(requeued)
         for delivery in deliveries:
             self._held[delivery.tag] = delivery
@@ -181,6 +192,8 @@ class Consuming:
         self._outcomes.clear()
         self._requeued.clear()
         self._held.clear()
+        if self.confirm_times:
+            self.confirm_times.forget()
         if self._listener:
             self._listener.on_lost(settled)
 

@@ -23,7 +23,7 @@ _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB,
-    state INTEGER NOT NULL DEFAULT {READY}, due REAL, owner INTEGER, lost INTEGER NOT NULL DEFAULT 0);
+    state INTEGER NOT NULL DEFAULT {READY}, due REAL, owner INTEGER, lost INTEGER NOT NULL DEFAULT 0, published REAL);
 CREATE INDEX IF NOT EXISTS ready ON tasks (priority DESC, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS delayed ON tasks (due) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS processing ON tasks (owner) WHERE state = {PROCESSING};
@@ -99,6 +99,7 @@ class File:
             if tables and application == _APPLICATION_ID:
                 # FULL: a confirmed task survives a power cut, too, not only the end of this process.
                 db.execute("PRAGMA synchronous = FULL")
+                _complete(db)
                 db.text_factory = partial(str, encoding="utf-8", errors="replace")
                 self._seen = {file: _look(file) for file in self._all_files() if file.exists()}
                 self._connection = db
@@ -174,6 +175,14 @@ class File:
                     "begin anew with `warrener delete` and `warrener publish`"
                 )
             self._seen[file] = seen
+
+
+def _complete(db: sqlite3.Connection) -> None:
+    """Add what a file of an earlier version lacks."""
+    columns = {name for _, name, *_ in db.execute("PRAGMA table_info(tasks)")}
+    if columns and "published" not in columns:
+        with suppress(sqlite3.OperationalError):  # another process does it, or this one may only read
+            db.execute("ALTER TABLE tasks ADD COLUMN published REAL")
 
 
 def _look(file: Path) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final
 
 from warrener.codec import encode_record
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from warrener.brokers.sqlite.writer import Writer
 
 
-_INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record) VALUES (?, ?, ?, ?)"
+_INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record, published) VALUES (?, ?, ?, ?, ?)"
 
 
 def insert(db: sqlite3.Connection, messages: Sequence[Message]) -> None:
     """Add tasks, within a transaction."""
+    now = time.time()
     db.executemany(
         _INSERT_TASK,
         [
@@ -29,6 +31,7 @@ def insert(db: sqlite3.Connection, messages: Sequence[Message]) -> None:
                 message.body,
                 message.priority,
                 encode_record(message.record) if message.record else None,
+                now,
             )
             for message in messages
         ],

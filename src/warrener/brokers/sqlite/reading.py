@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from warrener.brokers.protocol import Counts, FailedTask, Message, Verdict
+from warrener.brokers.protocol import Counts, Depths, FailedTask, Message, Verdict
 from warrener.brokers.sqlite import clock
 from warrener.brokers.sqlite.claims import MESSAGE
 from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY
@@ -43,6 +43,12 @@ def count(db: sqlite3.Connection) -> Counts:
         failed=failed,
         workers=workers,
     )
+
+
+def depths(db: sqlite3.Connection) -> Depths:
+    """How many tasks whoever consumes sees where."""
+    counted = count(db)
+    return Depths(counted.ready, counted.delayed or 0, counted.failed)
 
 
 async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:

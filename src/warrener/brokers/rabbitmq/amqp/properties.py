@@ -18,11 +18,17 @@ from warrener.brokers.protocol import DELIVERY_BACKSTOP
 
 _FLAGS: Final = struct.Struct(">H")
 _LENGTH: Final = struct.Struct(">I")
+_TIMESTAMP: Final = struct.Struct(">Q")
+_TIMES: Final = range(
+    1_000_000_000, 10_000_000_000
+)  # seconds since the epoch, from 2001 on; what is none is a producer's own
 _JSON: Final = b"\x10application/json"
 _PERSISTENT: Final = b"\x02"
 _RECORD: Final = "warrener"
 _RECORD_FIELD: Final = b"\x08warrenerS"
 _ALWAYS: Final = Flags.FLAG_CONTENT_TYPE | Flags.FLAG_DELIVERY_MODE | Flags.FLAG_MESSAGE_ID
+_BEFORE_ID: Final = Flags.FLAG_CORRELATION_ID | Flags.FLAG_REPLY_TO | Flags.FLAG_EXPIRATION
+_LATER: Final = Flags.FLAG_MESSAGE_ID | Flags.FLAG_TIMESTAMP
 # How long the values of a header are, by their kind; all others tell their length first.
 _FIXED: Final = {
     **dict.fromkeys(b"V", 0),
@@ -39,15 +45,22 @@ _UNREADABLE: Final = (
 )
 
 
-def pack(message_id: str, priority: int | None, record: bytes | None) -> bytes:
+def pack(
+    message_id: str, priority: int | None, record: bytes | None, published_at: float | None = None
+) -> bytes:
     """The properties of a message that we publish: persistent JSON.
 
     Args:
         message_id: At most 255 bytes.
         priority: 0 to 255, or none.
         record: What has happened to the task so far.
+        published_at: When it was published first, in seconds since the epoch; it travels as AMQP's `timestamp`, without
+            the fraction.
     """
-    flags, headers, level = _ALWAYS, b"", b""
+    flags, headers, level, at = _ALWAYS, b"", b"", b""
+    if published_at is not None:
+        flags |= Flags.FLAG_TIMESTAMP
+        at = _TIMESTAMP.pack(int(published_at))
     if record is not None:
         flags |= Flags.FLAG_HEADERS
         field = _RECORD_FIELD + _LENGTH.pack(len(record)) + record
@@ -56,7 +69,7 @@ def pack(message_id: str, priority: int | None, record: bytes | None) -> bytes:
         flags |= Flags.FLAG_PRIORITY
         level = bytes((priority,))
     name = message_id.encode()
-    return b"".join((_FLAGS.pack(flags), _JSON, headers, _PERSISTENT, level, bytes((len(name),)), name))
+    return b"".join((_FLAGS.pack(flags), _JSON, headers, _PERSISTENT, level, bytes((len(name),)), name, at))
 
 
 class Properties:
@@ -66,12 +79,13 @@ class Properties:
         raw: Flags, then the values of those that are set.
     """
 
-    __slots__ = ("_headers", "id", "priority")
+    __slots__ = ("_headers", "_timestamp", "id", "priority")
 
     def __init__(self, raw: bytes) -> None:
         self.id = ""
         self.priority: int | None = None
         self._headers = b""
+        self._timestamp = 0
         (flags,) = _FLAGS.unpack_from(raw)
         at = _FLAGS.size
         if flags & Flags.FLAG_CONTENT_TYPE:
@@ -87,11 +101,30 @@ class Properties:
         if flags & Flags.FLAG_PRIORITY:
             self.priority = raw[at]
             at += 1
-        if flags & Flags.FLAG_MESSAGE_ID:
+        if flags & _LATER:
+            self._read_later(raw, flags, at)
+
+    def _read_later(self, raw: bytes, flags: int, at: int) -> None:
+        if flags & _BEFORE_ID:
             for before in (Flags.FLAG_CORRELATION_ID, Flags.FLAG_REPLY_TO, Flags.FLAG_EXPIRATION):
                 if flags & before:
                     at += 1 + raw[at]
-            self.id = _text(raw[at + 1 : at + 1 + raw[at]])
+        if flags & Flags.FLAG_MESSAGE_ID:
+            end = at + 1 + raw[at]
+            self.id = _text(raw[at + 1 : end])
+            at = end
+        if flags & Flags.FLAG_TIMESTAMP:
+            (self._timestamp,) = _TIMESTAMP.unpack_from(raw, at)
+
+    @property
+    def published_at(self) -> float | None:
+        """When it was published, in seconds since the epoch, as its producer or RabbitMQ's own interceptor has written it."""
+        if self._headers:
+            exact = self.header("timestamp_in_ms")
+            if isinstance(exact, int) and exact // 1000 in _TIMES:
+                return exact / 1000
+        # Somewhere in this second.
+        return self._timestamp + 0.5 if self._timestamp in _TIMES else None
 
     @property
     def record(self) -> bytes | str | None:
