@@ -7,7 +7,7 @@ broker confirmed, so that whoever goes on publishes none of them again, in whate
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -111,7 +111,25 @@ class Left(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     run: str
 
 
-Record = Begun | Publishing | Left | Read
+class Acted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="acted"):
+    """Somebody has taken out failures.
+
+    Args:
+        what: What became of them.
+        count: How many.
+        by: Who: `user@host`.
+        at: When, in seconds since the epoch.
+        of: Which, in words.
+    """
+
+    what: Literal["retried", "discarded", "edited"]
+    count: int
+    by: str
+    at: float
+    of: str = ""
+
+
+Record = Begun | Publishing | Left | Read | Acted
 Marked = Published | Dropped
 _records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _marks: msgspec.json.Decoder[Marked] = msgspec.json.Decoder(Marked)
@@ -265,7 +283,7 @@ class JournalState:
             if record.run in self._publishing:
                 begun, count = self._publishing[record.run]
                 self._publishing[record.run] = (begun, count + 1)
-        else:
+        elif not isinstance(record, Acted):
             self._end(record)
 
     def _end(self, record: Left | Read) -> None:

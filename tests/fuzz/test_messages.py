@@ -14,7 +14,7 @@ from tests.fuzz.strategies import ODD_JSON, bodies, fragments, is_sentence, text
 from warrener.brokers import FailedTask
 from warrener.codec import decode_failure, decode_task, encode, encode_task, open_envelope
 from warrener.errors import InvalidTask, UsageError
-from warrener.failures.taking import _patched
+from warrener.failures.taking import _changed
 from warrener.handler import Handler
 from warrener.models import MAX_NAME_BYTES, Record, Task
 from warrener.retry import RetryPolicy
@@ -132,7 +132,7 @@ def _check_failure(body: bytes, message_id: str) -> None:
     if not any("\ud800" <= character <= "\udfff" for character in message_id):
         assert json.loads(encode(found))["type"] == found.type
     try:
-        patched = _patched(FailedTask(body, message_id, 5, Record()), {"a": 1})
+        patched = _changed(FailedTask(body, message_id, 5, Record()), {"a": 1}, None)
     except UsageError as error:
         assert is_sentence(str(error))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import msgspec
 
@@ -64,6 +64,17 @@ class Where(msgspec.Struct, frozen=True):
             return value is not _ABSENT
         # Python takes true for 1, which JSON does not.
         return isinstance(value, bool) is isinstance(self.value, bool) and bool(value == self.value)
+
+
+class Chooser(Protocol):
+    """Whoever says which failures are meant."""
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Ids of which it is to be told whether they were there."""
+
+    def fits(self, found: Failure) -> bool:
+        """Whether this failure is meant."""
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.brokers import Broker, FailedTask
-    from warrener.failures.choice import Choice
+    from warrener.failures.choice import Choice, Chooser
     from warrener.failures.grouping import Group
     from warrener.models import Failure
 
@@ -36,26 +36,33 @@ class Taken(msgspec.Struct, frozen=True):
     ids: frozenset[str] = frozenset()
 
 
-async def retry(broker: Broker, choice: Choice, patch: dict[str, Any] | None = None) -> Taken:
+async def retry(
+    broker: Broker,
+    choice: Chooser,
+    patch: dict[str, Any] | None = None,
+    *,
+    data: dict[str, Any] | None = None,
+) -> Taken:
     """Publish failed tasks again, their history kept and their attempts begun anew.
 
     Args:
         broker: An open broker.
         choice: Which.
         patch: Members to replace in the task's data.
+        data: All of the task's data, in place of what it had; before what is patched.
 
     Raises:
-        UsageError: The task to patch is no valid task.
+        UsageError: The task to change is no valid task.
     """
 
     def replay(task: FailedTask, found: Failure) -> Message:
-        body = _patched(task, patch) if patch else task.body
+        body = task.body if not patch and data is None else _changed(task, patch or {}, data)
         return Message(body, found.task_id, task.priority, task.record.replay())
 
     return await _take(broker, choice, replay)
 
 
-async def discard(broker: Broker, choice: Choice) -> Taken:
+async def discard(broker: Broker, choice: Chooser) -> Taken:
     """Drop failed tasks for ever; a batch that has them may publish them again."""
     marks: list[bytes] = []
 
@@ -82,7 +89,7 @@ async def preview(broker: Broker, choice: Choice) -> tuple[Taken, list[Group]]:
 
 
 async def _take(
-    broker: Broker, choice: Choice, act: Callable[[FailedTask, Failure], Verdict | Message]
+    broker: Broker, choice: Chooser, act: Callable[[FailedTask, Failure], Verdict | Message]
 ) -> Taken:
     seen, ids = IdSet(), set()
 
@@ -98,10 +105,11 @@ async def _take(
     return Taken(await broker.sweep(decide), frozenset(ids))
 
 
-def _patched(task: FailedTask, patch: dict[str, Any]) -> bytes:
+def _changed(task: FailedTask, patch: dict[str, Any], data: dict[str, Any] | None) -> bytes:
     try:
         members = msgspec.json.decode(task.body, type=dict[str, Any])
-        data = msgspec.convert(members.get("data", {}), dict[str, Any])
+        if data is None:
+            data = msgspec.convert(members.get("data", {}), dict[str, Any])
         return encode({**members, "data": {**data, **patch}})
     except NOT_JSON as error:
         raise UsageError(f"this failure has no data that could be patched: {error}") from error

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from warrener.address import Address
 from warrener.errors import WarrenerError
-from warrener.web.acting import Cancel, cancel, pause, read_body, resume, who_acts
-from warrener.web.answers import Refused, answer, on_bug, on_error, on_missing, on_wrong_method
+from warrener.web.answers import answer, on_bug, on_error, on_missing, on_wrong_method
 from warrener.web.files import Files
 from warrener.web.guard import Guard
 from warrener.web.listing import Listing
+from warrener.web.queue_routes import ONLY_SHOWS, QueueRoutes
 from warrener.web.watches import Watches
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def make_page(house: House, door: Door, linger: float) -> Page:
         linger: See `Watches`.
     """
     watches = Watches(house, linger)
-    routes = _Routes(house, watches, is_proxied=door.proxy is not None)
+    routes, queues = _Routes(house, watches), QueueRoutes(house, watches, is_proxied=door.proxy is not None)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -64,8 +63,7 @@ def make_page(house: House, door: Door, linger: float) -> Page:
             Route("/static/{name:path}", routes.file),
             Route("/api/me", routes.me),
             Route("/api/queues", routes.queues),
-            Route("/api/queues/{queue}/stream", routes.stream),
-            Route("/api/queues/{queue}/actions/{verb}", routes.act, methods=["POST"]),
+            *queues.all(),
         ],
         middleware=[Middleware(Guard, door=door)],
         exception_handlers={
@@ -80,10 +78,8 @@ def make_page(house: House, door: Door, linger: float) -> Page:
 
 
 class _Routes:
-    def __init__(self, house: House, watches: Watches, *, is_proxied: bool) -> None:
+    def __init__(self, house: House, watches: Watches) -> None:
         self._house = house
-        self._is_proxied = is_proxied
-        self._watches = watches
         self._files = Files()
         self._listing = Listing(house, watches)
 
@@ -107,7 +103,7 @@ class _Routes:
                 "version": version("warrener"),
                 "broker": house.shown,
                 "can_act": house.can_act,
-                "why_not": None if house.can_act else _ONLY_SHOWS,
+                "why_not": None if house.can_act else ONLY_SHOWS,
                 "queue": house.queue,
                 "theme": None,
                 "user": house.user,
@@ -116,42 +112,3 @@ class _Routes:
 
     async def queues(self, _: Request) -> Response:
         return answer(await self._listing.look())
-
-    async def stream(self, request: Request) -> Response:
-        async def events() -> AsyncIterator[bytes]:
-            async with self._watches.of(queue) as watch:
-                async for text in watch.stream():
-                    yield text
-
-        queue = _queue(request)
-        return StreamingResponse(
-            events(),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-
-    async def act(self, request: Request) -> Response:
-        verb, queue = request.path_params["verb"], _queue(request)
-        if verb not in {"pause", "resume", "cancel"}:
-            raise Refused(404, f"there is no action {verb[:100]!r}")
-        if not self._house.can_act:
-            raise Refused(403, _ONLY_SHOWS)
-        by = who_acts(self._house.user, request.headers.get("x-forwarded-user"), is_proxied=self._is_proxied)
-        body = await request.body()
-        async with self._watches.of(queue) as watch:
-            broker = await watch.broker()
-            if verb == "pause":
-                return answer(await pause(broker, by))
-            if verb == "resume":
-                return answer(await resume(broker, by))
-            return answer(await cancel(broker, by, read_body(body, Cancel)))
-
-
-def _queue(request: Request) -> str:
-    """The queue that a request is about.
-
-    Raises:
-        UsageError: No queue can have this name.
-    """
-    name: Any = request.path_params["queue"]
-    return Address(queue=name).queue

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import BrokerError, WarrenerError
+from warrener.history import HistoryReader, find_row
 from warrener.web.board import Board
+from warrener.web.failures import Failures
+from warrener.web.histories import tell_history
 from warrener.web.looking import tell_status
+from warrener.web.results import Newest
 from warrener.web.workers import tell_workers
 
 if TYPE_CHECKING:
@@ -16,9 +20,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from warrener.brokers import Broker
+    from warrener.web.failure_store import FailureStore
 
 _AGAIN_AFTER: Final = 1.0  # seconds
 _OPEN_WITHIN: Final = 10.0
+_READ_WITHIN: Final = 3.0
+_LOOK_AGAIN_AFTER: Final = 0.2
 
 
 class Watch:
@@ -41,6 +48,10 @@ class Watch:
         self._open = open_broker
         self._broker: Broker | None = None
         self._error: WarrenerError | None = None
+        self.failures = Failures()
+        self.newest = Newest()
+        self.reader: HistoryReader | None = None
+        """What reads the history; None before somebody looks, and while the broker is away."""
         self._is_viewed = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -49,6 +60,7 @@ class Watch:
         self.board.close()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        await self.failures.close()
 
     async def broker(self) -> Broker:
         """The queue's broker, once it is open.
@@ -61,9 +73,55 @@ class Watch:
             return self._broker
         raise self._error or BrokerError(f"the broker of queue {self.queue!r} does not answer: try again")
 
+    async def fresh_failures(self) -> FailureStore:
+        """The failures as they are, or were a moment ago; of many the first time as far as they were read.
+
+        Raises:
+            WarrenerError: They cannot be read.
+        """
+        return await self.failures.refresh(await self.broker(), self._told("failed"))
+
+    async def whole_failures(self) -> FailureStore:
+        """The same, once all were read."""
+        while True:
+            store = await self.fresh_failures()
+            if self.failures.is_complete:
+                return store
+            await asyncio.sleep(_LOOK_AGAIN_AFTER)
+
+    async def find_row(self, task_id: str) -> bytes | None:
+        """A task's row, among those that were read so far (`rows_read`).
+
+        Raises:
+            BrokerError: The results cannot be read.
+        """
+        self.view()
+        broker = await self.broker()
+        await self.board.wait_for(lambda: self.reader and self.reader.history.read, _READ_WITHIN)
+        return await find_row(broker, self.reader.history, task_id) if self.reader else None
+
+    @property
+    def rows_read(self) -> tuple[int, int]:
+        """How many rows were read, and how many there are, as far as the broker counts them."""
+        read = self.reader.history.completed.read if self.reader else 0
+        return read, max(read, self._told("completed") or 0)
+
+    def look_again(self) -> None:
+        """Somebody has changed the failures."""
+        self.failures.look_again()
+        if self.reader:
+            self.reader.look_again()
+
+    def view(self) -> None:
+        """Begin to read all that there is to see."""
+        self._is_viewed.set()
+
+    def _told(self, name: str) -> Any:
+        return self.board.values.get("status", {}).get(name)
+
     async def stream(self) -> AsyncGenerator[bytes]:
         """All that there is to see, as server-sent events; it begins to be read with the first of them."""
-        self._is_viewed.set()
+        self.view()
         async for text in self.board.stream():
             yield text
 
@@ -96,6 +154,7 @@ class Watch:
         parts = [
             asyncio.create_task(tell_status(self.queue, broker, self.board)),
             asyncio.create_task(self._once_viewed(tell_workers(broker, self.board))),
+            asyncio.create_task(self._once_viewed(self._tell_history(broker))),
         ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_EXCEPTION)
@@ -105,6 +164,13 @@ class Watch:
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
+
+    async def _tell_history(self, broker: Broker) -> None:
+        self.reader = HistoryReader(self.failures.teed(broker))
+        try:
+            await tell_history(self.reader, self.board)
+        finally:
+            self.reader = None
 
     async def _once_viewed(self, part: Coroutine[None, None, None]) -> None:
         try:

@@ -1,0 +1,222 @@
+"""Failures on disk, for as long as they are looked at: a temporary file that has no name, searched by SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import weakref
+import zlib
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from warrener.codec import decode_failure, encode
+from warrener.errors import WarrenerError
+from warrener.failures import Groups
+from warrener.web.failure_filter import FailureFilter, Inside, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from warrener.brokers import FailedTask
+    from warrener.failures import Group
+    from warrener.models import Failure
+
+_CACHE_KIB: Final = 8192
+_SCHEMA: Final = """
+CREATE TABLE failures (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, type TEXT, reason TEXT, error TEXT, grp INTEGER, failed_at REAL);
+CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB);
+CREATE TABLE groups (grp INTEGER PRIMARY KEY, key TEXT UNIQUE, reason TEXT, error TEXT, fingerprint TEXT);
+"""
+_MOST_SEARCHES: Final = 8
+_MOST_NAMES: Final = 100
+MOST_GROUPS: Final = 100
+
+
+class FailureStore:
+    """Failures of one reading, one per task id. Its methods block for as long as the disk takes, and may be called by any thread."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many there are."""
+        self._lock = threading.RLock()
+        self._groups = Groups()
+        self._numbers: dict[tuple[str, str, str | None], int] = {}
+        self._searches: dict[tuple[FailureFilter, int], str] = {}
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.text_factory = lambda text: text.decode("utf-8", "replace")
+        for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
+            self._db.execute(f"PRAGMA {setting}")
+        self._db.executescript(_SCHEMA)
+        weakref.finalize(self, self._db.close)  # once nobody looks at it any more
+
+    def add(self, tasks: Sequence[FailedTask]) -> None:
+        """Keep these, too.
+
+        Raises:
+            WarrenerError: The temporary directory has no room for them.
+        """
+        found = [decode_failure(task.body, task.id, task.record) for task in tasks]
+        bodies = [zlib.compress(encode(failure), 1) for failure in found]
+        with self._using() as db:
+            db.execute("BEGIN")
+            for failure, body in zip(found, bodies, strict=True):
+                self._add(db, failure, body)
+            db.execute("COMMIT")
+
+    def _add(self, db: sqlite3.Connection, found: Failure, body: bytes) -> None:
+        row = (found.task_id, found.type, found.reason, found.error, found.failed_at)
+        added = db.execute(
+            "INSERT OR IGNORE INTO failures (id, type, reason, error, failed_at) VALUES (?, ?, ?, ?, ?)", row
+        )
+        if not added.rowcount:
+            return
+        seq = added.lastrowid
+        number = self._number(db, self._groups.add(found))
+        db.execute("UPDATE failures SET grp = ? WHERE seq = ?", (number, seq))
+        db.execute("INSERT INTO bodies VALUES (?, ?)", (seq, body))
+        self.count += 1
+
+    def _number(self, db: sqlite3.Connection, group: Group) -> int:
+        key = group.key
+        if key not in self._numbers:
+            self._numbers[key] = len(self._numbers)
+            row = (self._numbers[key], key_of(*key), *key)
+            db.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?)", row)
+        return self._numbers[key]
+
+    def page(self, wanted: FailureFilter, limit: int, after: int | None) -> list[tuple[int, Failure]]:
+        """Some of those that are wanted, the newest first, each with its number.
+
+        Args:
+            wanted: Which.
+            limit: How many.
+            after: The number of the last one of the page before.
+        """
+        with self._using() as db:
+            where, values = self._where(db, wanted)
+            if after is not None:
+                where, values = f"{where} AND seq < ?", [*values, after]
+            query = f"SELECT seq, body FROM failures f JOIN bodies USING (seq) WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - no values
+            rows = db.execute(query, (*values, limit)).fetchall()
+        return [(seq, _unpacked(body)) for seq, body in rows]
+
+    def number(self, wanted: FailureFilter) -> int:
+        """How many are wanted."""
+        with self._using() as db:
+            where, values = self._where(db, wanted)
+            found: int = db.execute(f"SELECT count(*) FROM failures f WHERE {where}", values).fetchone()[0]  # noqa: S608
+        return found
+
+    def groups(self, wanted: FailureFilter) -> list[dict[str, Any]]:
+        """The groups of those that are wanted, the largest first, each with its newest one as example."""
+        query = (
+            "SELECT key, g.reason, g.error, fingerprint, count(*), min(failed_at), max(failed_at), max(seq) AS newest"
+            " FROM failures f JOIN groups g USING (grp) WHERE {} GROUP BY grp ORDER BY 5 DESC, grp"
+        )
+        with self._using() as db:
+            where, values = self._where(db, wanted)
+            rows = db.execute(query.format(where), values).fetchall()
+            examples = [self._body(db, row[-1]) for row in rows[:MOST_GROUPS]]
+        names = ("key", "reason", "error", "fingerprint", "count", "first_failed_at", "last_failed_at")
+        return [
+            {**dict(zip(names, row[:-1], strict=True)), "example": example}
+            for row, example in zip(rows, [*examples, *[None] * len(rows)], strict=False)
+        ]
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        """How many of all have which reason, type and error; the most frequent of each."""
+        with self._using() as db:
+            return {
+                name: dict(
+                    db.execute(
+                        f"SELECT {name}, count(*) FROM failures GROUP BY 1 ORDER BY 2 DESC LIMIT {_MOST_NAMES}"  # noqa: S608
+                    ).fetchall()
+                )
+                for name in ("reason", "type", "error")
+            }
+
+    def find(self, task_id: str) -> Failure | None:
+        """The failure of a task."""
+        with self._using() as db:
+            row = db.execute("SELECT seq FROM failures WHERE id = ?", (task_id,)).fetchone()
+            return self._body(db, row[0]) if row else None
+
+    def names(
+        self, wanted: FailureFilter, ids: Sequence[str] | None = None
+    ) -> list[tuple[str, float | None]]:
+        """Id and time of each that is wanted, or of these ids."""
+        with self._using() as db:
+            if ids is None:
+                where, values = self._where(db, wanted)
+                return db.execute(f"SELECT id, failed_at FROM failures f WHERE {where}", values).fetchall()  # noqa: S608
+            found = (
+                db.execute("SELECT id, failed_at FROM failures WHERE id = ?", (name,)).fetchone()
+                for name in ids
+            )
+            return [row for row in found if row]
+
+    def all(self, wanted: FailureFilter) -> Iterator[Failure]:
+        """All that are wanted, the oldest first."""
+        last = 0
+        while True:
+            with self._using() as db:
+                where, values = self._where(db, wanted)
+                query = f"SELECT seq, body FROM failures f JOIN bodies USING (seq) WHERE {where} AND seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
+                rows = db.execute(query, (*values, last)).fetchall()
+            if not rows:
+                return
+            yield from (_unpacked(body) for _, body in rows)
+            last = rows[-1][0]
+
+    def _where(self, db: sqlite3.Connection, wanted: FailureFilter) -> tuple[str, list[Any]]:
+        """A condition on `failures`, and its values."""
+        parts, values = ["1"], []
+        for column in ("type", "reason", "error"):
+            if value := getattr(wanted, column):
+                parts.append(f"f.{column} = ?")
+                values.append(value)
+        if wanted.group:
+            parts.append("f.grp = (SELECT grp FROM groups WHERE key = ?)")
+            values.append(wanted.group)
+        if wanted.looks_inside:
+            parts.append(f"seq IN (SELECT seq FROM {self._searched(db, wanted)})")  # noqa: S608
+        return " AND ".join(parts), values
+
+    def _searched(self, db: sqlite3.Connection, wanted: FailureFilter) -> str:
+        """The table with the numbers of those that have inside what is wanted; it is kept for the next page."""
+        key = FailureFilter(text=wanted.text, where=wanted.where), self.count
+        if key in self._searches:
+            return self._searches[key]
+        while len(self._searches) >= _MOST_SEARCHES:
+            db.execute(f"DROP TABLE {self._searches.pop(next(iter(self._searches)))}")
+        inside = Inside(wanted)
+        db.create_function("fits", 1, lambda body: inside.fits(zlib.decompress(body)), deterministic=True)
+        table = f"found_{time.monotonic_ns()}"
+        db.execute(f"CREATE TABLE {table} AS SELECT seq FROM bodies WHERE fits(body)")  # noqa: S608
+        db.execute(f"CREATE UNIQUE INDEX {table}_seq ON {table} (seq)")
+        self._searches[key] = table
+        return table
+
+    def _body(self, db: sqlite3.Connection, seq: int) -> Failure:
+        return _unpacked(db.execute("SELECT body FROM bodies WHERE seq = ?", (seq,)).fetchone()[0])
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._db
+        except sqlite3.Error as error:
+            raise WarrenerError(
+                f"failures cannot be kept in the temporary directory ({error}): set TMPDIR to a directory with more room"
+            ) from error
+
+
+def key_of(reason: str, error: str, fingerprint: str | None) -> str:
+    """What names a group in an address."""
+    return blake2b(encode([reason, error, fingerprint]), digest_size=9).hexdigest()
+
+
+def _unpacked(body: bytes) -> Failure:
+    return decode(zlib.decompress(body))
