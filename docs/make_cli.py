@@ -37,7 +37,8 @@ def _leaves(context: click.Context) -> Iterator[click.Context]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command  # noqa: S101 - it is in the list
-        yield from _leaves(click.Context(command, parent=context, info_name=name))
+        if not command.hidden:
+            yield from _leaves(click.Context(command, parent=context, info_name=name))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.actions import evict, kill
 from warrener.brokers import Message, connect
 from warrener.errors import AccessRefused, BrokerError
-from warrener.kubernetes.client import kinds
 from warrener.kubernetes.manifests.names import BROKER, object_names, selector
 from warrener.kubernetes.operations.credentials import login
 from warrener.kubernetes.operations.reach import reached
@@ -251,19 +251,3 @@ async def declare(broker: Any) -> None:
         await broker.declare([])
     except BrokerError as error:
         raise AccessRefused(str(error)) from error
-
-
-async def evict(cluster: Cluster, pod: str) -> None:
-    path = f"{kinds.path('Pod', cluster.namespace)}/{pod}/eviction"
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": cluster.namespace},
-    }
-    (await cluster._requests.http.post(path, json=eviction)).raise_for_status()
-
-
-async def kill(cluster: Cluster, pod: str) -> None:
-    path = f"{kinds.path('Pod', cluster.namespace)}/{pod}"
-    answer = await cluster._requests.http.delete(path, params={"gracePeriodSeconds": 0})
-    answer.raise_for_status()

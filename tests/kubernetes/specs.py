@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from warrener.brokers.rabbitmq.access import ROLES as USERS
 from warrener.kubernetes.manifests.code import Code
+from warrener.kubernetes.manifests.cron import Schedule
 from warrener.kubernetes.manifests.names import ADMIN
 from warrener.kubernetes.manifests.spec import Spec
 from warrener.worker.manifest import ChildSettings
@@ -83,6 +84,28 @@ SPECS: Final[dict[str, tuple[Spec, tuple[str, ...]]]] = {
     "workers-resumed": (small_spec(queue="Images_2.large", round=3), ("workers",)),
     "keda": (small_spec(autoscale="keda", parallelism=50), ("workers",)),
     "keda-tls": (small_spec(autoscale="keda", tls_secret="mq-tls"), ("workers",)),
+    "schedule": (
+        small_spec(
+            child=ChildSettings("app:app"),
+            code=Code(b"zip"),
+            parallelism=20,
+            memory="2Gi",
+            patch=_PATCH,
+            schedule=Schedule(
+                cron="0 2 * * mon-fri",
+                tasks=("/data/$(date).csv", "--type", "resize"),
+                time_zone="Europe/Vienna",
+                volume="images",
+            ),
+        ),
+        ("workers",),
+    ),
+    "schedule-url": (
+        small_spec(
+            tls_secret="mq-tls", schedule=Schedule(cron="@daily", tasks=("https://example.com/tasks.jsonl",))
+        ),
+        ("workers",),
+    ),
     "secrets": (small_spec(), ("secrets",)),
     "secrets-tls": (small_spec(tls_secret="mq-tls"), ("secrets",)),
     "secrets-existing": (small_spec(**_EXISTING), ("secrets",)),

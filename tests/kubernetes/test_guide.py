@@ -72,7 +72,7 @@ def test_the_role_is_for_every_kind_that_is_handled() -> None:
     }
 
     kinds = {(group, plural) for group, _, plural in KINDS.values()}
-    assert kinds - allowed.keys() == {("", "namespaces"), ("", "serviceaccounts")}
+    assert kinds - allowed.keys() == {("", "namespaces")}
     assert allowed.keys() - kinds == {("", "pods/log"), ("", "pods/portforward")}
     made = {found["kind"] for parts in (["broker"], ["workers"]) for found in render(small_spec(), parts)}
     for kind in made:

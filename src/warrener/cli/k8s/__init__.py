@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from warrener.cli.k8s import down, logs, render, status, submit, up, worker_job
+from warrener.cli.k8s import down, logs, render, scheduled, status, submit, up, worker_job
 from warrener.cli.lazy import OrderedGroup
 
 
@@ -26,5 +26,6 @@ for _verb in (
     worker_job.resume,
     down.down,
     render.render,
+    scheduled.scheduled,
 ):
     k8s.add_command(_verb)

@@ -12,8 +12,10 @@ import click
 
 from warrener.address import Address
 from warrener.cli.ending import guarded
+from warrener.cli.files import TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.k8s.options import takes_spec
+from warrener.cli.k8s.scheduling import takes_schedule
 from warrener.cli.printing import say
 from warrener.errors import UsageError
 
@@ -44,9 +46,19 @@ A broker that runs already takes other passwords only when it is restarted or se
     help="secrets, broker, setup, check or workers; repeat it. By default all that are needed, but for secrets and check.",
 )
 @click.option("--output", "-o", metavar="FILE", default="-", help="Where to; - for stdout.")
+@click.option(
+    "--tasks",
+    metavar="TASKS",
+    default="",
+    show_default=False,
+    help="With --schedule: http[s]://..., or /data/FILE on the volume of --volume.",
+)
+@takes_tasks
 @takes_spec
+@takes_schedule
 def render(
     spec: Spec,
+    tasks: TaskFile,  # noqa: ARG001 - it is in the spec's schedule
     sections: tuple[str, ...],
     output: str,
 ) -> None:

@@ -55,6 +55,7 @@ async def _status(
     from warrener.completion import Completion
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import look as look_at_workers
+    from warrener.kubernetes.operations.look import schedule_of
     from warrener.kubernetes.operations.reach import queue_of
     from warrener.kubernetes.operations.watch import watch as until_done
     from warrener.monitor import watching
@@ -92,14 +93,17 @@ async def _status(
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
         status, workers = await monitor.look(), await look_at_workers(cluster, queue)
+        schedule = await schedule_of(cluster, queue)
         if not as_json:
             await hear(heard, status)
     if as_json:
-        print_json({**members(status), "workers": workers})
+        print_json({**members(status), "workers": workers, "schedule": schedule})
         return 0
     click.echo(table(Address(cluster.commands.place, queue), status))
     pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
     click.echo(f"{'pods':<11}{pods}")
+    if schedule:
+        click.echo(f"{'schedule':<11}{schedule}")
     for row in running_rows(heard, status.counts.processing) if has_workers(status) else ():
         click.echo(line(*row))
     for diagnosis in workers.diagnoses if workers else ():

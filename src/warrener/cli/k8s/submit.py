@@ -14,6 +14,7 @@ from warrener.cli.batch_options import fresh_option, max_failures_option, share_
 from warrener.cli.ending import failed, finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
+from warrener.cli.k8s.scheduling import takes_schedule
 from warrener.cli.k8s.status import show_look
 from warrener.cli.options import format_option, output_option, yes_option
 from warrener.cli.printing import ended_with, say
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 @fresh_option
 @yes_option
 @takes_batch_spec
+@takes_schedule
 @takes_cluster
 def submit(
     spec: Spec,
@@ -79,11 +81,15 @@ def submit(
 
         click.echo(
             to_yaml(
-                render(spec, ["check", "workers"]), f"What `warrener k8s submit` applies for {spec.queue!r}."
+                render(spec, ["workers"] if spec.schedule else ["check", "workers"]),
+                f"What `warrener k8s submit` applies for {spec.queue!r}.",
             )
         )
         return
     commands = Commands(spec.namespace, context, kubeconfig)
+    if spec.schedule:
+        _say_scheduled(finish(_schedule(spec, commands)), spec, commands)
+        return
     with guarded():
         if not no_wait:
             ResultFile(output, form).checked(tasks)
@@ -96,6 +102,25 @@ def submit(
         )
     submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share, fresh, limit)
     raise click.exceptions.Exit(finish(_submit(submitted, commands)))
+
+
+async def _schedule(spec: Spec, commands: Commands) -> str:
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.operations.scheduled import schedule
+
+    async with Cluster.open(
+        context=commands.context, kubeconfig=commands.kubeconfig, namespace=spec.namespace
+    ) as cluster:
+        with Progress(spec.queue) as progress:
+            return await schedule(cluster, spec, lambda text: progress.show(text, 0, None))
+
+
+def _say_scheduled(name: str, spec: Spec, commands: Commands) -> None:
+    cron = spec.schedule.cron if spec.schedule else ""
+    say(
+        f"the batch runs by itself at {cron!r} (CronJob {name}); see to it with:  {commands.k8s('status', spec.queue)}"
+    )
+    say(f"take that away with:  {commands.k8s('cancel --schedule', spec.queue)}")
 
 
 class _Submitted(NamedTuple):

@@ -37,8 +37,12 @@ def scale(
 
 
 @click.command()
+@click.option(
+    "--schedule", is_flag=True, help="Take away the schedule by which the batch runs by itself, too."
+)
 @takes_queue
 def cancel(
+    schedule: bool,
     queue: str,
     namespace: str,
     context: str | None,
@@ -49,17 +53,27 @@ def cancel(
     Example: warrener k8s cancel --queue images --namespace batch
     """
 
-    async def main() -> tuple[str, bool]:
+    async def main() -> tuple[str | None, bool]:
         from warrener.kubernetes.client.cluster import Cluster
         from warrener.kubernetes.operations import worker_job
         from warrener.kubernetes.operations.look import look
+        from warrener.kubernetes.operations.scheduled import unschedule
 
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
+            if schedule:
+                await unschedule(cluster, queue)
+                workers = await look(cluster, queue)
+                if workers is None or workers.has_ended:
+                    return None, False
             job = await worker_job.cancel(cluster, queue)
             await worker_job.until_gone(cluster, job)
             return job, await look(cluster, queue) is not None
 
     job, can_resume = finish(main())
+    if schedule:
+        say("the batch does not run by itself any more; its users and the queue stay")
+    if job is None:
+        return
     say(f"the workers of Job {job} are stopped; their tasks are in the queue again")
     way_on = Commands(namespace, context, kubeconfig).k8s("resume", queue)
     say(f"go on with:  {way_on if can_resume else 'the same `warrener k8s submit`'}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 import msgspec
 
 from warrener.errors import ObjectMissing, UsageError
-from warrener.kubernetes.client import kinds
+from warrener.kubernetes.client import internals, kinds
 from warrener.kubernetes.client import kubeconfig as kubeconfigs
 from warrener.kubernetes.client.endpoint import Endpoints
 from warrener.kubernetes.client.requests import TIMEOUT_SECONDS, Requests
@@ -67,11 +67,17 @@ class Cluster:
                 installed.
         """
         config = kubeconfigs.load(context, kubeconfig)
-        from httpx2 import InvalidURL, Timeout
+        from httpx2 import AsyncHTTPTransport, InvalidURL, Timeout
         from lightkube import AsyncClient, ConfigError
 
         try:
-            client = AsyncClient(config, namespace, Timeout(TIMEOUT_SECONDS), field_manager=FIELD_MANAGER)
+            client = AsyncClient(
+                config,
+                namespace,
+                Timeout(TIMEOUT_SECONDS),
+                field_manager=FIELD_MANAGER,
+                transport=AsyncHTTPTransport(verify=internals.trust(config)),
+            )
         # ValueError: a certificate not in base64
         except (ConfigError, InvalidURL, OSError, ValueError) as error:
             raise UsageError(

@@ -47,6 +47,8 @@ def _jobs(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "spec", spec
         case {"kind": "ScaledJob", "spec": {"jobTargetRef": dict(spec)}}:
             yield "spec.jobTargetRef", spec
+        case {"kind": "CronJob", "spec": {"jobTemplate": {"spec": dict(spec)}}}:
+            yield "spec.jobTemplate.spec", spec
 
 
 def _pods(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -61,5 +63,7 @@ def _pods(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "spec.template.spec", {**spec, "volumes": maps(spec.get("volumes")) + volumes}
         case {"spec": {"template": {"spec": dict(spec)}}}:
             yield "spec.template.spec", spec
+        case {"spec": {"jobTemplate": {"spec": {"template": {"spec": dict(spec)}}}}}:
+            yield "spec.jobTemplate.spec.template.spec", spec
         case {"spec": {"jobTargetRef": {"template": {"spec": dict(spec)}}}}:
             yield "spec.jobTargetRef.template.spec", spec

@@ -46,6 +46,30 @@ _WORKER: Final = {
     **_under("spec.template.spec", _POD),
 }
 
+_SCHEDULE: Final = {
+    "": "Runs the batch again and again. Its pod is `warrener k8s submit`: it starts the workers' Job, publishes, waits and "
+    "collects. It runs no code of the app.",
+    "spec.timeZone": "Without it the clock is that of the cluster's controllers.",
+    "spec.concurrencyPolicy": "One run at a time: as long as one goes on, the next is left out.",
+    "spec.startingDeadlineSeconds": "A run that could not begin in time, since the controller was down, begins up to an hour late.",
+    "spec.successfulJobsHistoryLimit": "Runs that are kept with their logs, where each one's report is.",
+    "spec.jobTemplate.spec.backoffLimit": "The broker or the API server may be away; a new pod goes on where the last one was.",
+    "spec.jobTemplate.spec.podFailurePolicy.rules": "The first rule that fits decides.",
+    "spec.jobTemplate.spec.podFailurePolicy.rules[0]": _POLICY["podFailurePolicy.rules[0]"],
+    "spec.jobTemplate.spec.podFailurePolicy.rules[1]": "Exit code 75, it was stopped: no failure, the next pod goes on.",
+    "spec.jobTemplate.spec.podFailurePolicy.rules[2]": "Exit code 1, tasks have failed, and 2, something must be mended: the run "
+    "has failed, and trying again does not help.",
+    "spec.jobTemplate.spec.activeDeadlineSeconds": "For the whole run.",
+    **_under(
+        "spec.jobTemplate.spec.template.spec",
+        {
+            **_POD,
+            "automountServiceAccountToken": "It makes the workers' Job.",
+            "volumes[data]": "Only this pod has it, so that a volume that is on one node does not hold all workers there.",
+        },
+    ),
+}
+
 COMMENTS: Final[dict[str, dict[str, str]]] = {
     "Job worker": _WORKER,
     "Job check": {
@@ -82,6 +106,12 @@ COMMENTS: Final[dict[str, dict[str, str]]] = {
         "only those that wait, and KEDA would start too few workers.",
         "spec.triggers[0].metadata.value": "Tasks that one worker is started for; it goes on for as long as there are any.",
     },
+    "CronJob schedule": _SCHEDULE,
+    "Role schedule": {
+        "": "What the CronJob's pod may do: start, watch and replace the workers' Job. Whoever may create Jobs can have them mount "
+        "any Secret of the namespace.",
+    },
+    "ConfigMap schedule": {"": "What each run's workers are made of."},
     "TriggerAuthentication watcher": {"": "The watcher may look at the queue, and nothing else."},
     "StatefulSet broker": {
         "": "RabbitMQ as one node, for development and small runs: it survives a restart, but not the loss of its "

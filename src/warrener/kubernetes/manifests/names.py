@@ -43,6 +43,11 @@ class ObjectNames(msgspec.Struct, frozen=True):
         return f"{self.base}-workers"
 
     @property
+    def schedule(self) -> str:
+        """The CronJob that runs batches by itself, and what it needs."""
+        return f"{self.base}-schedule"
+
+    @property
     def check(self) -> str:
         """The Job that imports the app once."""
         return f"{self.base}-check"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import UsageError
 from warrener.kubernetes import lint
-from warrener.kubernetes.manifests import operator, scaling, setup, statefulset, workers
+from warrener.kubernetes.manifests import operator, scaling, scheduled, setup, statefulset, workers
 from warrener.kubernetes.manifests.network import broker_network
 from warrener.kubernetes.manifests.record import record
 from warrener.kubernetes.manifests.users import access_secrets, new_passwords
@@ -93,4 +93,6 @@ def _broker(spec: Spec) -> list[dict[str, Any]]:
 def _workers(spec: Spec) -> list[dict[str, Any]]:
     if spec.autoscale == "keda":
         return [workers.worker_network(spec), scaling.authentication(spec), scaling.scaled_job(spec)]
+    if spec.schedule:
+        return [workers.worker_network(spec), *scheduled.scheduled(spec, spec.schedule)]
     return [workers.worker_network(spec), workers.worker_job(spec)]

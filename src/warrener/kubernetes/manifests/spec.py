@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 from warrener.address import DEFAULT_QUEUE, Address
 from warrener.errors import UsageError
 from warrener.kubernetes.lint.problem import DNS_LABEL, DNS_NAME
+from warrener.kubernetes.manifests.code import Code  # noqa: TC001 - a spec is read from JSON, too
+from warrener.kubernetes.manifests.cron import Schedule  # noqa: TC001 - likewise
 from warrener.kubernetes.manifests.names import (
     BROKER,
     MAX_PARALLELISM,
@@ -22,9 +24,6 @@ from warrener.kubernetes.manifests.names import (
 )
 from warrener.kubernetes.quantities import quantity
 from warrener.worker.manifest import ChildSettings
-
-if TYPE_CHECKING:
-    from warrener.kubernetes.manifests.code import Code
 
 RabbitMQ = Literal["statefulset", "operator", "existing"]
 Autoscale = Literal["keda"]
@@ -71,6 +70,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
             reach their data.
         autoscale: `keda` makes a KEDA ScaledJob instead of a Job, for a queue that stands.
         kueue: The Kueue LocalQueue that admits the Job.
+        schedule: When each time a new batch is to run by itself, instead of one now; None for now.
         patch: A pod template that is merged into Warrener's own, as Kubernetes merges.
         named: Those of its options about the broker that somebody chose; for the others, what the namespace has is meant.
 
@@ -104,6 +104,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     egress: tuple[str, ...] = ()
     autoscale: Autoscale | None = None
     kueue: str | None = None
+    schedule: Schedule | None = None
     patch: dict[str, Any] | None = None
     named: frozenset[str] = frozenset()
 
@@ -117,6 +118,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         if self.autoscale and self.kueue:
             raise UsageError(
                 "--autoscale and --kueue exclude each other: KEDA is for a queue that stands, Kueue for a run that ends"
+            )
+
+        if self.autoscale and self.schedule:
+            raise UsageError(
+                "--autoscale and --schedule exclude each other: KEDA starts workers whenever there are tasks"
             )
 
     @property

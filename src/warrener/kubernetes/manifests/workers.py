@@ -52,12 +52,17 @@ def failure_policy(spec: Spec) -> dict[str, Any]:
     """What each way to end means: an eviction and a stop are no failures, and some failures need no second try."""
     rules: list[dict[str, Any]] = [
         DISRUPTED,
-        {"action": "Ignore", "onExitCodes": _exit(CONTAINER, "In", Exit.STOPPED)},
-        {"action": "FailJob", "onExitCodes": _exit(CONTAINER, "In", Exit.UNFIT)},
+        {"action": "Ignore", "onExitCodes": exit_code(CONTAINER, "In", Exit.STOPPED)},
+        {"action": "FailJob", "onExitCodes": exit_code(CONTAINER, "In", Exit.UNFIT)},
     ]
     if spec.code and spec.code.requirements:
-        rules.append({"action": "FailJob", "onExitCodes": _exit(INSTALLER, "NotIn", 0)})
+        rules.append({"action": "FailJob", "onExitCodes": exit_code(INSTALLER, "NotIn", 0)})
     return {"rules": rules}
+
+
+def exit_code(container: str, operator: str, *codes: int) -> dict[str, Any]:
+    """What a rule of a failure policy says of exit codes; in order, as Kubernetes wants them."""
+    return {"containerName": container, "operator": operator, "values": [int(code) for code in codes]}
 
 
 def worker_template(spec: Spec) -> dict[str, Any]:
@@ -131,7 +136,3 @@ def worker_network(spec: Spec) -> dict[str, Any]:
         "metadata": metadata(spec, spec.names.standing, "worker"),
         "spec": policy,
     }
-
-
-def _exit(container: str, operator: str, code: int) -> dict[str, Any]:
-    return {"containerName": container, "operator": operator, "values": [int(code)]}

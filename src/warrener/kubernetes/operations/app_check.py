@@ -33,8 +33,16 @@ _LOOK_EVERY: Final = 0.5
 _LEFT_AFTER: Final = 5.0
 
 
-async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]) -> Checked:
+async def check(
+    cluster: Cluster, spec: Spec, on_progress: Callable[[str], None], *, is_supplied: bool = False
+) -> Checked:
     """Run the check in the cluster.
+
+    Args:
+        cluster: Where.
+        spec: What.
+        on_progress: Told what is being waited for.
+        is_supplied: Whether the app's code is there already.
 
     Raises:
         AppError: The app does not import there, or is none.
@@ -43,7 +51,7 @@ async def check(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]
     for manifest in render(spec, ["check"]):
         if manifest["kind"] == "Job":
             await _create(cluster, manifest, on_progress)
-        else:
+        elif not is_supplied:
             await cluster.apply(manifest)
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -30,6 +30,7 @@ class Crew:
         broker: Open, with the right to make retry delays.
         on_progress: Told what is being waited for.
         is_checked: Whether it is known already that the app can be used, and the queue has the delays that it needs.
+        is_supplied: Whether what the Job needs beside it is there already.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Crew:
         on_progress: Callable[[str], None],
         *,
         is_checked: bool,
+        is_supplied: bool = False,
     ) -> None:
         self.job: str | None = None
         """Their Job, once they are at work."""
@@ -49,6 +51,7 @@ class Crew:
         self._broker = broker
         self._on_progress = on_progress
         self._is_checked = is_checked
+        self._is_supplied = is_supplied
         self._beginning: asyncio.Task[None] | None = None
 
     def begin_early(self) -> None:
@@ -77,7 +80,7 @@ class Crew:
             if found := await worker_job.find(self._cluster, self._spec):
                 self.job = found if self._is_checked or await self._works(found) else None
                 continue
-            job = await worker_job.start(self._cluster, self._spec)
+            job = await self._start()
             if not self._is_checked:
                 await self._check(job)
             self.job = job
@@ -89,7 +92,10 @@ class Crew:
         Raises:
             ClusterError: The cluster refuses them.
         """
-        self.job = await worker_job.start(self._cluster, self._spec)
+        self.job = await self._start()
+
+    async def _start(self) -> str:
+        return await worker_job.start(self._cluster, self._spec, is_supplied=self._is_supplied)
 
     async def _works(self, job: str) -> bool:
         """Wait until one of those that were there already works, or all have left."""

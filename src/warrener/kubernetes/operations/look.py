@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from warrener.errors import ClusterRefused
 from warrener.kubernetes.diagnosis.counts import PodCounts, count_pods
 from warrener.kubernetes.diagnosis.diagnose import diagnose
 from warrener.kubernetes.diagnosis.jobs import JobState, job_state
 from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, is_pending
-from warrener.kubernetes.manifests.names import ObjectNames, object_names, selector
+from warrener.kubernetes.manifests.names import PART_OF, ObjectNames, object_names, selector
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
@@ -82,6 +84,24 @@ async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
     wanted = job["spec"].get("parallelism", 1)
     diagnoses = diagnose(job, pods, events, cluster.commands)
     return WorkerJob(name, job_state(job), count_pods(pods, wanted), tuple(diagnoses))
+
+
+async def schedule_of(cluster: Cluster, queue: str) -> str | None:
+    """When a queue's batch runs by itself, and how that went; None if it does not, or this user may not see it."""
+    name = object_names(queue).schedule
+    with suppress(ClusterRefused):
+        for found in await cluster.list("CronJob", PART_OF):
+            if found["metadata"]["name"] == name:
+                return _told(found["spec"], found.get("status") or {})
+    return None
+
+
+def _told(spec: Object, status: Object) -> str:
+    zone = f" {spec['timeZone']}" if spec.get("timeZone") else ""
+    at = f"{spec['schedule']}{zone}{', suspended' if spec.get('suspend') else ''}"
+    now = ", one goes on" if status.get("active") else ""
+    begun, well = status.get("lastScheduleTime"), status.get("lastSuccessfulTime")
+    return f"{at}; {f'last begun {begun}' if begun else 'none begun yet'}{now}{f', last went well {well}' if well else ''}"
 
 
 def is_kedas(job: Object) -> bool:

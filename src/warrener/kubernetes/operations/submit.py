@@ -47,6 +47,7 @@ class Submission:
         is_shared: Whether the queue may be another batch's.
         is_fresh: Whether to drop all that is on the queue first, once it is known that the app can be used.
         limit: Once more of its tasks fail, the queue is paused.
+        is_supplied: Whether the workers' code and NetworkPolicy are there already, and stay as they are.
         on_progress: Told what is being done, until the workers are at work.
         on_look: Then shown each look at the queue and its workers, with what holds up the publisher, if anything.
     """
@@ -60,6 +61,7 @@ class Submission:
         is_shared: bool = False,
         is_fresh: bool = False,
         limit: FailureLimit | None = None,
+        is_supplied: bool = False,
         on_progress: Callable[[str], None],
         on_look: Callable[[Status, WorkerJob, str | None], None],
     ) -> None:
@@ -75,6 +77,7 @@ class Submission:
         self._is_shared = is_shared
         self._is_fresh = is_fresh
         self._limit = limit
+        self._is_supplied = is_supplied
         self._crew: Crew | None = None
         self._renewed = 0
 
@@ -127,14 +130,44 @@ class Submission:
                 await broker.declare(delays)
             if self._spec.keep_logs and not found:
                 await broker.keep_output()
-            self._crew = Crew(
-                self._cluster, self._spec, broker, self._on_progress, is_checked=delays is not None
+            return await self.work(
+                broker, lines, target, waits=target is not None, is_checked=delays is not None
             )
-            try:
-                lines = await self._begin_early(broker, self._crew, lines)
-                return await self._run(broker, self._crew, lines, target)
-            finally:
-                await self._crew.close()
+
+    async def work(
+        self,
+        broker: Broker,
+        lines: Iterator[Line],
+        target: ResultWriter | None,
+        *,
+        waits: bool,
+        is_checked: bool,
+    ) -> Summary | None:
+        """All that `run` does on a queue that is prepared.
+
+        Args:
+            broker: Open, with all rights on the queue.
+            lines: As `run` takes them.
+            target: As `run` takes it.
+            waits: Whether to wait for the end, also without a target.
+            is_checked: Whether it is known already that the app can be used, and the queue has the delays that it needs.
+
+        Raises:
+            UsageError: As `run` does, and all else.
+        """
+        self._crew = Crew(
+            self._cluster,
+            self._spec,
+            broker,
+            self._on_progress,
+            is_checked=is_checked,
+            is_supplied=self._is_supplied,
+        )
+        try:
+            lines = await self._begin_early(broker, self._crew, lines)
+            return await self._run(broker, self._crew, lines, target, waits=waits)
+        finally:
+            await self._crew.close()
 
     async def _begin_early(self, broker: Broker, crew: Crew, lines: Iterator[Line]) -> Iterator[Line]:
         """Have workers start at once where nobody has published yet: something is to be done then."""
@@ -147,7 +180,7 @@ class Submission:
         return chain([first], lines)
 
     async def _run(
-        self, broker: Broker, crew: Crew, lines: Iterator[Line], target: ResultWriter | None
+        self, broker: Broker, crew: Crew, lines: Iterator[Line], target: ResultWriter | None, *, waits: bool
     ) -> Summary | None:
         async with Batch(
             broker,
@@ -159,7 +192,7 @@ class Submission:
         ) as batch:
             publishing = asyncio.create_task(self._publish(batch, crew, lines))
             try:
-                if target is None:
+                if not waits:
                     await publishing
                     return None
                 await self._watch(broker, batch, crew, publishing)

@@ -15,7 +15,7 @@ from warrener.kubernetes.operations.installed import installed, known
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
 
-_JOBS: Final = ("ScaledJob", "Job", "TriggerAuthentication", "ConfigMap", "NetworkPolicy")
+_JOBS: Final = ("CronJob", "ScaledJob", "Job", "TriggerAuthentication", "ConfigMap", "NetworkPolicy")
 _BROKER_OBJECTS: Final = (
     "RabbitmqCluster",
     "StatefulSet",
@@ -24,6 +24,7 @@ _BROKER_OBJECTS: Final = (
     "NetworkPolicy",
     "ConfigMap",
 )
+_OF_SCHEDULES: Final = ("RoleBinding", "Role", "ServiceAccount")
 _KEPT: Final = ("PersistentVolumeClaim", "Secret")
 
 
@@ -63,8 +64,10 @@ async def uninstall(cluster: Cluster, *, purge: bool) -> Removed:
     await check_namespace(cluster)
     found = await installed(cluster)
     kept = set() if purge else {("ConfigMap", RECORD), *await worker_job.put_by(cluster)}
+    # Many may not even look for Roles; who has made none need not.
+    rights = _OF_SCHEDULES if await known(cluster, "CronJob") else ()
     names = []
-    for kind in dict.fromkeys([*_JOBS, *_BROKER_OBJECTS, *(_KEPT if purge else ())]):
+    for kind in dict.fromkeys([*_JOBS, *rights, *_BROKER_OBJECTS, *(_KEPT if purge else ())]):
         for one in await known(cluster, kind):
             name = one["metadata"]["name"]
             if (kind, name) not in kept:

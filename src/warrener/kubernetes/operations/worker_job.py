@@ -28,8 +28,13 @@ _MADE_OF: Final = "warrener/made-of"  # a digest of what the pods are
 _LOOK_EVERY: Final = 1.0  # seconds
 
 
-async def start(cluster: Cluster, spec: Spec) -> str:
+async def start(cluster: Cluster, spec: Spec, *, is_supplied: bool = False) -> str:
     """Start a Job of workers, unless one that is made of the same is at work already; its name.
+
+    Args:
+        cluster: Where.
+        spec: What.
+        is_supplied: Whether its code and its NetworkPolicy are there already, and stay as they are.
 
     Raises:
         ClusterError: The queue has workers of another make.
@@ -47,6 +52,8 @@ async def start(cluster: Cluster, spec: Spec) -> str:
     for manifest in render(spec, ["workers"]):
         if manifest["kind"] == "Job":
             manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(manifest)
+        elif is_supplied:
+            continue
         await cluster.apply(manifest)
     if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
         await cluster.delete("Job", newest["metadata"]["name"])
@@ -91,7 +98,20 @@ async def cancel(cluster: Cluster, queue: str) -> str:
         ObjectMissing: There are no workers.
         ClusterError: They have ended.
     """
-    job = await _working(cluster, queue)
+    return await _stop(cluster, await _working(cluster, queue))
+
+
+async def stop(cluster: Cluster, queue: str) -> None:
+    """Stop the workers, if there are any, and wait until the last one has left."""
+    job = await newest_job(cluster, object_names(queue))
+    if job is None:
+        return
+    if not _has_ended(job) and job_state(job) != "finishing":
+        await _stop(cluster, job)
+    await until_gone(cluster, str(job["metadata"]["name"]))
+
+
+async def _stop(cluster: Cluster, job: Object) -> str:
     name = str(job["metadata"]["name"])
     if _is_kueues(job):
         await cluster.delete("Job", name)  # Kueue would start a suspended one again

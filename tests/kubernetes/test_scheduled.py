@@ -1,0 +1,223 @@
+"""A batch that runs by itself: each time anew, from within the cluster, with the rights of its Role."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.batch import DELAYS, drain
+from tests.kubernetes.rights import Entitled, allowed
+from tests.kubernetes.specs import SPECS, small_spec
+from warrener.brokers import connect
+from warrener.errors import AppError, ObjectMissing
+from warrener.kubernetes.manifests.cron import Schedule
+from warrener.kubernetes.manifests.render import render
+from warrener.kubernetes.operations import app_check, first_worker, scheduled, uninstall, worker_job
+from warrener.kubernetes.operations import watch as watching
+from warrener.kubernetes.operations.look import schedule_of
+from warrener.models import Task
+from warrener.sources import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.kubernetes.double import Double
+    from warrener.address import Address
+    from warrener.brokers import Counts
+    from warrener.rows import Summary
+
+SPEC = small_spec()
+JOB, CHECK = "images-workers", "images-check"
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in (
+        (watching, "LOOK_EVERY"),
+        (first_worker, "_ASK_EVERY"),
+        (first_worker, "_LOOK_EVERY"),
+        (app_check, "_LOOK_EVERY"),
+        (scheduled, "_LOOK_EVERY"),
+    ):
+        monkeypatch.setattr(module, name, 0.01)
+
+
+class Night(Entitled):
+    """A cluster whose workers drain a queue here, once their app was checked.
+
+    Attributes:
+        imports: Whether the app can be imported.
+        works: Whether the workers do.
+    """
+
+    def __init__(self, address: Address) -> None:
+        super().__init__()
+        self.imports = self.works = True
+        self.workers: list[asyncio.Task[Any]] = []
+        self._address = address
+        self.on_create = self._react
+
+    def finish(self) -> None:
+        """Let the workers' Job end well."""
+        self.end(JOB, "Complete")
+        for pod in (found for (kind, _), found in self.objects.items() if kind == "Pod"):
+            pod["status"]["phase"] = "Succeeded"
+
+    async def patch(self, kind: str, name: str, changes: Any) -> Any:
+        if changes.get("spec", {}).get("suspend"):
+            for pod in (found for (kind_, _), found in self.objects.items() if kind_ == "Pod"):
+                pod["status"]["phase"] = "Failed"
+        return await super().patch(kind, name, changes)
+
+    def _react(self, made: dict[str, Any]) -> None:
+        if made["kind"] != "Job":
+            return
+        name = made["metadata"]["name"]
+        if name != CHECK:
+            self.pod(name)
+            if self.works:
+                self.workers.append(asyncio.create_task(drain(self._address, awaits_runs=True)))
+            return
+        pod = self.pod(name, "Succeeded" if self.imports else "Failed", name="check")
+        self.output["check"] = ['INFO the app is imported; its retries need {"delays":[50]}']
+        if not self.imports:
+            state = {"exitCode": 78, "message": "warrener: app 'app' does not import: No module named 'x'"}
+            pod["status"]["containerStatuses"] = [
+                {"name": "worker", "image": "i", "restartCount": 0, "state": {"terminated": state}}
+            ]
+        self.end(name, "Complete" if self.imports else "Failed")
+
+
+async def night(cluster: Double, address: Address, run: str, *tasks: str) -> Summary:
+    def lines() -> Iterator[Line]:
+        return iter([Line(number, Task(name, "echo", {})) for number, name in enumerate(tasks, 1)])
+
+    async with asyncio.timeout(60):
+        return await scheduled.run_scheduled(
+            cluster,
+            SPEC,
+            address,
+            scheduled.begun_by(run, "/data/tasks.jsonl", "app", len(tasks)),
+            lines(),
+            target=None,
+            on_progress=lambda _: None,
+            on_look=lambda *_: None,
+        )
+
+
+async def counted(address: Address) -> Counts:
+    async with connect(address) as broker:
+        return await broker.counts()
+
+
+async def test_each_run_begins_anew_and_its_next_pod_goes_on(sqlite_address: Address) -> None:
+    cluster = Night(sqlite_address)
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+
+    # Given one run with two tasks
+    assert (await night(cluster, sqlite_address, "nightly-1", "a", "b")).completed == 2
+    # When the next has one of them, and another one
+    cluster.finish()
+    summary = await night(cluster, sqlite_address, "nightly-2", "b", "c")
+    # Then both run, and what the first one left is gone
+    assert (summary.completed, summary.missing) == (2, 0)
+    assert (await counted(sqlite_address)).completed == 2
+    # And another pod of the same run collects them, and runs nothing
+    deeds = list(cluster.deeds)
+    assert (await night(cluster, sqlite_address, "nightly-2", "b", "c")).completed == 2
+    assert cluster.deeds == deeds
+    await asyncio.gather(*cluster.workers)
+
+
+async def test_it_does_what_its_role_allows_and_makes_nothing_but_jobs(sqlite_address: Address) -> None:
+    cluster = Night(sqlite_address)
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+    (role,) = (found for found in render(*SPECS["schedule"]) if found["kind"] == "Role")
+
+    await night(cluster, sqlite_address, "nightly-1", "a")
+    cluster.used.clear()
+    await night(cluster, sqlite_address, "nightly-2", "a")
+
+    assert cluster.used <= allowed(role)
+    assert ("batch", "jobs", "patch") in cluster.used
+    assert not {name for kind, name in cluster.objects if kind in ("ConfigMap", "Secret")}
+    await asyncio.gather(*cluster.workers)
+
+
+async def test_workers_of_the_time_before_are_stopped(sqlite_address: Address) -> None:
+    cluster = Night(sqlite_address)
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+    cluster.works = False
+    await worker_job.start(cluster, SPEC)
+    cluster.works = True
+
+    summary = await night(cluster, sqlite_address, "nightly-2", "a")
+
+    assert summary.completed == 1
+    assert [name for kind, name in cluster.objects if kind == "Job"] == [f"{JOB}-2"]
+    await asyncio.gather(*cluster.workers)
+
+
+async def test_an_app_that_does_not_import_drops_nothing(sqlite_address: Address) -> None:
+    cluster = Night(sqlite_address)
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+    await night(cluster, sqlite_address, "nightly-1", "a")
+    cluster.finish()
+    cluster.imports = False
+
+    with pytest.raises(AppError, match="No module named 'x'"):
+        await night(cluster, sqlite_address, "nightly-2", "a")
+
+    assert (await counted(sqlite_address)).completed == 1
+    await asyncio.gather(*cluster.workers)
+
+
+def a_schedule() -> Any:
+    return small_spec(schedule=Schedule(cron="@daily", tasks=("https://example.com/tasks.jsonl",)))
+
+
+async def test_a_schedule_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def prepare(*_: object) -> None: ...
+
+    monkeypatch.setattr(scheduled, "prepare", prepare)
+    cluster = Entitled()
+    said: Callable[[str], None] = lambda _: None  # noqa: E731
+
+    assert await scheduled.schedule(cluster, a_schedule(), said) == "images-schedule"
+    made = {kind for kind, name in cluster.objects if name == "images-schedule"}
+    assert made == {"CronJob", "ConfigMap", "ServiceAccount", "Role", "RoleBinding"}
+
+    await scheduled.unschedule(cluster, "images")
+    assert [key for key in cluster.objects if key[1] == "images-schedule"] == []
+    with pytest.raises(ObjectMissing, match="queue 'images' has no schedule in namespace batch"):
+        await scheduled.unschedule(cluster, "images")
+
+    await scheduled.schedule(cluster, a_schedule(), said)
+    assert await schedule_of(cluster, "images") == "@daily; none begun yet"
+    cluster.objects["CronJob", "images-schedule"]["status"] = {
+        "active": [{}],
+        "lastScheduleTime": "2026-11-27T02:00:00Z",
+        "lastSuccessfulTime": "2026-11-26T02:10:00Z",
+    }
+    assert await schedule_of(cluster, "images") == (
+        "@daily; last begun 2026-11-27T02:00:00Z, one goes on, last went well 2026-11-26T02:10:00Z"
+    )
+    assert await schedule_of(cluster, "other") is None
+    removed = await uninstall.uninstall(cluster, purge=False)
+    assert {name for name in removed.names if "images-schedule" in name} == {
+        f"{kind} images-schedule" for kind in made
+    }
+
+
+async def test_who_has_no_schedules_need_not_be_allowed_to_see_roles() -> None:
+    cluster = Entitled()
+
+    await uninstall.uninstall(cluster, purge=True)
+
+    assert not {group for group, _, _ in cluster.used if group.startswith("rbac")}
