@@ -115,9 +115,11 @@ class Hands:
 
 async def eventually(is_so: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
     """Wait for a fact, for so many seconds at most."""
+    pause = 0.02
     async with asyncio.timeout(patience):
         while not await is_so():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(1.2 * pause, 0.2)  # to look at a queue takes as long as to work on it
 
 
 async def until_written(path: Path, lines: int) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -19,6 +19,8 @@ from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from warrener.brokers import Broker
 
 WARRENER: Final = [sys.executable, "-m", "warrener"]
 
@@ -50,8 +52,7 @@ class Place:
 
     def warrener(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        environment = {name: value for name, value in self.environment.items() if not _is_ours(name)}
-        if environment == {name: value for name, value in os.environ.items() if not _is_ours(name)}:
+        if forked.fits(self.environment):
             return forked.run(words, self.path, self.environment, text, 2 * PATIENCE)
         return self.run(*WARRENER, *words, text=text)
 
@@ -74,22 +75,54 @@ class Place:
         stdin: int | None = None,
         stdout: int = subprocess.DEVNULL,
         stderr: int | None = None,
-        start_new_session: bool = False,
+        is_leader: bool = False,
+        is_fresh: bool = False,
     ) -> Running:
-        """Start a command; what it says is kept, unless it has another stderr."""
+        """Start a command; what it says is kept, unless it has another stderr.
+
+        Args:
+            words: What follows the command's name.
+            stdin: A descriptor, `subprocess.PIPE`, or None for an empty one.
+            stdout: A descriptor, or `subprocess.DEVNULL`.
+            stderr: A descriptor.
+            is_leader: Of a session of its own.
+            is_fresh: Start Python anew: where a test looks at command lines or at parents of processes, leaves signals
+                ignored, or takes away a terminal.
+        """
         said = self.path / f"said-{len(self._begun) + 1}"
         with said.open("wb") as file:
-            process = subprocess.Popen(
-                [*WARRENER, *words],
-                cwd=self.path,
-                env=self.environment,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=file if stderr is None else stderr,
-                start_new_session=start_new_session,
+            begin = self._begin_fresh if is_fresh or not forked.fits(self.environment) else self._begin_forked
+            process = begin(
+                words, stdin=stdin, stdout=stdout, stderr=stderr or file.fileno(), is_leader=is_leader
             )
         self._begun.append(Running(process, said))
         return self._begun[-1]
+
+    def _begin_forked(
+        self, words: Sequence[str], *, stdin: int | None, stdout: int, stderr: int, is_leader: bool
+    ) -> forked.BegunCommand:
+        return forked.begin(
+            words,
+            self.path,
+            self.environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            is_leader=is_leader,
+        )
+
+    def _begin_fresh(
+        self, words: Sequence[str], *, stdin: int | None, stdout: int, stderr: int, is_leader: bool
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*WARRENER, *words],
+            cwd=self.path,
+            env=self.environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=is_leader,
+        )
 
     async def has_ready(self, count: int) -> None:
         """Wait until at least so many tasks are ready."""
@@ -100,13 +133,18 @@ class Place:
         await self._has("completed", count)
 
     async def _has(self, state: str, count: int) -> None:
-        async def are_there() -> bool:
-            with suppress(QueueMissing):
-                async with connect(self.address) as broker:
-                    return int(getattr(await broker.counts(), state)) >= count
-            return False
+        async with AsyncExitStack() as stack:
+            broker: Broker | None = None
 
-        await eventually(are_there)
+            async def are_there() -> bool:
+                nonlocal broker
+                with suppress(QueueMissing):
+                    if broker is None:
+                        broker = await stack.enter_async_context(connect(self.address))
+                    return int(getattr(await broker.counts(), state)) >= count
+                return False
+
+            await eventually(are_there)
 
     def tasks(self, tasks: Sequence[object], name: str = "tasks.jsonl") -> str:
         """Write a file of tasks."""
@@ -119,7 +157,7 @@ class Place:
 
 
 def _is_ours(variable: str) -> bool:
-    return variable.startswith(("WARRENER_", "PYTEST_"))  # those of pytest change from test to test
+    return variable.startswith(("WARRENER_", "PYTEST_"))
 
 
 def children(pid: int) -> list[int]:
@@ -143,7 +181,7 @@ async def has_ended(pid: int) -> None:
 class Running:
     """A command that was started, and what it says on stderr."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | forked.BegunCommand, said: Path) -> None:
         self.process = process
         self._said = said
 

@@ -142,7 +142,7 @@ class Trial:
 
     def begin_worker(self) -> Running:
         """Start a worker."""
-        return self.place.begin("work", APP, "--processes", str(PROCESSES))
+        return self.place.begin("work", APP, "--processes", str(PROCESSES), is_fresh=True)
 
     async def end_workers(self) -> None:
         """Stop every worker; each must say that work may be left, since that is all it can know."""

@@ -72,7 +72,7 @@ async def test_killed_run_goes_on_where_it_was_without_publishing_again(place: P
 async def test_ctrl_c_in_a_terminal_is_no_error_however_early_it_comes(place: Place) -> None:
     file = place.tasks([{"type": "echo"}] * 5)
     (place.path / "slow.py").write_text(f"{Path(APP).read_text()}\nPath('imported').touch()\ntime.sleep(1)\n")
-    running = place.begin("run", "slow.py", file, "-o", "out.jsonl", start_new_session=True)
+    running = place.begin("run", "slow.py", file, "-o", "out.jsonl", is_leader=True)
 
     async def is_importing() -> bool:
         return (place.path / "imported").exists()
@@ -172,7 +172,7 @@ async def test_app_that_never_ends_its_import_is_left_alone_when_the_worker_is_s
     (place.path / "stuck.py").write_text(
         "import time, pathlib\npathlib.Path('log').write_text('importing\\n')\ntime.sleep(3600)\n"
     )
-    worker = place.begin("work", "stuck.py")
+    worker = place.begin("work", "stuck.py", is_fresh=True)
     await until_written(place.path / "log", 1)
     (fork_server,) = children(worker.process.pid)
 
@@ -206,7 +206,7 @@ async def test_fork_server_that_is_killed_while_it_imports_is_replaced(place: Pl
     importing, go_on = place.path / "importing", place.path / "go-on"
     place.environment |= {"IMPORTING": str(importing), "GO_ON": str(go_on)}
     place.warrener("publish", place.tasks([{"type": "echo"}]))
-    worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")), "--drain")
+    worker = place.begin("work", str(Path(__file__).with_name("slow_app.py")), "--drain", is_fresh=True)
     await until_written(importing, 1)
     (fork_server,) = children(worker.process.pid)
     os.kill(fork_server, signal.SIGKILL)

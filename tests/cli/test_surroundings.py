@@ -150,7 +150,7 @@ async def test_terminal_that_goes_away_stops_a_worker_unless_it_is_to_stay(
     before = signal.signal(
         signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL
     )  # as `nohup` does it
-    worker = place.begin("work", APP, "--drain", "--grace", "0")
+    worker = place.begin("work", APP, "--drain", "--grace", "0", is_fresh=True)
     signal.signal(signal.SIGHUP, before)
     await until_written(log, 1)
 
@@ -171,7 +171,7 @@ async def test_run_ends_as_stopped_when_the_terminal_with_its_bar_goes_away(plac
     gate, log = place.path / "gate", place.path / "log"
     tasks = place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}])
     terminal, its_end = pty.openpty()
-    run = place.begin("run", APP, tasks, "-o", "out.jsonl", stderr=its_end)
+    run = place.begin("run", APP, tasks, "-o", "out.jsonl", stderr=its_end, is_fresh=True)
     os.close(its_end)
     await until_written(log, 1)
 

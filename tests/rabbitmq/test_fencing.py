@@ -191,7 +191,7 @@ async def test_stopped_worker_that_goes_on_adds_nothing_for_the_tasks_it_lost(
     await publish(rabbit_address, [*waiting, *(task("echo", f"t{n}") for n in range(50))])
     watched = Address(rabbit_address.broker + HEARTBEAT, rabbit_address.queue, rabbit_address.management)
     with Place(tmp_path, watched) as place:
-        zombie = place.begin("work", APP, "--processes", "2", "--concurrency", "1")
+        zombie = place.begin("work", APP, "--processes", "2", "--concurrency", "1", is_fresh=True)
         await until_written(log, 2)
         fork_server = children(zombie.process.pid)[0]
         zombie.process.send_signal(signal.SIGSTOP)

@@ -90,7 +90,7 @@ async def test_worker_that_is_let_in_no_more_is_unfit_and_its_tasks_are_done_by_
     messages += [task("echo", f"t{n}") for n in range(20)]
     await publish(tenant.owner, messages)
     with Place(tmp_path, tenant.address) as place:
-        worker = place.begin("work", APP, "--processes", "2", "--concurrency", "1")
+        worker = place.begin("work", APP, "--processes", "2", "--concurrency", "1", is_fresh=True)
         await until_written(log, 2)
         fork_server = children(worker.process.pid)
         running = [child for each in fork_server for child in children(each)]

@@ -22,7 +22,7 @@ MANY: Final = 320  # a socket holds some 280 requests
 
 
 @pytest.fixture
-async def fork_server(tmp_path: Path) -> AsyncIterator[ForkServer]:
+async def fork_server(tmp_path: Path, fresh_fork_servers: None) -> AsyncIterator[ForkServer]:
     """One that has imported an app."""
     app = tmp_path / "plain.py"
     app.write_text("from warrener import App\napp = App()\n@app.task\ndef echo() -> None: ...\n")

@@ -57,19 +57,7 @@ class ForkServer:
         ours.setblocking(False)
         output, printed = os.pipe()
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # never from the working directory
-                "-m",
-                "warrener.worker.child",
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=printed,
-                stderr=printed,
-                env=_environment(),
-                process_group=0,  # Ctrl-C in a terminal is for us; it could come before the fork server ignores it
-            )
+            self._process = await _begin(theirs.fileno(), printed)
         except OSError as error:
             os.close(output)
             raise WarrenerError(f"cannot start a process for the app: {error.strerror}") from error
@@ -195,6 +183,23 @@ class ForkServer:
             raise AppError(self.manifest.error)
         self._is_ready = True
         return True
+
+
+async def _begin(control: int, printed: int) -> asyncio.subprocess.Process:
+    """Start the process, which is asked at this end of its socket and prints here."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # never from the working directory
+        "-m",
+        "warrener.worker.child",
+        str(control),
+        pass_fds=[control],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=printed,
+        stderr=printed,
+        env=_environment(),
+        process_group=0,  # Ctrl-C in a terminal is for us; it could come before the fork server ignores it
+    )
 
 
 def _environment() -> dict[str, str]:
