@@ -14,7 +14,9 @@ from warrener.errors import ClusterError, ObjectMissing, UsageError
 from warrener.kubernetes import lint
 from warrener.kubernetes.manifests.code import Code
 from warrener.kubernetes.operations import worker_job
+from warrener.kubernetes.operations.credentials import give_passwords
 from warrener.kubernetes.operations.look import look
+from warrener.kubernetes.operations.uninstall import uninstall
 
 SPEC = small_spec(code=Code(b"zip"), parallelism=4)
 JOB = "images-workers"
@@ -103,7 +105,8 @@ async def test_other_workers_after_a_cancel(cluster: Double) -> None:
 
     assert await worker_job.start(cluster, small_spec(memory="1Gi")) == f"{JOB}-2"
 
-    assert cluster.deeds[-2:] == [("create", "Job", f"{JOB}-2"), ("delete", "Job", JOB)]
+    jobs = [deed for deed in cluster.deeds if deed[1] == "Job"]
+    assert jobs[-2:] == [("create", "Job", f"{JOB}-2"), ("delete", "Job", JOB)]
 
 
 async def test_a_job_that_is_being_deleted_is_gone(cluster: Double) -> None:
@@ -135,6 +138,34 @@ async def test_resume_makes_a_job_like_the_last_one(cluster: Double) -> None:
     }
     # The new Job is there before the last one goes: whatever breaks in between, one is left to go on from.
     assert cluster.deeds[-2:] == [("create", "Job", f"{JOB}-2"), ("delete", "Job", JOB)]
+
+
+@pytest.mark.parametrize("goes_by_down", [True, False])
+async def test_resume_makes_a_job_like_the_last_one_also_where_that_is_gone(
+    cluster: Double, *, goes_by_down: bool
+) -> None:
+    wanted = small_spec(code=Code(b"zip"), parallelism=3)
+    await give_passwords(cluster, wanted)
+    await worker_job.start(cluster, wanted)
+    first = cluster.objects["Job", JOB]
+    cluster.end(JOB, "Complete")
+    if goes_by_down:
+        await uninstall(cluster, purge=False)
+        assert ("Job", JOB) not in cluster.objects
+    else:
+        await cluster.delete("Job", JOB)  # as Kubernetes does a day after its end
+
+    assert await worker_job.resume(cluster, "images", 5) == JOB
+
+    made = cluster.objects["Job", JOB]
+    assert made["spec"]["template"]["spec"] == first["spec"]["template"]["spec"]
+    assert made["spec"]["parallelism"] == 5
+    assert ("ConfigMap", wanted.names.code(Code(b"zip").digest)) in cluster.objects
+    assert ("NetworkPolicy", JOB) in cluster.objects
+    # A purge forgets it
+    await uninstall(cluster, purge=True)
+    with pytest.raises(ObjectMissing, match="has no Job in namespace batch to go on from"):
+        await worker_job.resume(cluster, "images")
 
 
 async def test_resume_with_other_workers(cluster: Double) -> None:

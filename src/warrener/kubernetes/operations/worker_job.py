@@ -16,6 +16,7 @@ from warrener.kubernetes.manifests.successor import size, successor
 from warrener.kubernetes.operations.credentials import queues_of
 from warrener.kubernetes.operations.installed import known
 from warrener.kubernetes.operations.look import newest_job
+from warrener.kubernetes.operations.remembered import needs, remember, remembered
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
@@ -55,6 +56,8 @@ async def start(cluster: Cluster, spec: Spec, *, is_supplied: bool = False) -> s
         elif is_supplied:
             continue
         await cluster.apply(manifest)
+        if manifest["kind"] == "Job" and not is_supplied:
+            await remember(cluster, spec.names, manifest)
     if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
         await cluster.delete("Job", newest["metadata"]["name"])
     return name
@@ -133,6 +136,9 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
     await refuse_kedas(cluster, queue)
     names = object_names(queue)
     last = await newest_job(cluster, names)
+    if last is None and (former := await remembered(cluster, names)):
+        await cluster.create(successor(former, name := names.workers(1), parallelism))
+        return name
     if last is None:
         raise ObjectMissing(
             f"queue {queue!r} has no Job in namespace {cluster.namespace} to go on from: use `warrener k8s submit`"
@@ -151,20 +157,21 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
 async def put_by(cluster: Cluster) -> set[tuple[str, str]]:
     """Stop the workers of all queues, and keep what `resume` makes new ones of; kinds and names of what that needs.
 
-    Of each queue that is its newest Job, unless that is complete or Kueue's, with its code and its NetworkPolicy.
+    Of each queue that is what its workers were last made of, with its code and its NetworkPolicy, and the newest Job unless that
+    is complete or Kueue's: it has its pods' logs.
     """
     kept: set[tuple[str, str]] = set()
     for queue in await queues_of(cluster):
         names = object_names(queue)
+        if former := await remembered(cluster, names):
+            kept |= set(needs(names, former))
         job = await newest_job(cluster, names)
         if job is None or job_state(job) == "complete" or _is_kueues(job):
             continue
         name = str(job["metadata"]["name"])
         if job_state(job) == "running":
             await cluster.patch("Job", name, {"spec": {"suspend": True}})
-        volumes = job["spec"]["template"]["spec"].get("volumes") or ()
-        kept |= {("Job", name), ("NetworkPolicy", names.standing)}
-        kept |= {("ConfigMap", volume["configMap"]["name"]) for volume in volumes if "configMap" in volume}
+        kept |= {("Job", name), *needs(names, job)}
     return kept
 
 
