@@ -9,7 +9,7 @@ import yaml
 
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.brokers import OURS, POD, VHOST, admin, broker_pod, keep_secret, port_of
-from tests.kubernetes.double import Double
+from tests.kubernetes.rights import Entitled
 from tests.operator import Operator
 from warrener.kubernetes.client.cluster import Cluster
 from warrener.kubernetes.manifests.names import BROKER
@@ -59,7 +59,7 @@ def server(rabbitmq: tuple[str, str]) -> Iterator[Operator]:
 
 
 @pytest.fixture
-async def broker_cluster(server: Operator, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Double]:
+async def broker_cluster(server: Operator, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Entitled]:
     """A cluster whose broker's pod is the real RabbitMQ; its administrator is known already."""
     monkeypatch.setattr(broker_start, "_SETTLING", 0.05)
     monkeypatch.setattr(broker_start, "_LOOK_EVERY", 0.02)
@@ -67,7 +67,7 @@ async def broker_cluster(server: Operator, monkeypatch: pytest.MonkeyPatch) -> A
     async with ApiServer() as api:
         api.pods = {POD: 1}
         api.ports = {5672: port_of(server.url.geturl()), 15672: port_of(server.management_url)}
-        double = Double(f"ws{api.url.removeprefix('http')}")
+        double = Entitled(f"ws{api.url.removeprefix('http')}")
         keep_secret(double, f"{BROKER}-admin", **admin(server))
 
         def start(made: dict[str, Any]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import yaml
+
+from tests.documents import Document
 from tests.kubernetes.double import Double
 from warrener.kubernetes.client.kinds import KINDS
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from warrener.kubernetes.client.endpoint import Endpoint
     from warrener.kubernetes.objects import Object, Objects
 
+GUIDE: Final = Document("docs/kubernetes.md")
 Right = tuple[str, str, str]
 """API group, resource, verb."""
 
@@ -27,6 +31,13 @@ def allowed(role: Mapping[str, Any]) -> set[Right]:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def documented() -> set[Right]:
+    """What the guide's Role for `warrener k8s` allows."""
+    blocks = (found for block in GUIDE.blocks("yaml") for found in yaml.safe_load_all(block))
+    (role,) = (found for found in blocks if found.get("metadata", {}).get("name") == "warrener")
+    return allowed(role)
 
 
 class Entitled(Double):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import yaml
 
-from tests.documents import ROOT, Document, parse
+from tests.documents import ROOT, parse
+from tests.kubernetes.rights import GUIDE, allowed
 from tests.kubernetes.specs import small_spec
 from tests.place import Place
 from warrener.brokers.rabbitmq.access import ROLES
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-GUIDE: Final = Document("docs/kubernetes.md")
 COMMANDS: Final = [words[: words.index("|")] if "|" in words else words for words in GUIDE.commands()]
 
 
@@ -63,21 +64,20 @@ def test_parts_render_as_it_says(tmp_path: Path) -> None:
 
 
 def test_the_role_is_for_every_kind_that_is_handled() -> None:
-    (role,) = (found for found in manifests() if found.get("kind") == "Role")
-    allowed = {
-        (group, resource): set(rule["verbs"])
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-    }
+    by_kubectl, role = (found for found in manifests() if found.get("kind") == "Role")
+    rights: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for group, resource, verb in allowed(role):
+        rights[group, resource].add(verb)
 
     kinds = {(group, plural) for group, _, plural in KINDS.values()}
-    assert kinds - allowed.keys() == {("", "namespaces")}
-    assert allowed.keys() - kinds == {("", "pods/log"), ("", "pods/portforward")}
+    assert kinds - rights.keys() == {("", "namespaces")}
+    assert rights.keys() - kinds == {("", "pods/log"), ("", "pods/portforward")}
     made = {found["kind"] for parts in (["broker"], ["workers"]) for found in render(small_spec(), parts)}
     for kind in made:
         group, _, plural = KINDS[kind]
-        assert {"create", "patch", "list", "delete"} <= allowed[group, plural]
+        assert {"create", "patch", "list", "delete"} <= rights[group, plural]
+        # kubectl reads what it applies
+        assert {(group, plural, verb) for verb in ("get", "create", "patch")} <= allowed(by_kubectl)
 
 
 def test_the_patch_fits() -> None:

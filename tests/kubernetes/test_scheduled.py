@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.batch import DELAYS, drain
-from tests.kubernetes.rights import Entitled, allowed
+from tests.kubernetes.rights import Entitled, allowed, documented
 from tests.kubernetes.specs import SPECS, small_spec
 from warrener.brokers import connect
 from warrener.errors import AppError, ObjectMissing
@@ -213,6 +213,8 @@ async def test_a_schedule_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {name for name in removed.names if "images-schedule" in name} == {
         f"{kind} images-schedule" for kind in made
     }
+
+    assert cluster.used - documented() == {("", "namespaces", "get")}
 
 
 async def test_who_has_no_schedules_need_not_be_allowed_to_see_roles() -> None:
