@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prometheus_client.samples import Sample
+
+    from tests.place import Running
 
 
 async def asked(port: int, request: bytes) -> bytes:
@@ -41,6 +46,22 @@ async def scraped(port: int) -> dict[str, list[Sample]]:
         f"{family.name}_total" if family.type == "counter" else family.name: family.samples
         for family in families
     }
+
+
+async def port_of(worker: Running) -> int:
+    """Where a worker serves, once it does."""
+    await worker.says("serves /metrics, /livez and /readyz on port ")
+    found = re.search(r"on port (\d+) of ", worker.said)
+    assert found
+    return int(found[1])
+
+
+def queries() -> list[str]:
+    """All expressions of the dashboard, about every queue and type."""
+    text = (files("warrener.metrics") / "prometheus" / "dashboard.json").read_text("utf-8")
+    found = [target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"]]
+    values = {"$queue": ".*", "$type": ".*", "$__rate_interval": "1m"}
+    return [re.sub(r"\$\w+", lambda name: values[name[0]], expression) for expression in found]
 
 
 def total(samples: list[Sample], **labels: str) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.batch import APP, eventually, failures, results
 from tests.place import children
-from tests.scrape import page, scraped, total
+from tests.scrape import page, port_of, scraped, total
 
 if TYPE_CHECKING:
     from tests.place import Place, Running
@@ -25,7 +24,7 @@ async def test_counters_are_the_rows_after_children_were_killed(each_place: Plac
     tasks += [{"id": "late", "type": "fail_until", "data": {"file": late, "times": 2}}]
     place.warrener("publish", place.tasks(tasks))
     worker = place.begin("work", APP, "--processes", "2", "--concurrency", "2", "--metrics-port", "0")
-    port = await _port(worker)
+    port = await port_of(worker)
     # When children are killed while they work
     for count in (5, 20):
         await place.has_completed(count)
@@ -65,7 +64,7 @@ async def test_counters_are_the_rows_after_children_were_killed(each_place: Plac
 async def test_probes_answer_before_the_broker_is_there(place: Place) -> None:
     place.environment |= {"WARRENER_BROKER": "amqp://127.0.0.1:1", "WARRENER_QUEUE": "q"}
     worker = place.begin("work", APP, "--metrics-port", "0", "--metrics-host", "127.0.0.1")
-    port = await _port(worker)
+    port = await port_of(worker)
     await worker.says("trying again")
     assert await page(port, "/livez") == (200, "ok\n")
     assert await page(port, "/readyz") == (503, "not connected to the broker yet\n")
@@ -76,13 +75,6 @@ async def test_probes_answer_before_the_broker_is_there(place: Place) -> None:
     assert f"port {port} of '127.0.0.1' for metrics cannot be had" in done.stderr
     assert place.warrener("work", APP, "--metrics-host", "127.0.0.1").returncode == 2
     assert worker.end(signal.SIGTERM) == 75
-
-
-async def _port(worker: Running) -> int:
-    await worker.says("serves /metrics, /livez and /readyz on port ")
-    found = re.search(r"on port (\d+) of ", worker.said)
-    assert found
-    return int(found[1])
 
 
 def _grandchildren(worker: Running) -> list[int]:

@@ -106,6 +106,7 @@ SPECS: Final[dict[str, tuple[Spec, tuple[str, ...]]]] = {
         ),
         ("workers",),
     ),
+    "monitoring": (small_spec(), ("monitoring",)),
     "secrets": (small_spec(), ("secrets",)),
     "secrets-tls": (small_spec(tls_secret="mq-tls"), ("secrets",)),
     "secrets-existing": (small_spec(**_EXISTING), ("secrets",)),

@@ -18,7 +18,9 @@ from warrener.kubernetes.manifests.text import to_yaml
 
 VERSION = "1.36"
 # Kinds of others, whose schemas are not Kubernetes' own.
-FOREIGN = {"RabbitmqCluster", "ScaledJob", "TriggerAuthentication"}
+# What all queues of a namespace share, by its component: the instance.
+SHARED = {"broker": "warrener-rabbitmq", "monitoring": "warrener"}
+FOREIGN = {"PodMonitor", "PrometheusRule", "RabbitmqCluster", "ScaledJob", "TriggerAuthentication"}
 
 
 def objects(name: str) -> list[dict[str, Any]]:
@@ -61,13 +63,13 @@ def test_jobs_of_keda_are_valid_jobs() -> None:
 def test_all_is_found_by_its_labels(name: str) -> None:
     for found in objects(name):
         labels = found["metadata"]["labels"]
-        is_of_broker = labels["app.kubernetes.io/component"] == "broker"
+        shared = SHARED.get(labels["app.kubernetes.io/component"])
         base = SPECS[name][0].names.base
         assert labels["app.kubernetes.io/part-of"] == "warrener"
         assert labels["app.kubernetes.io/managed-by"] == "warrener"
-        assert labels["app.kubernetes.io/instance"] == ("warrener-rabbitmq" if is_of_broker else base)
+        assert labels["app.kubernetes.io/instance"] == (shared or base)
         assert found["metadata"]["namespace"] == "batch"
-        if not is_of_broker:
+        if not shared:
             assert found["metadata"]["annotations"]["warrener/queue"] == SPECS[name][0].queue
         if found["kind"] == "Job":
             assert found["spec"]["template"]["metadata"]["labels"].items() >= labels.items() - {

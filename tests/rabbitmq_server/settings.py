@@ -37,7 +37,7 @@ def settings_in(directory: Path) -> Settings:
     if file.exists():
         return Settings(**json.loads(file.read_text("utf-8")))
     name = f"warrener-{secrets.token_hex(4)}"
-    settings = Settings(name, "warrener", secrets.token_hex(16), *_free_ports(5))
+    settings = Settings(name, "warrener", secrets.token_hex(16), *free_ports(5))
     write(file, json.dumps(dataclasses.asdict(settings), indent=2))
     return settings
 
@@ -117,7 +117,7 @@ def write(file: Path, text: str, mode: int = 0o600) -> None:
 # What follows is private.
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports nobody listens on, from below those the system gives to clients.
 
     A port the system gave us could become some client's own while the node is down.

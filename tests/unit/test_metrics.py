@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -107,6 +108,37 @@ def test_the_page_has_every_name_with_its_kind_and_labels() -> None:
     assert set(re.findall(r"^\| `(warrener_\w+)`", text, re.MULTILINE)) == {metric.name for metric in METRICS}
     for reason in get_args(Reason):
         assert f"`{reason}`" in text
+
+
+def test_dashboard_and_alerts_ask_for_what_there_is() -> None:
+    known = {metric.name: set(metric.labels) for metric in METRICS}
+    for metric in METRICS:
+        if metric.kind == "histogram":
+            known |= {f"{metric.name}_{part}": {*metric.labels} for part in ("count", "sum")}
+            known[f"{metric.name}_bucket"] = {*metric.labels, "le"}
+    texts = [
+        (files("warrener.metrics") / "prometheus" / name).read_text()
+        for name in ("alerts.yaml", "dashboard.json")
+    ]
+    asked = [
+        named
+        for text in texts
+        for named in re.findall(r"(warrener_\w+)(?:\{(.*?)\})?", text.replace('\\"', '"'))
+    ]
+    assert {name for name, _ in asked} <= known.keys()
+    assert {
+        name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for name, _ in asked
+    } == {metric.name for metric in METRICS}
+    for name, matchers in asked:
+        assert set(re.findall(r"(\w+)(?:=~|=)", matchers)) <= known[name]
+
+
+def test_each_alert_has_its_section_on_the_page() -> None:
+    text = Document("docs/metrics.md").text
+    alerts = (files("warrener.metrics") / "prometheus" / "alerts.yaml").read_text()
+    names = re.findall(r"alert: (\w+)", alerts)
+    assert re.findall(r"^### (Warrener\w+)", text, re.MULTILINE) == names
+    assert re.findall(r"runbook: docs/metrics.md#(\w+)", alerts) == [name.lower() for name in names]
 
 
 def test_queues_are_told_as_far_as_they_can_be_counted() -> None:

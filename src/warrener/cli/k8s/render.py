@@ -34,6 +34,9 @@ Made by `warrener k8s render --section secrets` for the queue {queue!r}.
 These passwords are new at each rendering: keep them out of repositories, and apply them once.
 A broker that runs already takes other passwords only when it is restarted or set up anew.
 """
+_MONITORING_HEAD: Final = (
+    "Made by `warrener k8s render --section monitoring`, for all queues of the namespace.\n"
+)
 
 
 @click.command()
@@ -43,7 +46,8 @@ A broker that runs already takes other passwords only when it is restarted or se
     "sections",
     multiple=True,
     metavar="SECTION",
-    help="secrets, broker, setup, check or workers; repeat it. By default all that are needed, but for secrets and check.",
+    help="secrets, broker, setup, check, workers or monitoring (for Prometheus's operator and Grafana); repeat it. By default all "
+    "that are needed, but for secrets, check and monitoring.",
 )
 @click.option("--output", "-o", metavar="FILE", default="-", help="Where to; - for stdout.")
 @click.option(
@@ -85,7 +89,7 @@ def _write(spec: Spec, sections: list[str], output: str) -> None:
         raise UsageError(
             "--section secrets writes passwords: use -o FILE, or pipe it into `kubectl apply -f -`"
         )
-    head = _SECRETS_HEAD if has_secrets else _HEAD
+    head = _SECRETS_HEAD if has_secrets else _MONITORING_HEAD if sections == ["monitoring"] else _HEAD
     secrets = again(Address(queue=spec.queue), sections=("secrets",), output="-")
     text = to_yaml(rendered(spec, sections), head.format(queue=spec.queue, secrets=secrets))
     if output == "-":

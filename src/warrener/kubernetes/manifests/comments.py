@@ -15,6 +15,9 @@ _POD: Final = {
     "initContainers[requirements]": "Every pod downloads these at each start. With many workers an image is better.",
     "containers[worker].workingDir": "The files that the command names are here, by the paths by which it names them.",
     "containers[worker].env": "No passwords here: they are files, which child processes and `kubectl describe` do not show.",
+    "containers[worker].readinessProbe": "Ready once a child process can take tasks and the broker is there.",
+    "containers[worker].livenessProbe": "Fails where a new worker would do better: tasks are ready, slots free, and for a "
+    "minute none has come. A broker that is away makes no worker fail. Who is stopped for it requeues what it has.",
     "containers[worker].resources.limits": "Memory is as requested, so that it is there; no limit of CPU, since "
     "throttling delays heartbeats.",
 }
@@ -90,7 +93,7 @@ COMMENTS: Final[dict[str, dict[str, str]]] = {
         "": "The app's code. Its name changes with its content, so a Job never sees other code than it began with.",
     },
     "NetworkPolicy worker": {
-        "": "Nobody calls a worker.",
+        "": "Prometheus may ask a worker for its numbers, wherever in the cluster it runs; nobody calls a worker for more.",
         "spec.egress": "DNS, the broker, and the networks that were asked for; a broker that existed before must be among "
         "these.",
     },
@@ -141,6 +144,15 @@ COMMENTS: Final[dict[str, dict[str, str]]] = {
         "": "RabbitMQ's cluster operator must be installed. Deleting this object deletes its volumes and all messages.",
         "spec.replicas": "Every queue is on three nodes, and works with two.",
         "spec.tls": "The ports without TLS stay open for port-forwards; the NetworkPolicy keeps the network from them.",
+    },
+    "PodMonitor monitoring": {
+        "": "Has Prometheus's operator scrape all workers of this namespace. Label it where your Prometheus selects by labels.",
+        "spec.podMetricsEndpoints[0].relabelings": "By slot instead of by pod: a worker that replaces another goes on with its "
+        "series, and there are as many as slots, however many pods come and go.",
+    },
+    "PrometheusRule monitoring": {"": "docs/metrics.md says of each what to do."},
+    "ConfigMap monitoring": {
+        "": "For Grafana's sidecar, which looks for this label; or import the JSON by hand."
     },
     "PodDisruptionBudget broker": {"": "Nodes are drained one at a time, so that a quorum is always there."},
 }

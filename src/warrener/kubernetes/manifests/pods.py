@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.kubernetes.manifests.code import ARCHIVE, COMMAND, REQUIREMENTS
+from warrener.kubernetes.manifests.monitoring import serving
 from warrener.kubernetes.manifests.names import QUEUE_ANNOTATION, labels
 from warrener.kubernetes.manifests.patch import merged
 
@@ -55,7 +56,12 @@ def pod_security(user: int) -> dict[str, Any]:
 
 
 def pod_template(
-    spec: Spec, component: str, args: list[str], url: tuple[str, str], *volumes: dict[str, Any]
+    spec: Spec,
+    component: str,
+    args: list[str],
+    url: tuple[str, str],
+    *volumes: dict[str, Any],
+    is_serving: bool = False,
 ) -> dict[str, Any]:
     """A pod template with the user's patch.
 
@@ -65,6 +71,7 @@ def pod_template(
         args: Arguments of `warrener`.
         url: The Secret and the key in it that have the broker's URL.
         volumes: Further volumes, each mounted at `/etc/warrener/` and its name.
+        is_serving: Whether it serves metrics and probes.
     """
     secret, key = url
     own = [_secret("broker", secret, key, "url"), *volumes]
@@ -83,6 +90,21 @@ def pod_template(
     scratch = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
     if _installs(spec):
         scratch.append({"name": "deps", "emptyDir": {}})
+    container = {
+        "name": CONTAINER,
+        "image": spec.image,
+        "command": ["python", "-m", "warrener"],
+        "args": args,
+        **({"workingDir": f"/etc/warrener/code/{COMMAND}"} if spec.code and spec.code.files else {}),
+        "env": _environment(spec),
+        "resources": _resources(spec),
+        "securityContext": LOCKED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            *mounts,
+            *([{"name": "deps", "mountPath": "/deps", "readOnly": True}] if _installs(spec) else []),
+        ],
+    }
     pod = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": spec.grace + _CLOSING,
@@ -90,23 +112,7 @@ def pod_template(
         "enableServiceLinks": False,
         "securityContext": pod_security(_USER),
         **({"initContainers": [_installer(spec)]} if _installs(spec) else {}),
-        "containers": [
-            {
-                "name": CONTAINER,
-                "image": spec.image,
-                "command": ["python", "-m", "warrener"],
-                "args": args,
-                **({"workingDir": f"/etc/warrener/code/{COMMAND}"} if spec.code and spec.code.files else {}),
-                "env": _environment(spec),
-                "resources": _resources(spec),
-                "securityContext": LOCKED,
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "volumeMounts": [
-                    *mounts,
-                    *([{"name": "deps", "mountPath": "/deps", "readOnly": True}] if _installs(spec) else []),
-                ],
-            }
-        ],
+        "containers": [serving(container) if is_serving else container],
         "volumes": [*scratch, *own],
     }
     return merged({"metadata": pod_metadata(spec, component), "spec": pod}, spec.patch or {})

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import UsageError
 from warrener.kubernetes import lint
-from warrener.kubernetes.manifests import operator, scaling, scheduled, setup, statefulset, workers
+from warrener.kubernetes.manifests import (
+    monitoring,
+    operator,
+    scaling,
+    scheduled,
+    setup,
+    statefulset,
+    workers,
+)
 from warrener.kubernetes.manifests.network import broker_network
 from warrener.kubernetes.manifests.record import record
 from warrener.kubernetes.manifests.users import access_secrets, new_passwords
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
 
     from warrener.kubernetes.manifests.spec import Spec
 
-SECTIONS: Final = ("secrets", "broker", "setup", "check", "workers")
+SECTIONS: Final = ("secrets", "broker", "setup", "check", "workers", "monitoring")
 
 
 def usual_sections(spec: Spec) -> list[str]:
@@ -50,7 +58,13 @@ def render(
     for section in sections:
         if section not in SECTIONS:
             raise UsageError(f"there is no section {section!r}: use {', '.join(SECTIONS)}")
-    wanted = sections or usual_sections(spec)
+    found = _found(spec, sections or usual_sections(spec), passwords)
+    if problems := lint.check(found):
+        raise UsageError(f"Kubernetes would not run this: {'; '.join(map(str, problems))}")
+    return found
+
+
+def _found(spec: Spec, wanted: Sequence[str], passwords: Mapping[str, str] | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if "secrets" in wanted:
         found += access_secrets(spec, passwords or new_passwords())
@@ -64,8 +78,8 @@ def render(
         found.append(workers.check_job(spec))
     if "workers" in wanted:
         found += _workers(spec)
-    if problems := lint.check(found):
-        raise UsageError(f"Kubernetes would not run this: {'; '.join(map(str, problems))}")
+    if "monitoring" in wanted:
+        found += [monitoring.pod_monitor(spec), monitoring.rule(spec), monitoring.dashboard(spec)]
     return found
 
 

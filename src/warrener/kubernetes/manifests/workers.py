@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from warrener.exit_codes import Exit
 from warrener.kubernetes.manifests.arguments import work_arguments
 from warrener.kubernetes.manifests.code import REQUIREMENTS
+from warrener.kubernetes.manifests.monitoring import PORT
 from warrener.kubernetes.manifests.names import PART_OF
 from warrener.kubernetes.manifests.network import DNS, brokers
 from warrener.kubernetes.manifests.pods import CONTAINER, INSTALLER, metadata, pod_template
@@ -68,11 +69,12 @@ def exit_code(container: str, operator: str, *codes: int) -> dict[str, Any]:
 def worker_template(spec: Spec) -> dict[str, Any]:
     """The pod of a worker, which leaves when the queue is drained."""
     args = [*work_arguments(spec), "--drain", "--processes", str(spec.processes), "--grace", str(spec.grace)]
+    args += ["--metrics-port", str(PORT)]
     if spec.max_memory:
         args += ["--max-memory", str(spec.max_memory)]
     if spec.keep_logs:
         args.append("--keep-logs")
-    return pod_template(spec, "worker", args, (spec.names.secret("worker"), "url"))
+    return pod_template(spec, "worker", args, (spec.names.secret("worker"), "url"), is_serving=True)
 
 
 def check_job(spec: Spec) -> dict[str, Any]:
@@ -115,14 +117,18 @@ def code_map(spec: Spec) -> dict[str, Any] | None:
 
 
 def worker_network(spec: Spec) -> dict[str, Any]:
-    """Nobody may call a worker; whom it may call is the spec's `egress`."""
+    """Within the cluster all may ask a worker for its numbers, and nobody anything else; whom it may call is the spec's `egress`."""
     selector = {
         "matchLabels": {**PART_OF, "app.kubernetes.io/instance": spec.names.base},
         "matchExpressions": [
             {"key": "app.kubernetes.io/component", "operator": "In", "values": ["worker", "check"]}
         ],
     }
-    policy: dict[str, Any] = {"podSelector": selector, "policyTypes": ["Ingress"]}
+    policy: dict[str, Any] = {
+        "podSelector": selector,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [{"port": PORT}]}],
+    }
     if spec.egress:
         policy["policyTypes"].append("Egress")
         policy["egress"] = [
