@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.documents import Document
 from tests.scrape import asked, scraped
-from warrener.brokers import Completed, Counts, Delivery, Depths, Failed
+from warrener.brokers import Completed, Delivery, Depths, Failed
 from warrener.codec import encode, encode_record
 from warrener.errors import BrokerError, UsageError
 from warrener.metrics import queue, samples, server
@@ -142,7 +142,10 @@ def test_each_alert_has_its_section_on_the_page() -> None:
 
 
 def test_queues_are_told_as_far_as_they_can_be_counted() -> None:
-    _, body = of_queues({"b": Counts(1, None, 2, 3, 4, 5), "a": Counts(9, 8, 7, 6, 5, 4)})
+    states = ("ready", "processing", "delayed", "completed", "failed")
+    counted = {"b": (1, None, 2, 3, 4), "a": (9, 8, 7, 6, 5)}
+    queues = {queue: dict(zip(states, counts, strict=True)) for queue, counts in counted.items()}
+    _, body = of_queues({**queues, "c": {"state": "away"}})
     (family,) = text_string_to_metric_families(body.decode())
     assert family.name == QUEUE.name
     told = {(sample.labels["queue"], sample.labels["state"]): sample.value for sample in family.samples}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import BrokerError
 from warrener.metrics.names import QUEUE
@@ -13,31 +13,31 @@ from warrener.metrics.samples import Sample, written
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from warrener.brokers import Broker, Counts, Depths
+    from warrener.brokers import Broker, Depths
 
 KEPT: Final = 10.0
 """Seconds in which the broker is asked once, however often Prometheus asks."""
 _PATIENCE: Final = 3.0
+_STATES: Final = ("ready", "delayed", "processing", "completed", "failed")
 _NO_ROUTE: Final = ""
 
 
-def of_queues(queues: Mapping[str, Counts], accept: str = "") -> tuple[str, bytes]:
-    """The content type and body of an answer to Prometheus about these queues, by name; for programs that look at them.
+def of_queues(queues: Mapping[str, Mapping[str, Any]], accept: str = "") -> tuple[str, bytes]:
+    """The content type and body of an answer to Prometheus about queues, for programs that look at them anyway.
 
     Args:
-        queues: What was counted last; a state that could not be counted is left out.
+        queues: By their names, how many tasks are in each state; where it is None or missing, that is left out.
         accept: See `written`.
 
     Raises:
         UsageError: prometheus-client is missing.
     """
-    states = ("ready", "delayed", "processing", "completed", "failed")
     return written(
         [
             Sample(QUEUE, (queue, state, _NO_ROUTE), count)
             for queue, counts in sorted(queues.items())
-            for state in states
-            if (count := getattr(counts, state)) is not None
+            for state in _STATES
+            if (count := counts.get(state)) is not None
         ],
         accept,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -60,6 +61,7 @@ def make_page(house: House, door: Door, linger: float) -> Page:
         routes=[
             Route("/", routes.page),
             Route("/healthz", routes.health),
+            Route("/metrics", routes.metrics),
             Route("/static/{name:path}", routes.file),
             Route("/api/me", routes.me),
             Route("/api/queues", routes.queues),
@@ -95,6 +97,13 @@ class _Routes:
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
+
+    async def metrics(self, request: Request) -> Response:
+        from warrener.metrics.queue import of_queues
+
+        queues = {row["queue"]: row for row in (await self._listing.look())["queues"]}
+        content_type, body = await asyncio.to_thread(of_queues, queues, request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
     async def me(self, _: Request) -> Response:
         house = self._house
