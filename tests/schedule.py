@@ -26,6 +26,8 @@ GROUPS: Final = (
     ("tests/rabbitmq/test_looking.py",),
     ("tests/security/test_parts.py",),
     ("tests/security/test_terminal.py",),
+    ("tests/sqlite/test_clock.py",),
+    ("tests/sqlite/test_disk.py", "tests/sqlite/test_faults.py", "tests/sqlite/test_killed.py"),
 )
 
 

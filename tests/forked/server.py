@@ -90,7 +90,7 @@ def _command(requests: int, of_fork_servers: int) -> None:
     import warrener
     from tests.forked.fork_server import use_template
 
-    known[FORK_SERVER] = socket.socket(fileno=of_fork_servers)
+    known[FORK_SERVER, os.environ.get("LD_PRELOAD", "")] = socket.socket(fileno=of_fork_servers)
 
     for found in pkgutil.walk_packages(warrener.__path__, "warrener."):
         if not found.name.endswith("__main__"):

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 COMMAND: Final = "command"  # `warrener`, with all that any of its verbs imports
 FORK_SERVER: Final = "fork-server"  # of a worker, with what each of them imports
 
-# A command has the way to what its worker's fork server is forked from from whom it was forked from itself.
-known: dict[str, socket.socket] = {}
+_PRELOAD: Final = "LD_PRELOAD"
+# By kind, and by the libraries that come before the system's. A command is forked with the way to what the fork server of
+# its worker is forked from.
+known: dict[tuple[str, str], socket.socket] = {}
 
 _ROOT: Final = Path(__file__).parents[2]
 
 
 def fits(environment: Mapping[str, str]) -> bool:
-    """Whether a process with this environment can be forked: what Python and the linker heed when they start is ours."""
+    """Whether a process with this environment can be forked: what Python heeds when it starts is as with us."""
     return _heeded(environment) == _heeded(os.environ)
 
 
@@ -39,34 +41,36 @@ def ask(kind: str, request: Mapping[str, Any], descriptors: Sequence[int]) -> so
     ours, theirs = socket.socketpair()
     with theirs:
         socket.send_fds(
-            template(kind),
+            template(kind, request["environment"].get(_PRELOAD, "")),
             [json.dumps({**request, "umask": _umask()}).encode()],
             [theirs.fileno(), *descriptors],
         )
     return ours
 
 
-def template(kind: str) -> socket.socket:
-    """The way to the process that those of this kind are forked from."""
-    if kind not in known:
-        known[kind] = _begin(kind)
-    return known[kind]
+def template(kind: str, preload: str) -> socket.socket:
+    """The way to the process that those of this kind, and with these libraries, are forked from."""
+    key = kind, preload
+    if key not in known:
+        known[key] = _begin(kind, preload)
+    return known[key]
 
 
 # What follows is private.
 
 
-def _begin(kind: str) -> socket.socket:
+def _begin(kind: str, preload: str) -> socket.socket:
     """Start it; it ends when what is returned is closed."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     # Commands have workers: those find the other template through theirs.
-    further = [template(FORK_SERVER)] if kind == COMMAND else []
+    further = [template(FORK_SERVER, preload)] if kind == COMMAND else []
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WARRENER_")}
     passed = [theirs.fileno(), *(each.fileno() for each in further)]
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.forked.server", kind, *map(str, passed)],
             pass_fds=passed,
-            env={name: value for name, value in os.environ.items() if not name.startswith("WARRENER_")},
+            env=environment | ({_PRELOAD: preload} if preload else {}),
             stdin=subprocess.DEVNULL,
             cwd=_ROOT,
             start_new_session=True,
@@ -82,7 +86,7 @@ def _begin(kind: str) -> socket.socket:
 
 def _heeded(environment: Mapping[str, str]) -> dict[str, str]:
     names = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "TZ")
-    return {name: value for name, value in environment.items() if name.startswith(names)}
+    return {name: value for name, value in environment.items() if name.startswith(names) and name != _PRELOAD}
 
 
 def _umask() -> int:

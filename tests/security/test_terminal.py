@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 import pika
 import pytest
 
-from tests.batch import APP, drain, publish, task
-from tests.place import WARRENER, Place
+from tests.batch import APP, PATIENCE, drain, publish, task
+from tests.place import Place
 from tests.security.strangers import send
 from warrener.cli.printing import PlainFormatter
 from warrener.text import escape_json, plain
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
+    from tests.forked import BegunCommand
     from warrener.address import Address
 
 # Colour, a new title, the 8-bit forms of both, backspaces, a turn of direction, ends of lines.
@@ -36,42 +37,39 @@ IN_NAME: Final = f"{HOSTILE}[red]x[link=owned]"
 STEERING: Final = re.compile(
     r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\u061c\u200e\u200f]|\r(?!\n)"
 )
+TERMINAL: Final = {"TERM": "xterm-256color", "COLUMNS": "400"}
 # What the live bar itself writes: colours, the cursor's moves.
 _OF_THE_BAR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b\[[0-9;]*m|\r")
 
 
 def on_a_pipe(place: Place, words: Sequence[str], stdin: str = "") -> str:
-    done = subprocess.run(
-        [*WARRENER, *words],
-        cwd=place.path,
-        env=place.environment,
-        input=stdin.encode(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return (done.stdout + done.stderr).decode()
+    """What a command writes to a pipe."""
+    ours, theirs = os.pipe()
+    process = place.begin(*words, stdin=subprocess.PIPE, stdout=theirs, stderr=theirs).process
+    os.close(theirs)
+    assert process.stdin
+    process.stdin.write(stdin.encode())
+    process.stdin.close()
+    return _seen(ours, process)
 
 
 def in_a_terminal(place: Place, words: Sequence[str], stdin: str = "") -> str:
     """What a terminal gets of a command whose input and outputs it is."""
-    return seen_by_a_terminal(place, [*WARRENER, *words], stdin)
-
-
-def seen_by_a_terminal(place: Place, command: Sequence[str], stdin: str = "") -> str:
+    place.environment |= TERMINAL
     ours, theirs = pty.openpty()
-    environment = place.environment | {"TERM": "xterm-256color", "COLUMNS": "400"}
-    process = subprocess.Popen(
-        command, cwd=place.path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
-    )
+    process = place.begin(*words, stdin=theirs, stdout=theirs, stderr=theirs).process
     os.close(theirs)
     os.write(ours, stdin.encode())
+    return _seen(ours, process)
+
+
+def _seen(ours: int, process: subprocess.Popen[bytes] | BegunCommand) -> str:
     seen = b""
-    with suppress(OSError):  # how Linux says that nobody writes there any more
+    with suppress(OSError):  # how Linux says that nobody writes to a terminal any more
         while data := os.read(ours, 1 << 16):
             seen += data
     os.close(ours)
-    process.wait(60)
+    process.wait(PATIENCE)
     return seen.decode()
 
 
@@ -231,7 +229,13 @@ with Progress(text) as progress:
 
 def test_the_live_bar(place: Place) -> None:
     """A title is a queue's name, but its text may be an event of a cluster, or a broker's alarm."""
-    seen = seen_by_a_terminal(place, [sys.executable, "-c", BAR, LINES.replace("\n", "")])
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", BAR, LINES.replace("\n", "")]
+    process = subprocess.Popen(
+        command, env=place.environment | TERMINAL, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    seen = _seen(ours, process)
 
     assert "[red]red[/red][link=http://owned]here[/link]" in seen
     assert not STEERING.findall(_OF_THE_BAR.sub("", seen))
