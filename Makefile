@@ -3,6 +3,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .warrener/codestats
 
+# Where it is set, as in images of Python, each of hundreds of processes would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo check test test-long test-cluster chaos lint bench profile clean
 
 help: ## Show what can be made
@@ -30,7 +33,9 @@ check: lint ## The quick part, without a broker: style, types, layers, units, an
 		tests/unit tests/conformance --ignore tests/conformance/worker/test_hostile.py
 
 # Tests wait as much as they work: with seven at a time two cores are busy seven eighths of the time, with five three quarters. tests/schedule.py says which run together.
+# What is compiled first, once, is not compiled by each of the seven.
 test: lint ## Everything, on a RabbitMQ of its own
+	@test -d tests/__pycache__ || $(BIN)/pytest --collect-only --quiet >/dev/null
 ifdef WARRENER_TEST_BROKER
 	$(BIN)/pytest --numprocesses 7
 else
