@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from warrener.batch_rows import Sink
     from warrener.brokers import Broker
     from warrener.failure_limit import FailureLimit
+    from warrener.history import Took
     from warrener.journal import Begun
     from warrener.models import Failure
     from warrener.rows import Summary
@@ -179,6 +180,11 @@ class Batch:
         """How many rows on the queue, as far as it was read, are of other batches or of earlier wordings."""
         summary = self._rows.summary
         return self._rows.count - summary.completed - summary.duplicates - summary.strange
+
+    @property
+    def took(self) -> Took:
+        """How long its tasks took, as far as their rows were read."""
+        return self._rows.took
 
     @property
     def blocked_reason(self) -> str | None:

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 
+from warrener.history import Took
 from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
 
@@ -47,6 +48,8 @@ class BatchRows:
         """What was written so far."""
         self.count = 0
         """How many rows were read, of whatever task."""
+        self.took = Took()
+        """How long the tasks took whose rows were written."""
         self._publication = publication
         self._sink = sink
         self._aside = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `close`
@@ -127,5 +130,7 @@ class BatchRows:
     def _write(self, rows: list[Row]) -> None:
         self.summary.completed += len(rows)
         self.summary.retries += sum(row.attempts - 1 for row in rows)
+        lines = [row.line for row in rows]
+        self.took.add(lines)
         if self._sink:
-            self._sink.write([row.line for row in rows])
+            self._sink.write(lines)

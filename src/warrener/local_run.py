@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.batch_rows import Sink
     from warrener.failure_limit import FailureLimit
+    from warrener.history import Took
     from warrener.journal import Begun
     from warrener.monitor import Status
     from warrener.orders import Hold
@@ -71,6 +72,7 @@ class Ended(msgspec.Struct):
         stale_failures: Failures on it that are of none of them.
         hold: By what the queue was held at the end, if it was.
         exceeded: What of its limit was exceeded, in words; the queue is paused then.
+        took: How long its tasks took.
     """
 
     exit: Exit
@@ -81,6 +83,7 @@ class Ended(msgspec.Struct):
     stale_failures: int = 0
     hold: Hold | None = None
     exceeded: str = ""
+    took: Took | None = None
 
 
 class Run:
@@ -203,6 +206,7 @@ class Run:
             publication.stale_failures,
             self._hold,
             batch.exceeded,
+            batch.took,
         )
 
     async def _publish(

@@ -59,5 +59,12 @@ def span(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
+def took(seconds: float) -> str:
+    """How long a task took, for people."""
+    if seconds >= 60:  # noqa: PLR2004 - a minute
+        return span(seconds)
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+
+
 def _number(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"

@@ -40,6 +40,8 @@ def plain(text: str) -> str:
 
     What would steer the terminal, break the line or turn the direction of reading is written as Python's `repr` does.
     """
+    if text.isprintable():  # as nearly all is
+        return text
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
 
 

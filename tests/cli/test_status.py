@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,18 @@ from tests.documents import ROOT
 if TYPE_CHECKING:
     from tests.place import Place
 
+_HALVES: Final = """
+from warrener import App, PermanentError
+
+app = App()
+
+
+@app.task
+def halve(n: int) -> int:
+    if n % 2:
+        raise PermanentError(f"{n} is odd")
+    return n // 2
+"""
 APP: Final = f"{ROOT / 'tests/conformance/worker/progress_app.py'}:app"
 
 
@@ -36,7 +49,11 @@ async def test_what_runs_is_shown_until_its_worker_is_killed(place: Place) -> No
     )
     assert running["worker"] == heard["worker"]
     assert (heard["slots"], heard["running"]) == (1, 1)
-    shown = place.warrener("status").stdout.splitlines()
+    shown = place.warrener("status", "--workers").stdout.splitlines()
+    assert shown[-2].split()[:4] == ["WORKER", "SLOTS", "RUNNING", "COMPLETED"]
+    assert shown[-1].split()[:4] == [heard["worker"], "1", "1", "0"]
+    del shown[-3:]
+    assert "workers    1; 1 of 1 slots run a task" in shown
     assert shown[-1].startswith("running    counted  ")
     assert f"450 of 900 (50%)  on {running['worker']}" in shown[-1]
     assert "running" not in json.loads(place.warrener("status", "--json").stdout)
@@ -48,3 +65,46 @@ async def test_what_runs_is_shown_until_its_worker_is_killed(place: Place) -> No
         return bool(told["running"] == [])
 
     await eventually(is_gone)
+
+
+def test_numbers_are_those_of_the_report(place: Place) -> None:
+    # Given a batch that has ended, with failures, and whose report was written with it
+    (place.path / "app.py").write_text(_HALVES)
+    tasks = place.tasks([{"type": "halve", "id": f"t{n}", "data": {"n": n}} for n in range(20)])
+    run = place.warrener("run", "app.py", tasks, "--report", "run.html")
+    assert run.returncode == 1
+    assert run.stderr.endswith("report: run.html\n")
+    # When one looks at it in all ways
+    of_newest = json.loads(place.warrener("status", "--json").stdout)
+    exact = json.loads(place.warrener("status", "--json", "--history").stdout)
+    shown = place.warrener("status", "--history").stdout.splitlines()
+    assert place.warrener("report").returncode == 0
+    report = (place.path / "report.html").read_text()
+    # Then all of them say the same
+    numbers = dict(re.findall(r'<data id="(\w+)" value="(\d+)"', report))
+    assert numbers == {"total": "20", "completed": "10", "failed": "10"}
+    assert (exact["total"], exact["completed"], exact["failed"]) == (20, 10, 10)
+    (of_type,), (newest,) = exact["history"]["types"], of_newest["types"]
+    assert (of_type["type"], of_type["completed"], of_type["failed"]) == ("halve", 10, 10)
+    assert newest == {name: of_type[name] for name in ("type", "completed", "p50", "p95", "p99", "max")}
+    assert of_newest["types_of"] == {"newest": 10, "rows": 10}
+    (line,) = [line for line in shown if line.strip().startswith("halve")]
+    assert line.split()[:4] == ["halve", "10", "10", "0"]
+    assert (
+        dict(re.findall(r'<data id="(\w+)" value="(\d+)"', (place.path / "run.html").read_text())) == numbers
+    )
+    # And the failures' group is there with a sample
+    assert "PermanentError: " in report
+    assert "raise PermanentError" in report
+
+
+def test_report_takes_no_other_file_s_place(place: Place) -> None:
+    (place.path / "app.py").write_text(_HALVES)
+    tasks = place.tasks([{"type": "halve", "id": "t", "data": {"n": 2}}])
+    refused = place.warrener("run", "app.py", tasks, "--report", tasks)
+    assert refused.returncode == 2
+    assert "are the same file: the report would take its place" in refused.stderr
+    refused = place.warrener("run", "app.py", tasks, "--report", "missing/report.html")
+    assert refused.returncode == 2
+    assert "there is no directory missing" in refused.stderr
+    assert place.warrener("status", "--watch", "--history").returncode == 2

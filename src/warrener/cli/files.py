@@ -134,11 +134,9 @@ class ResultFile(msgspec.Struct, frozen=True):
         from warrener.writers import checked_format
 
         if tasks:
-            _check_apart(self.path, tasks.path, "the results would take the place of the tasks")
+            check_apart(self.path, tasks.path, "the results would take the place of the tasks")
             if tasks.invalid:
-                _check_apart(
-                    self.path, tasks.invalid, "the results would take the place of the invalid lines"
-                )
+                check_apart(self.path, tasks.invalid, "the results would take the place of the invalid lines")
         return checked_format(self.path, self.form)
 
 
@@ -191,12 +189,22 @@ def takes_tasks(verb: Callable[..., Any]) -> Callable[..., Any]:
         with guarded():
             table = TableOptions(_checked_delimiter(delimiter), id, priority, type_column)
             if invalid:
-                _check_apart(invalid, tasks, "the invalid lines would take the place of all")
+                check_apart(invalid, tasks, "the invalid lines would take the place of all")
                 checked_format(invalid, None)
         return verb(tasks=TaskFile(tasks, task_type, table, skip_invalid, invalid), **given)
 
     decorated: Callable[..., Any] = command
     return decorated
+
+
+def check_apart(one: str, other: str, otherwise: str) -> None:
+    """See that two paths do not lead to the same file; pipes and devices may be the same."""
+    is_same = Path(one).resolve() == Path(other).resolve() and not Path(one).exists() and one != STDIN
+    with suppress(OSError):
+        stats = [os.fstat(0) if path == STDIN else Path(path).stat() for path in (other, one)]
+        is_same = os.path.samestat(*stats) and stat.S_ISREG(stats[0].st_mode)
+    if is_same:
+        raise UsageError(f"{one} and {other} are the same file: {otherwise}; name another one")
 
 
 def _column_option(name: str, what: str) -> Callable[..., Any]:
@@ -211,16 +219,6 @@ def _checked_delimiter(given: str) -> str:
     if len(given) > 1 or given in {'"', "\r", "\n"}:
         raise UsageError(f"--delimiter takes one character that is no quote and no line break, not {given!r}")
     return given
-
-
-def _check_apart(one: str, other: str, otherwise: str) -> None:
-    """See that two paths do not lead to the same file; pipes and devices may be the same."""
-    is_same = Path(one).resolve() == Path(other).resolve() and not Path(one).exists() and one != STDIN
-    with suppress(OSError):
-        stats = [os.fstat(0) if path == STDIN else Path(path).stat() for path in (other, one)]
-        is_same = os.path.samestat(*stats) and stat.S_ISREG(stats[0].st_mode)
-    if is_same:
-        raise UsageError(f"{one} and {other} are the same file: {otherwise}; name another one")
 
 
 def _write(writer: ResultWriter, line: InvalidLine) -> None:

@@ -20,6 +20,7 @@ _VERBS: Final = {
     "status": Lazy(f"{_CLI}.status", "status", "How far the tasks are, at what rate, until when."),
     "results": Lazy(f"{_CLI}.results", "results", "Write one row per completed task."),
     "failures": Lazy(f"{_CLI}.failures", "failures", "Failed tasks: list, show, retry, discard, export."),
+    "report": Lazy(f"{_CLI}.report", "report", "What has happened, as one file of HTML."),
     "logs": Lazy(f"{_CLI}.logs", "logs", "What tasks have printed."),
     "ui": Lazy(f"{_CLI}.ui", "ui", "Show all of it on a page in your browser."),
     "pause": Lazy(f"{_CLI}.orders", "pause", "Have all workers take nothing more, until resume."),

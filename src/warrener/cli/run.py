@@ -16,7 +16,9 @@ from warrener.cli.holding import held_by, hold_text
 from warrener.cli.options import format_option, output_option
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress
+from warrener.cli.report import check_report, report_option, write_report
 from warrener.cli.surroundings import stop_signals
+from warrener.cli.taken import slowest_lines
 from warrener.cli.work_options import takes_app_and_tasks, takes_work
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
@@ -43,6 +45,7 @@ ANY_COMMAND: Final = "exec"
 @takes_app_and_tasks
 @output_option("results.jsonl")
 @format_option
+@report_option
 @takes_tasks
 @takes_work
 @max_failures_option
@@ -52,6 +55,7 @@ def run(
     tasks: TaskFile,
     output: str,
     form: str | None,
+    report_file: str | None,
     work: Work,
     max_failures: str | None,
     share: bool,
@@ -80,6 +84,7 @@ def run(
     results = ResultFile(output, form)
     with guarded():
         results.checked(tasks)
+        check_report(report_file, output, tasks.path)
         limit = FailureLimit.parse(max_failures) if max_failures else None
     may_start_over(address, fresh=fresh, yes=yes)
     with guarded():
@@ -96,7 +101,10 @@ def run(
         work.keeps_output,
     )
     ended = finish(run_here(plan, tasks, results))
-    raise click.exceptions.Exit(report(ended, address, tasks, output, is_shared=share))
+    code = report(ended, address, tasks, output, is_shared=share)
+    if report_file and (ended.summary or ended.exceeded):
+        finish(write_report(address, report_file))
+    raise click.exceptions.Exit(code)
 
 
 class Source(Protocol):
@@ -173,6 +181,8 @@ def report(ended: Ended, address: Address, tasks: Source, output: str, *, is_sha
         say(f"{counted(ended.were_done, 'task')} had ended before{of}{way}")
     left_out = tasks.left_out_text if tasks.left_out else ""
     ended_with(ended.summary, output, f"warrener failures list{address.flags()}", left_out)
+    for line in slowest_lines(ended.took) if ended.took else ():
+        say(line)
     if ended.summary.cancelled:
         by = f" {held_by(ended.hold)}" if ended.hold else ""
         say(f"cancelled{by}; go on with: {again(address, fresh=False)}")

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from warrener.beats import listening
 from warrener.cli.connection import connected
-from warrener.cli.ending import finish
+from warrener.cli.ending import failed, finish
+from warrener.cli.history_reading import history_of
 from warrener.cli.holding import hold_text, types_text
 from warrener.cli.options import json_option, looks_at
 from warrener.cli.printing import say
 from warrener.cli.progress import Progress
 from warrener.cli.running import longest, running_members, running_rows
+from warrener.cli.taken import history_rows, pace_line, recent_members, recent_rows
+from warrener.cli.workers_table import busy_text, workers_table
 from warrener.codec import encode
 from warrener.completion import Completion
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
+from warrener.history import History, Recent, recent
 from warrener.monitor import Monitor, Status, watching
 from warrener.status_line import eta, percent, rate, status_line
 from warrener.text import plain
@@ -28,6 +32,7 @@ from warrener.text import plain
 if TYPE_CHECKING:
     from warrener.address import Address
     from warrener.beats import Heard
+    from warrener.brokers import Broker
     from warrener.journal import JournalState
 
 _LOOK_EVERY_SECONDS: Final = 1.0
@@ -42,39 +47,75 @@ _HEAR_FOR: Final = 2.5  # a beat, and some for its way
     is_flag=True,
     help="With --json: what runs, too, and on which workers; takes up to 2.5 s more.",
 )
+@click.option("--workers", is_flag=True, help="Each worker: its slots, what it has done, its memory.")
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Read all rows and failures, not only the newest: exact percentiles, the slowest tasks. Takes some 10 s a million.",
+)
 @looks_at
-def status(watch: bool, as_json: bool, running: bool, address: Address) -> None:
-    """How many tasks are ready, processing, delayed, completed and failed; rate and ETA; what runs, the longest first.
+def status(watch: bool, as_json: bool, running: bool, workers: bool, history: bool, address: Address) -> None:
+    """How many tasks are ready, processing, delayed, completed and failed; rate and ETA; how long tasks took; what runs.
 
     Example: warrener status --watch --queue images
     """
-    raise click.exceptions.Exit(finish(_status(address, watch, as_json, is_heard=running or not as_json)))
+    if watch and (workers or history):
+        raise failed(f"--watch and {'--workers' if workers else '--history'} do not go together", Exit.USAGE)
+    wanted = _Wanted(
+        as_json=as_json, is_heard=running or workers or not as_json, workers=workers, history=history
+    )
+    raise click.exceptions.Exit(finish(_status(address, watch, wanted)))
 
 
-async def _status(address: Address, watch: bool, as_json: bool, *, is_heard: bool) -> int:
+class _Wanted(NamedTuple):
+    as_json: bool
+    is_heard: bool
+    workers: bool
+    history: bool
+
+
+async def _status(address: Address, watch: bool, wanted: _Wanted) -> int:
     async with (
         connected(address) as open_broker,
         watching(open_broker) as monitor,
-        listening(open_broker) if is_heard else nullcontext() as heard,
+        listening(open_broker) if wanted.is_heard else nullcontext() as heard,
     ):
         seen = await monitor.look()
         for note in [*seen.counts.notes, *_shared(monitor.journal)]:
             say(f"note: {note}")
         if watch:
-            return await _watch(address, Completion(open_broker), monitor, seen, heard, as_json=as_json)
-        if not seen.is_finished:
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)  # a rate needs two looks
+            return await _watch(
+                address, Completion(open_broker), monitor, seen, heard, as_json=wanted.as_json
+            )
+        looked_at = time.monotonic()
+        past = await _past(open_broker, seen, address.queue, has_all=wanted.history)
+        if not seen.is_finished:  # a rate needs two looks
+            await asyncio.sleep(max(0.0, looked_at + _LOOK_EVERY_SECONDS - time.monotonic()))
             seen = await monitor.look()
-        if not as_json:
-            click.echo(table(address, seen))
         if heard and has_workers(seen):
             await hear(heard, seen)
-            if not as_json:
-                for row in running_rows(heard, seen.counts.processing):
-                    click.echo(line(*row))
-        if as_json:
-            click.echo(encode(members(seen, heard)))
+        if wanted.as_json:
+            click.echo(encode({**members(seen, heard), **_past_members(past)}))
+            return 0
+        click.echo(table(address, seen, past, heard))
+        if heard and has_workers(seen):
+            for row in running_rows(heard, seen.counts.processing):
+                click.echo(line(*row))
+        if wanted.workers and heard:
+            click.echo("\n".join(map(plain, ["", *workers_table(heard.workers)])))
         return 0
+
+
+async def _past(broker: Broker, seen: Status, queue: str, *, has_all: bool) -> History | Recent | None:
+    """What its rows tell: all of them, or the newest; None where this user may not see any."""
+    if not has_all:
+        return await recent(broker, seen.counts.completed)
+    with Progress(queue) as progress:
+        return await history_of(broker, progress)
+
+
+def _past_members(past: History | Recent | None) -> dict[str, object]:
+    return {"history": past.members()} if isinstance(past, History) else recent_members(past)
 
 
 async def _watch(
@@ -148,9 +189,20 @@ def members(seen: Status, heard: Heard | None = None) -> dict[str, object]:
     }
 
 
-def table(address: Address, seen: Status) -> str:
-    """A look at a queue for people."""
+def table(
+    address: Address, seen: Status, past: History | Recent | None = None, heard: Heard | None = None
+) -> str:
+    """A look at a queue for people.
+
+    Args:
+        address: The queue.
+        seen: The look.
+        past: What its rows tell, where they were read.
+        heard: What runs, where somebody listened.
+    """
     counts = seen.counts
+    pace = pace_line(past.pace or []) if isinstance(past, Recent) and not seen.is_finished else ""
+    busy = busy_text(heard.workers) if heard else ""
     rows = [
         ("queue", f"{address.queue} on {address.shown}"),
         ("ready", counts.ready),
@@ -161,13 +213,16 @@ def table(address: Address, seen: Status) -> str:
         *([("cancelled", seen.cancelled)] if seen.cancelled else []),
         ("progress", f"{seen.done:,} of {seen.total:,} ({percent(seen)})"),
         ("rate", None if seen.rate is None else rate(seen.rate)),
+        *([("", pace)] if pace else []),
         ("ETA", eta(seen)),
-        ("workers", counts.workers),
+        ("workers", f"{_cell(counts.workers)}{f'; {busy}' if busy else ''}"),
     ]
     if text := _held_up(address, seen):
         rows.append(("orders", text))
     if seen.cancelled_types:
         rows.append(("orders", types_text(seen.cancelled_types)))
+    if past:
+        rows += recent_rows(past) if isinstance(past, Recent) else history_rows(past)
     return "\n".join(line(name, _cell(value)) for name, value in rows)
 
 

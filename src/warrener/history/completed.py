@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from warrener.codec import NOT_JSON
 from warrener.history.durations import Durations
 from warrener.history.places import Places
+from warrener.history.slowest import Slowest
 from warrener.history.timeline import Timeline
 from warrener.journal import mark_of_task
 from warrener.rows import Summary, readable_rows
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from warrener.rows import Row
 
-SLOWEST: Final = 20
 MOST_TYPES: Final = 1000
 MOST_WORKERS: Final = 10_000
 OTHERS: Final = ""
@@ -58,26 +57,6 @@ class _Odd(msgspec.Struct):
     type: str = ""
     worker: str = ""
     wording: str = ""
-
-
-class Slow(msgspec.Struct, frozen=True, order=True):
-    """One of the tasks that took longest: the longest is the greatest.
-
-    Args:
-        seconds: How long its attempt took that completed.
-        number: How many rows were before its own.
-        task_id: The task's id.
-        type: The task's type.
-        worker: Who ran it.
-        ended_at: When, in seconds since the epoch.
-    """
-
-    seconds: float
-    number: int
-    task_id: str
-    type: str
-    worker: str
-    ended_at: float
 
 
 class OfType(msgspec.Struct):
@@ -120,8 +99,7 @@ class Completed:
         self.timeline = Timeline()
         self.types: dict[str, OfType] = {}
         self.workers: dict[str, OfWorker] = {}
-        self.slowest: list[Slow] = []
-        """At most `SLOWEST`, in no order."""
+        self.slowest = Slowest()
         self._stale = stale
 
     @property
@@ -201,15 +179,7 @@ class Completed:
             of_worker = self._of_worker(name)
             of_worker.completed += len(durations)
             of_worker.seconds += sum(durations)
-        slowest = self.slowest
-        least = slowest[0].seconds if len(slowest) == SLOWEST else -1.0
-        for number, row in zip(numbers, rows, strict=True):
-            if row.duration > least:
-                slow = Slow(row.duration, number, row.task_id, row.type, row.worker, row.processed_at)
-                if len(slowest) < SLOWEST:
-                    heappush(slowest, slow)
-                else:
-                    heappushpop(slowest, slow)
+        self.slowest.add_all(rows, numbers)
 
     def _of_type(self, name: str) -> OfType:
         if name not in self.types and len(self.types) >= MOST_TYPES:

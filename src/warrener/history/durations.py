@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_STEPS: Final = 16
-"""Buckets from one power of two to the next: each is 3 to 6 per cent wide."""
+_STEPS: Final = 32
+"""Buckets from one power of two to the next: each is 1.5 to 3 per cent wide."""
 _LEAST: Final = -19 * _STEPS
 """The bucket of a microsecond: nothing that a worker runs is told apart below it."""
 MOST_BARS: Final = 48
@@ -67,7 +67,7 @@ class Durations:
 
 
 def _bounds(bucket: int) -> tuple[float, float]:
-    # The fraction of `frexp` is from a half to one, so that `bucket` has 16 to 31 beside its exponent.
+    # The fraction of `frexp` is from a half to one, so that a bucket has one to two times `_STEPS` beside its exponent.
     exponent, step = divmod(bucket - _STEPS, _STEPS)
     return ldexp((step + _STEPS) / (2 * _STEPS), exponent), ldexp(
         (step + _STEPS + 1) / (2 * _STEPS), exponent

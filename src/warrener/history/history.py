@@ -15,7 +15,7 @@ from warrener.history.failed import OfType as FailedOfType
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from warrener.history.completed import Slow
+    from warrener.history.slowest import Slow
 
 _SHOWN_WORKERS: Final = 200
 _SHOWN_TYPES: Final = 200
@@ -57,7 +57,7 @@ class History:
     @property
     def slowest(self) -> list[Slow]:
         """The tasks that took longest, the longest first."""
-        return sorted(self.completed.slowest, reverse=True)
+        return self.completed.slowest.longest_first()
 
     @property
     def types(self) -> Iterator[tuple[str, CompletedOfType, FailedOfType]]:

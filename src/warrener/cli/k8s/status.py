@@ -16,6 +16,7 @@ from warrener.cli.printing import print_json, say
 from warrener.cli.progress import Progress
 from warrener.cli.running import longest, running_rows
 from warrener.cli.status import has_workers, hear, line, members, table
+from warrener.cli.taken import recent_members
 from warrener.exit_codes import Exit
 from warrener.status_line import status_line
 
@@ -53,6 +54,7 @@ async def _status(
     from warrener.beats import listening
     from warrener.brokers import connect
     from warrener.completion import Completion
+    from warrener.history import recent
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import look as look_at_workers
     from warrener.kubernetes.operations.look import schedule_of
@@ -94,12 +96,13 @@ async def _status(
         await asyncio.sleep(1)  # a rate needs two looks
         status, workers = await monitor.look(), await look_at_workers(cluster, queue)
         schedule = await schedule_of(cluster, queue)
+        past = await recent(broker, status.counts.completed)
         if not as_json:
             await hear(heard, status)
     if as_json:
-        print_json({**members(status), "workers": workers, "schedule": schedule})
+        print_json({**members(status), **recent_members(past), "workers": workers, "schedule": schedule})
         return 0
-    click.echo(table(Address(cluster.commands.place, queue), status))
+    click.echo(table(Address(cluster.commands.place, queue), status, past, heard))
     pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
     click.echo(f"{'pods':<11}{pods}")
     if schedule:

@@ -20,6 +20,7 @@ from warrener.cli.options import format_option, output_option, yes_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
 from warrener.cli.run import ANY_COMMAND
+from warrener.cli.taken import slowest_lines
 from warrener.cli.work_options import takes_app_and_tasks
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
@@ -188,6 +189,8 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
     source = submitted.source
     left_out = source.left_out_text if source.left_out else ""
     ended_with(summary, output, commands.on_queue("failures list", spec.queue), left_out)
+    for line in slowest_lines(submission.took):
+        say(line)
     return (
         Exit.FAILED if summary.failed or summary.cancelled or summary.missing or source.is_all_invalid else 0
     )

@@ -10,6 +10,7 @@ from warrener.batch import Batch, start_over
 from warrener.brokers import connect
 from warrener.completion import Completion
 from warrener.errors import UsageError, WarrenerError
+from warrener.history import Took
 from warrener.journal import read_journal
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
@@ -73,6 +74,8 @@ class Submission:
         """Tasks that had a result or a failure before."""
         self.is_published = False
         """Whether all of its tasks are."""
+        self.took = Took()
+        """How long they took, once they have ended."""
         self._begun = begun
         self._is_shared = is_shared
         self._is_fresh = is_fresh
@@ -196,7 +199,9 @@ class Submission:
                     await publishing
                     return None
                 await self._watch(broker, batch, crew, publishing)
-                return await batch.collect()
+                summary = await batch.collect()
+                self.took = batch.took
+                return summary
             finally:
                 publishing.cancel()
                 await asyncio.gather(publishing, return_exceptions=True)

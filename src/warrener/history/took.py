@@ -1,0 +1,52 @@
+"""How long the tasks of one batch took, told at a microsecond a row while they are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from warrener.codec import NOT_JSON
+from warrener.history.durations import Durations
+from warrener.history.slowest import Slowest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Row(msgspec.Struct, gc=False):
+    task_id: str
+    type: str
+    worker: str
+    processed_at: _Seconds
+    duration: _Seconds
+
+
+_rows = msgspec.json.Decoder(_Row)
+
+
+class Took:
+    """How long tasks took, and which took longest."""
+
+    def __init__(self) -> None:
+        self.durations = Durations()
+        self.slowest = Slowest()
+
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Take in rows; what does not tell how long it took is passed over."""
+        try:
+            rows = [*map(_rows.decode, lines)]
+        except NOT_JSON:
+            rows = [row for line in lines if (row := _readable(line))]
+        if rows:
+            self.slowest.add_all(rows, range(self.durations.count, self.durations.count + len(rows)))
+            self.durations.add_all([row.duration for row in rows])
+
+
+def _readable(line: bytes) -> _Row | None:
+    try:
+        return _rows.decode(line)
+    except NOT_JSON:
+        return None
