@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +23,8 @@ from warrener.provenance import begun_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+JOB = "images-workers"
 
 
 @pytest.fixture
@@ -88,15 +91,45 @@ async def test_nothing_is_done_against_keda(
     assert kedas.deeds == []
 
 
-async def test_a_resize_stops_nothing_that_kueue_has_admitted() -> None:
+async def test_growing_stops_nothing_that_kueue_has_admitted() -> None:
+    # Given four workers that Kueue has admitted, and a quota for no more
     cluster = Double()
-    await worker_job.start(cluster, small_spec(kueue="team"))
-    cluster.deeds.clear()
+    spec = small_spec(kueue="team", parallelism=4)
+    await worker_job.start(cluster, spec)
+    first = cluster.objects["Job", JOB]
+    before = copy.deepcopy(first)
+    cluster.pod(JOB)
 
-    with pytest.raises(ClusterError, match=r"admitted by Kueue, which stops them all.*--parallelism 8$"):
-        await worker_job.scale(cluster, "images", 8)
+    def hold_back(made: dict[str, Any]) -> None:
+        made["spec"]["suspend"] = True  # as Kueue does with each new Job
 
-    assert cluster.deeds == []
+    cluster.on_create = hold_back
+    # When eight are wanted, and then seven
+    said = await worker_job.scale(cluster, "images", 8)
+    # Then others wait in a Job of their own, which is said
+    assert said == (
+        f"4 workers start once Kueue admits them all (Job {JOB}-2): see `warrener k8s status --queue images --namespace batch`; "
+        "the 4 that there are go on meanwhile"
+    )
+    assert first == before
+    assert cluster.objects["Job", f"{JOB}-2"]["spec"]["parallelism"] == 4
+    await worker_job.scale(cluster, "images", 7)
+    assert cluster.objects["Job", f"{JOB}-2"]["spec"]["parallelism"] == 3
+    workers = await look(cluster, "images")
+    assert workers
+    assert (workers.job, workers.pods.running, workers.has_ended) == (f"{JOB} and {JOB}-2", 1, False)
+    assert "waits until Kueue's queue 'team' admits it" in workers.diagnoses[0].text
+    # And fewer than there are cannot be had, but those that wait need not come
+    with pytest.raises(ClusterError, match=r"admitted by Kueue, which stops them all.*--parallelism 2$"):
+        await worker_job.scale(cluster, "images", 2)
+    await worker_job.scale(cluster, "images", 4)
+    assert ("Job", f"{JOB}-2") not in cluster.objects
+    assert first == before
+    # And all of them are cancelled, and resumed as they were at first
+    await worker_job.scale(cluster, "images", 6)
+    cluster.end(JOB, "Complete")
+    await worker_job.cancel(cluster, "images")
+    assert [name for kind, name in cluster.objects if kind == "Job"] == [JOB]
 
 
 @pytest.mark.parametrize("more", [[], ["--failed"], ["-f"]])

@@ -198,8 +198,8 @@ async def test_scale_changes_three_fields_at_once(cluster: Double) -> None:
         return await patch(kind, name, changes)
 
     cluster.patch = noted  # type: ignore[method-assign]
-    assert await worker_job.scale(cluster, "images", 7) == JOB
-    assert await worker_job.scale(cluster, "images", 1) == JOB
+    assert await worker_job.scale(cluster, "images", 7) == f"Job {JOB} has 7 workers now"
+    assert await worker_job.scale(cluster, "images", 1) == f"Job {JOB} has 1 workers now"
 
     assert patches == [
         {"spec": {"parallelism": 7, "completions": 7, "maxFailedIndexes": 4}},

@@ -33,7 +33,7 @@ def scale(
         async with Cluster.open(context=context, kubeconfig=kubeconfig, namespace=namespace) as cluster:
             return await worker_job.scale(cluster, queue, workers)
 
-    say(f"Job {finish(main())} has {workers} workers now")
+    say(finish(main()))
 
 
 @click.command()

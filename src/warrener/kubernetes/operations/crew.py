@@ -101,7 +101,7 @@ class Crew:
         """Wait until one of those that were there already works, or all have left."""
         while (await self._broker.counts()).workers == 0:
             workers = await look(self._cluster, self._spec.queue)
-            if workers is None or workers.job != job or workers.has_ended:
+            if workers is None or job not in workers.job.split() or workers.has_ended:
                 return False
             if workers.is_stuck:
                 raise ClusterError(workers.diagnoses[0].text)

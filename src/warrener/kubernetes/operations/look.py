@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _KEDA: Final = "scaledjob.keda.sh/name"
+_KUEUE: Final = "kueue.x-k8s.io/queue-name"
 
 
 class WorkerJob(msgspec.Struct, frozen=True):
@@ -51,8 +52,11 @@ class WorkerJob(msgspec.Struct, frozen=True):
 
 
 async def look(cluster: Cluster, queue: str) -> WorkerJob | None:
-    """The newest Job of a queue and its pods; None if it has none. Of KEDA's, which are many, all are looked at as one."""
+    """The newest Job of a queue and its pods; None if it has none. Of KEDA's and Kueue's, which may be many, all are looked at as one."""
     names = object_names(queue)
+    if several := await kueues_jobs(cluster, names):
+        looks = [await look_at(cluster, job) for job in several]
+        return looks[0] if len(looks) == 1 else _together(" and ".join(each.job for each in looks), looks)
     if job := await newest_job(cluster, names):
         return await look_at(cluster, job)
     jobs = [job for job in await cluster.list("Job", selector(names.base, "worker")) if is_kedas(job)]
@@ -70,7 +74,9 @@ def _together(name: str, looks: list[WorkerJob]) -> WorkerJob:
         field: sum(getattr(each.pods, field) for each in looks) for field in PodCounts.__struct_fields__
     }
     diagnoses = {(found.reason, found.text): found for each in looks for found in each.diagnoses}
-    return WorkerJob(name, "running" if looks else "complete", PodCounts(**counts), tuple(diagnoses.values()))
+    states = {each.state for each in looks}
+    state: JobState = "running" if len(states) > 1 else next(iter(states), "complete")
+    return WorkerJob(name, state, PodCounts(**counts), tuple(diagnoses.values()))
 
 
 async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
@@ -102,6 +108,24 @@ def _told(spec: Object, status: Object) -> str:
     now = ", one goes on" if status.get("active") else ""
     begun, well = status.get("lastScheduleTime"), status.get("lastSuccessfulTime")
     return f"{at}; {f'last begun {begun}' if begun else 'none begun yet'}{now}{f', last went well {well}' if well else ''}"
+
+
+async def kueues_jobs(cluster: Cluster, names: ObjectNames) -> list[Object]:
+    """The Jobs of a queue that are Kueue's and have not ended, the oldest first: one, and one for each time that it has grown."""
+    jobs = await cluster.list("Job", selector(names.base, "worker"))
+    at_work = [
+        job
+        for job in jobs
+        if is_kueues(job)
+        and not job["metadata"].get("deletionTimestamp")
+        and job_state(job) not in ("complete", "failed")
+    ]
+    return sorted(at_work, key=lambda job: job["metadata"].get("creationTimestamp", ""))
+
+
+def is_kueues(job: Object) -> bool:
+    """Whether Kueue says when a Job may run."""
+    return _KUEUE in (job["metadata"].get("labels") or {})
 
 
 def is_kedas(job: Object) -> bool:

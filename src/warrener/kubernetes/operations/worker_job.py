@@ -15,7 +15,7 @@ from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.successor import size, successor
 from warrener.kubernetes.operations.credentials import queues_of
 from warrener.kubernetes.operations.installed import known
-from warrener.kubernetes.operations.look import newest_job
+from warrener.kubernetes.operations.look import is_kueues, kueues_jobs, newest_job
 from warrener.kubernetes.operations.remembered import needs, remember, remembered
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.objects import Object
 
-_KUEUE: Final = "kueue.x-k8s.io/queue-name"
 _MADE_OF: Final = "warrener/made-of"  # a digest of what the pods are
 _LOOK_EVERY: Final = 1.0  # seconds
 
@@ -76,7 +75,7 @@ async def find(cluster: Cluster, spec: Spec) -> str | None:
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
-    """Resize the workers; those that go requeue their tasks. The Job's name.
+    """Resize the workers; those that go requeue their tasks. What has become of them, as a sentence.
 
     Raises:
         UsageError: The number is out of range.
@@ -85,13 +84,36 @@ async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
     """
     _check_size(cluster, queue, parallelism)
     job = await _working(cluster, queue)
-    if _is_kueues(job) and job_state(job) != "suspended":
-        raise ClusterError(
-            f"the workers of queue {queue!r} were admitted by Kueue, which stops them all when their number changes: let them "
-            f"end, or `{cluster.commands.k8s('cancel', queue)}`, then submit again with --parallelism {parallelism}"
-        )
+    if several := await kueues_jobs(cluster, object_names(queue)):
+        return await _scale_under_kueue(cluster, queue, several, parallelism)
     await cluster.patch("Job", job["metadata"]["name"], {"spec": size(parallelism)})
-    return str(job["metadata"]["name"])
+    return f"Job {job['metadata']['name']} has {parallelism} workers now"
+
+
+async def _scale_under_kueue(cluster: Cluster, queue: str, jobs: list[Object], parallelism: int) -> str:
+    """Grow by another Job: Kueue stops all workers of one whose number changes, until it has room for the whole."""
+    waiting = [job for job in jobs if job_state(job) == "suspended"]
+    admitted = sum(job["spec"]["parallelism"] for job in jobs if job_state(job) != "suspended")
+    more = parallelism - admitted
+    if more < 0:
+        raise ClusterError(
+            f"{admitted} workers of queue {queue!r} were admitted by Kueue, which stops them all when their number changes: let "
+            f"them end, or `{cluster.commands.k8s('cancel', queue)}`, then submit again with --parallelism {parallelism}"
+        )
+    for job in waiting[1:] if more else waiting:
+        await cluster.delete("Job", job["metadata"]["name"])
+    if not more:
+        return f"the workers of queue {queue!r} are {parallelism}, and no more are asked of Kueue"
+    if waiting:
+        name = waiting[0]["metadata"]["name"]
+        await cluster.patch("Job", name, {"spec": size(more)})
+    else:
+        names = object_names(queue)
+        name = names.workers(_next_round(jobs[-1], names))
+        await cluster.delete("Job", name)  # one of the last time round
+        await cluster.create(successor(jobs[-1], name, more))
+    these = f"; the {admitted} that there are go on meanwhile" if admitted else ""
+    return f"{more} workers start once Kueue admits them all (Job {name}): see `{cluster.commands.k8s('status', queue)}`{these}"
 
 
 async def cancel(cluster: Cluster, queue: str) -> str:
@@ -101,7 +123,10 @@ async def cancel(cluster: Cluster, queue: str) -> str:
         ObjectMissing: There are no workers.
         ClusterError: They have ended.
     """
-    return await _stop(cluster, await _working(cluster, queue))
+    job = await _working(cluster, queue)
+    for each in await kueues_jobs(cluster, object_names(queue)) or [job]:
+        await _stop(cluster, each)
+    return str(job["metadata"]["name"])
 
 
 async def stop(cluster: Cluster, queue: str) -> None:
@@ -109,18 +134,18 @@ async def stop(cluster: Cluster, queue: str) -> None:
     job = await newest_job(cluster, object_names(queue))
     if job is None:
         return
-    if not _has_ended(job) and job_state(job) != "finishing":
-        await _stop(cluster, job)
-    await until_gone(cluster, str(job["metadata"]["name"]))
+    for each in await kueues_jobs(cluster, object_names(queue)) or [job]:
+        if not _has_ended(each) and job_state(each) != "finishing":
+            await _stop(cluster, each)
+        await until_gone(cluster, str(each["metadata"]["name"]))
 
 
-async def _stop(cluster: Cluster, job: Object) -> str:
+async def _stop(cluster: Cluster, job: Object) -> None:
     name = str(job["metadata"]["name"])
-    if _is_kueues(job):
+    if is_kueues(job):
         await cluster.delete("Job", name)  # Kueue would start a suspended one again
     else:
         await cluster.patch("Job", name, {"spec": {"suspend": True}})
-    return name
 
 
 async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -> str:
@@ -166,7 +191,7 @@ async def put_by(cluster: Cluster) -> set[tuple[str, str]]:
         if former := await remembered(cluster, names):
             kept |= set(needs(names, former))
         job = await newest_job(cluster, names)
-        if job is None or job_state(job) == "complete" or _is_kueues(job):
+        if job is None or job_state(job) == "complete" or is_kueues(job):
             continue
         name = str(job["metadata"]["name"])
         if job_state(job) == "running":
@@ -206,11 +231,7 @@ def _has_ended(job: Object) -> bool:
 
 
 def _is_cancelled(job: Object) -> bool:
-    return job_state(job) == "suspended" and not _is_kueues(job)
-
-
-def _is_kueues(job: Object) -> bool:
-    return _KUEUE in (job["metadata"].get("labels") or {})
+    return job_state(job) == "suspended" and not is_kueues(job)
 
 
 async def refuse_kedas(cluster: Cluster, queue: str) -> None:
@@ -231,7 +252,10 @@ async def refuse_kedas(cluster: Cluster, queue: str) -> None:
 
 async def _working(cluster: Cluster, queue: str) -> Object:
     await refuse_kedas(cluster, queue)
-    job = await newest_job(cluster, object_names(queue))
+    names = object_names(queue)
+    job = await newest_job(cluster, names)
+    if several := await kueues_jobs(cluster, names):  # of which the newest may have ended first
+        job = several[-1]
     if job is None:
         raise ObjectMissing(f"queue {queue!r} has no workers in namespace {cluster.namespace}")
     if (state := job_state(job)) in ("complete", "failed"):
