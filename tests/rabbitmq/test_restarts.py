@@ -7,6 +7,7 @@ import json
 
 from tests.batch import APP, DELAYS, drain, failures, publish, results, task
 from tests.rabbitmq_server import RabbitMQ
+from tests.web.visitor import served
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.exit_codes import Exit
@@ -77,3 +78,20 @@ async def test_publisher_goes_on_after_a_broker_restart(server: RabbitMQ, breaka
 
     rows = await results(breakable)
     assert {row["task_id"] for row in rows} == {f"{part}{n}" for part in "ab" for n in range(1000)}
+
+
+async def test_page_says_that_its_broker_is_away_and_goes_on(server: RabbitMQ, breakable: Address) -> None:
+    await publish(breakable, [task("echo", "a")], will_be_killed=True)
+    async with served(breakable) as visitor, visitor.events(breakable.queue) as events:
+        assert (await events.have("status"))["ready"] == 1
+        await events.have("history", lambda history: history["is_complete"])
+
+        await asyncio.to_thread(server.kill)
+
+        problem = await events.have("problem", lambda told: told["error"])
+        assert "trying again" in problem["error"]
+        await asyncio.to_thread(server.start)
+        await events.have("problem", lambda told: told["error"] is None)
+        await publish(breakable, [task("echo", "b")])
+        await drain(breakable)
+        await events.have("history", lambda history: history["completed"] == 2)

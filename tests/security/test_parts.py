@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.batch import APP, drain, eventually, publish, task
 from tests.place import Place
+from tests.web.visitor import served
 from warrener.address import Address
 from warrener.brokers import Depths, connect
 from warrener.brokers.rabbitmq.access import ROLES, admit, permissions
@@ -151,6 +152,55 @@ async def test_a_part_is_refused_all_else(parts: Parts, part: str, tmp_path: Pat
         return await _counts(parts.administrator) == before
 
     await eventually(is_as_before)
+
+
+def _is_heard(told: dict[str, Any]) -> bool:
+    return told["workers"] is not None
+
+
+def _is_refused(told: dict[str, Any]) -> bool:
+    return told["workers"] is None
+
+
+async def test_page_shows_each_part_what_it_may_see(parts: Parts) -> None:
+    """And says what it may not."""
+    await _fill(parts.administrator)
+    base = f"/api/queues/{parts.administrator.queue}"
+    for part, sees_counts, sees_ends in (
+        ("watcher", True, True),
+        ("collector", False, True),
+        ("producer", False, False),
+    ):
+        async with (
+            served(parts.as_part(part), can_act=True) as visitor,
+            visitor.events(parts.administrator.queue) as events,
+        ):
+            status = await events.have("status")
+            # Until the broker has answered it may seem that there are none.
+            workers = await events.have("workers", _is_heard if sees_counts else _is_refused)
+            history = await events.have("history", lambda told: told["may_not"] or told["is_complete"])
+            failures = await visitor.get(f"{base}/failures")
+            ordered = await visitor.post(f"{base}/actions/pause")
+
+            assert (status["ready"] == 1, bool(status["may_not"])) == (sees_counts, not sees_counts), part
+            assert (workers["workers"] is not None, bool(workers["may_not"])) == (
+                sees_counts,
+                not sees_counts,
+            )
+            assert (history["may_not"] is None, failures.status) == (sees_ends, 200 if sees_ends else 403), (
+                part
+            )
+            assert ordered.status == 403
+            assert "refuses this" in ordered.json["error"]
+            if sees_ends:
+                assert (history["completed"], history["failed"], failures.json["count"]) == (1, 3, 3)
+            assert f"pw-{part}" not in str((status, workers, history, failures.body, ordered.body))
+    async with served(parts.as_part("collector"), can_act=True) as visitor:
+        counted = (await visitor.post(f"{base}/actions/count", {"filter": {}})).json
+        retried = await visitor.post(f"{base}/actions/retry", {"selection": counted["selection"]})
+        assert (retried.status, "refuses this" in retried.json["error"]) in ((403, True), (503, True))
+        discarded = (await visitor.post(f"{base}/actions/discard", {"selection": counted["selection"]})).json
+        assert (discarded["done"], "may not write" in discarded["notes"][0]) == (3, True)
 
 
 async def test_worker_is_told_that_its_queue_keeps_no_logs(parts: Parts, tmp_path: Path) -> None:

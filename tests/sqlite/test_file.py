@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.batch import eventually
 from tests.sqlite.gated import APP, Gated
+from warrener.brokers import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.place import Place
+    from warrener.address import Address
 
 WORK = ["work", APP, "--processes", "1"]
 
@@ -148,3 +152,11 @@ async def test_moved_queue_goes_on_where_it_is(place: Place) -> None:
     assert place.warrener(*WORK, "--drain").returncode == 0
 
     assert {name: row["attempts"] for name, row in gated.rows().items()} == {"a": 2, "b": 1}
+
+
+async def test_failures_are_counted_without_reading_them(sqlite_address: Address) -> None:
+    async with connect(sqlite_address) as broker:
+        await broker.declare([])
+    with closing(sqlite3.connect(sqlite_address.path)) as db:
+        plan = db.execute("EXPLAIN QUERY PLAN SELECT count(*) FROM failures").fetchall()
+    assert "USING COVERING INDEX failures_counted" in str(plan)

@@ -13,7 +13,8 @@ from tests.batch import PATIENCE
 from warrener.brokers import connect
 from warrener.web.door import Door
 from warrener.web.house import House
-from warrener.web.server import listen, serve
+from warrener.web.listening import listen
+from warrener.web.server import serve
 from warrener.web.watches import LINGER
 
 if TYPE_CHECKING:
@@ -95,17 +96,20 @@ class Events:
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
+        self._last: dict[str, Any] = {}
 
     async def have(self, event: str, is_it: Callable[[Any], bool] = lambda _: True) -> Any:
-        """Wait for an event of a kind with a value that is right."""
+        """The newest event of a kind, once its value is right."""
+        if event in self._last and is_it(self._last[event]):
+            return self._last[event]
         async with asyncio.timeout(PATIENCE):
             name = ""
             while line := await self._reader.readline():
                 if line.startswith(b"event: "):
                     name = line[7:].decode().strip()
-                if line.startswith(b"data: ") and name == event:
-                    value = msgspec.json.decode(line[6:])
-                    if is_it(value):
+                if line.startswith(b"data: "):
+                    value = self._last[name] = msgspec.json.decode(line[6:])
+                    if name == event and is_it(value):
                         return value
         raise AssertionError(f"the stream has ended without {event!r}")
 

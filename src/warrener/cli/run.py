@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, Protocol
 
 import click
@@ -14,6 +15,7 @@ from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.holding import held_by, hold_text
 from warrener.cli.options import format_option, output_option
+from warrener.cli.page_beside import page_beside
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress
 from warrener.cli.report import check_report, report_option, write_report
@@ -49,6 +51,7 @@ ANY_COMMAND: Final = "exec"
 @takes_tasks
 @takes_work
 @max_failures_option
+@click.option("--ui", "has_page", is_flag=True, help="Serve the page of `warrener ui` while it works.")
 @takes_batch
 def run(
     app: str,
@@ -62,6 +65,7 @@ def run(
     fresh: bool,
     window: int,
     yes: bool,
+    has_page: bool,
     address: Address,
 ) -> None:
     """Publish tasks, work on them here, and collect the results.
@@ -100,7 +104,8 @@ def run(
         limit,
         work.keeps_output,
     )
-    ended = finish(run_here(plan, tasks, results))
+    with guarded(), page_beside(address) if has_page else nullcontext():
+        ended = finish(run_here(plan, tasks, results))
     code = report(ended, address, tasks, output, is_shared=share)
     if report_file and (ended.summary or ended.exceeded):
         finish(write_report(address, report_file))

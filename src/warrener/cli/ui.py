@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,14 @@ from msgspec.structs import replace
 
 from warrener.address import EMBEDDED, Address
 from warrener.cli.connection import connected
-from warrener.cli.ending import failed, finish, guarded
+from warrener.cli.ending import finish, guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for
+from warrener.cli.page_beside import check_installed
 from warrener.cli.printing import say
 from warrener.cli.surroundings import stop_signals
-from warrener.exit_codes import Exit
 from warrener.provenance import who
 
 if TYPE_CHECKING:
-    import socket
-
     from warrener.web.door import Door
     from warrener.web.house import House
 
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     "X-Forwarded-User. Whoever gets past the proxy gets everything.",
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open it in your browser.")
-@click.option("--with-parent", is_flag=True, hidden=True)
+@click.option("--listener", type=int, hidden=True)  # a socket's descriptor, from `page_beside`
 @broker_option
 @queue_option_for("all of them")
 @management_option
@@ -59,7 +58,7 @@ def ui(
     allow_actions: bool,
     behind_proxy: str | None,
     is_opened: bool,
-    with_parent: bool,
+    listener: int | None,
     broker: str,
     queue: str | None,
     management: str | None,
@@ -70,19 +69,15 @@ def ui(
 
     Example: warrener ui --queue images
     """
-    try:
-        from warrener.web.door import Door
-        from warrener.web.house import House
-        from warrener.web.server import link, listen
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn", "h11", "anyio"}:
-            raise
-        raise failed("the page needs the extra `web`: pip install 'warrener[web]'", Exit.USAGE) from None
+    from warrener.web.door import Door
+    from warrener.web.house import House
+    from warrener.web.listening import link, listen
 
     with guarded():
+        check_installed()
         address = Address(broker, queue, management) if queue else Address(broker, management=management)
         door = Door(host, behind_proxy)
-        listener = listen(host, port)
+        place = listen(host, port) if listener is None else socket.socket(fileno=listener)
     house = House(
         address.shown if address.broker != EMBEDDED else ".warrener",
         lambda name: connected(replace(address, queue=name)),
@@ -91,21 +86,23 @@ def ui(
         allow_actions,
         who(),
     )
-    address_to_open = link(door, listener.getsockname()[1], queue)
-    say(f"page: {address_to_open}{'' if allow_actions else ' (it only shows; --allow-actions lets it act)'}")
+    address_to_open = link(door, place.getsockname()[1], queue)
+    if listener is None:
+        way = "" if allow_actions else " (it only shows; --allow-actions lets it act)"
+        say(f"page: {address_to_open}{way}; Ctrl-C ends it")
     if is_opened:
         click.launch(address_to_open)
-    finish(_serve(house, door, listener, with_parent=with_parent))
+    finish(_serve(house, door, place, ends_with_stdin=listener is not None))
 
 
-async def _serve(house: House, door: Door, listener: socket.socket, *, with_parent: bool) -> None:
+async def _serve(house: House, door: Door, listener: socket.socket, *, ends_with_stdin: bool) -> None:
     from warrener.web.server import serve
 
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, *stop_signals()):
         loop.add_signal_handler(number, until.set)
-    if with_parent:
+    if ends_with_stdin:
         loop.add_reader(sys.stdin, until.set)
     await serve(house, door, listener, until)
 

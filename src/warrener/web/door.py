@@ -16,7 +16,6 @@ from warrener.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TOKEN: Final = "token"  # noqa: S105 - a parameter's name
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

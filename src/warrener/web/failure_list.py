@@ -52,13 +52,14 @@ async def listed(watch: Watch, query: Mapping[str, str], wheres: list[str]) -> d
 def _page(store: FailureStore, wanted: FailureFilter, limit: int, after: int | None) -> dict[str, Any]:
     rows = store.page(wanted, limit, after)
     # Of one group the others are to be seen, too.
-    groups = store.groups(FailureFilter(wanted.reason, wanted.type, wanted.error, wanted.text, wanted.where))
+    ungrouped = FailureFilter(wanted.reason, wanted.type, wanted.error, wanted.text, wanted.where)
+    groups = store.cached("groups", ungrouped, store.groups)
     return {
-        "count": store.number(wanted),
+        "count": store.cached("number", wanted, store.number),
         "total": store.count,
         "groups": [_group(group) for group in groups[:MOST_GROUPS]],
         "groups_omitted": max(0, len(groups) - MOST_GROUPS),
-        "facets": store.facets(),
+        "facets": store.cached("facets", FailureFilter(), store.facets),
         "failures": [failure_members(found) for _, found in rows],
         "next": str(rows[-1][0]) if len(rows) == limit else None,
     }

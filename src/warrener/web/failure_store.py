@@ -9,7 +9,7 @@ import weakref
 import zlib
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from warrener.codec import decode_failure, encode
 from warrener.errors import WarrenerError
@@ -17,11 +17,13 @@ from warrener.failures import Groups
 from warrener.web.failure_filter import FailureFilter, Inside, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from warrener.brokers import FailedTask
     from warrener.failures import Group
     from warrener.models import Failure
+
+T = TypeVar("T")
 
 _CACHE_KIB: Final = 8192
 _SCHEMA: Final = """
@@ -30,6 +32,7 @@ CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB);
 CREATE TABLE groups (grp INTEGER PRIMARY KEY, key TEXT UNIQUE, reason TEXT, error TEXT, fingerprint TEXT);
 """
 _MOST_SEARCHES: Final = 8
+_MOST_MADE: Final = 30
 _MOST_NAMES: Final = 100
 MOST_GROUPS: Final = 100
 
@@ -43,6 +46,7 @@ class FailureStore:
         self._lock = threading.RLock()
         self._groups = Groups()
         self._numbers: dict[tuple[str, str, str | None], int] = {}
+        self._made: dict[tuple[str, FailureFilter, int], Any] = {}
         self._searches: dict[tuple[FailureFilter, int], str] = {}
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.text_factory = lambda text: text.decode("utf-8", "replace")
@@ -86,6 +90,23 @@ class FailureStore:
             db.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?)", row)
         return self._numbers[key]
 
+    def cached(self, what: str, wanted: FailureFilter, make: Callable[[FailureFilter], T]) -> T:
+        """What was made of these failures before, or is made now: most who look ask what others have asked.
+
+        Args:
+            what: Its name.
+            wanted: Of which failures.
+            make: Makes it.
+        """
+        key = what, wanted, self.count
+        with self._lock:
+            if key not in self._made:
+                while len(self._made) >= _MOST_MADE:
+                    del self._made[next(iter(self._made))]
+                self._made[key] = make(wanted)
+            found: T = self._made[key]
+        return found
+
     def page(self, wanted: FailureFilter, limit: int, after: int | None) -> list[tuple[int, Failure]]:
         """Some of those that are wanted, the newest first, each with its number.
 
@@ -125,7 +146,7 @@ class FailureStore:
             for row, example in zip(rows, [*examples, *[None] * len(rows)], strict=False)
         ]
 
-    def facets(self) -> dict[str, dict[str, int]]:
+    def facets(self, _: FailureFilter) -> dict[str, dict[str, int]]:
         """How many of all have which reason, type and error; the most frequent of each."""
         with self._using() as db:
             return {

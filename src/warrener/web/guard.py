@@ -9,7 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, Response
 
 from warrener.web.answers import refusal
-from warrener.web.door import TOKEN, name_in
+from warrener.web.door import name_in
+from warrener.web.listening import TOKEN
 from warrener.web.neighbours import is_stranger
 
 if TYPE_CHECKING:

@@ -1,62 +1,24 @@
-"""The server: it listens, prints its link, and ends at once when it is told to, whatever streams are open."""
+"""The server: it ends at once when it is told to, whatever streams are open."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 import uvicorn
 
-from warrener.errors import UsageError
 from warrener.web.app import make_page
-from warrener.web.door import TOKEN
 from warrener.web.watches import LINGER
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from warrener.web.door import Door
     from warrener.web.house import House
 
-PORT: Final = 8377
 _END_WITHIN: Final = 1.0  # seconds
-_BACKLOG: Final = 128
-
-
-def listen(host: str, port: int | None) -> socket.socket:
-    """A socket that listens.
-
-    Args:
-        host: An address of this machine.
-        port: Which; None for the usual one, or any where that is taken.
-
-    Raises:
-        UsageError: It cannot be had.
-    """
-    try:
-        return _bound(host, PORT if port is None else port)
-    except OSError as error:
-        if port is None and error.errno == errno.EADDRINUSE:
-            return _bound(host, 0)
-        raise UsageError(
-            f"port {port or PORT} of {host} cannot be had: {error.strerror}; name another one with --port"
-        ) from error
-
-
-def link(door: Door, port: int, queue: str | None) -> str:
-    """The address to open, which lets in whoever has it."""
-    host = door.host
-    if door.proxy:
-        place = f"https://{door.proxy}"
-    else:
-        name = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - any address of this machine
-        place = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-    query = {name: value for name, value in (("queue", queue), (TOKEN, door.token)) if value}
-    return f"{place}/?{urlencode(query)}" if query else f"{place}/"
 
 
 async def serve(
@@ -67,7 +29,7 @@ async def serve(
     Args:
         house: What the page is about.
         door: Who may come in.
-        listener: As `listen` gives it; it is closed in the end.
+        listener: As `warrener.web.listening.listen` gives it; it is closed in the end.
         until: Ends it.
         linger: See `warrener.web.watches`.
     """
@@ -110,16 +72,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener

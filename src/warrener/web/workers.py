@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from warrener.web.board import Board
 
 _EVERY: Final = 1.0  # seconds
+_FIRST_WITHIN: Final = 0.5  # seconds, by which it is mostly known whether this user may listen
 _AGAIN_AFTER: Final = 10.0  # seconds; somebody may have changed the queue or the user
 _RATE_OVER: Final = 20.0  # seconds of a worker's life
 
@@ -26,6 +27,7 @@ async def tell_workers(broker: Broker, board: Board) -> None:
     rates = _Rates()
     while True:
         async with listening(broker) as heard:
+            await heard.have(1, _FIRST_WITHIN)
             while not heard.error:
                 board.tell("workers", {"workers": rates.of(heard.workers), "may_not": None})
                 await asyncio.sleep(_EVERY)

@@ -30,6 +30,7 @@ CREATE INDEX IF NOT EXISTS processing ON tasks (owner) WHERE state = {PROCESSING
 CREATE TABLE IF NOT EXISTS results (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS failures ( -- whose numbers are not used again: a replay may hold one
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB);
+CREATE INDEX IF NOT EXISTS failures_counted ON failures (priority); -- small, where they are not
 CREATE TABLE IF NOT EXISTS workers (id INTEGER PRIMARY KEY AUTOINCREMENT, lease REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS noted (seq INTEGER PRIMARY KEY, log TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS noted_in_order ON noted (log, seq);
