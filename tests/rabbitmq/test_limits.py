@@ -27,11 +27,11 @@ MIB = 1024 * 1024
 @contextmanager
 def alarm(server: RabbitMQ) -> Iterator[None]:
     """The broker takes no messages meanwhile."""
-    server.ctl("set_vm_memory_high_watermark", "0")
+    server.call("vm_memory_monitor:set_vm_memory_high_watermark(0)")
     try:
         yield
     finally:
-        server.ctl("set_vm_memory_high_watermark", "absolute", "2GB")
+        server.call('vm_memory_monitor:set_vm_memory_high_watermark({absolute, "2GB"})')
 
 
 async def test_publisher_waits_for_a_broker_in_alarm(

@@ -34,17 +34,19 @@ def place(tmp_path: Path, breakable: Address) -> Iterator[Place]:
 
 
 def _close_connections(server: RabbitMQ) -> None:
-    server.ctl("close_all_connections", "a reason of the operator's")
+    server.call(
+        'rabbit_networking:close_connections(rabbit_networking:connections(), "a reason of the operator\'s")'
+    )
 
 
 def _maintain(server: RabbitMQ) -> None:
-    server.ctl("drain", tool="rabbitmq-upgrade")
-    server.ctl("revive", tool="rabbitmq-upgrade")
+    server.call("rabbit_maintenance:drain()")
+    server.call("rabbit_maintenance:revive()")
 
 
 def _restart_app(server: RabbitMQ) -> None:
-    server.ctl("stop_app")
-    server.ctl("start_app")
+    server.call("rabbit:stop()")
+    server.call("rabbit:start()")
 
 
 def _restart(server: RabbitMQ) -> None:
@@ -53,7 +55,7 @@ def _restart(server: RabbitMQ) -> None:
 
 
 def _collect_garbage(server: RabbitMQ) -> None:
-    server.ctl("force_gc")
+    server.call("rabbit_runtime:gc_all_processes()")
 
 
 async def test_everybody_goes_on(place: Place, server: RabbitMQ) -> None:
