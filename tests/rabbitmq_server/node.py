@@ -150,6 +150,17 @@ ssl_options.keyfile = {home}/tls.key
             _tell(process, "kill")
             _wait_until_gone(process)
 
+    def ctl(self, *args: str) -> str:
+        """What `rabbitmqctl ARGS` says about this node.
+
+        Raises:
+            RuntimeError: The command failed; the message is what it printed.
+        """
+        done = self._run("rabbitmqctl", "--quiet", *args)
+        if done.returncode:
+            raise RuntimeError(f"rabbitmqctl {' '.join(args)}: {(done.stderr + done.stdout).strip()}")
+        return done.stdout
+
     def call(self, function: str) -> None:
         """Have the node do in Erlang what `rabbitmqctl` would have it do: that takes seconds of CPU for each word.
 
