@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import socket
-import sys
-from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
@@ -16,13 +12,8 @@ from warrener.cli.connection import connected
 from warrener.cli.ending import finish, guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for
 from warrener.cli.page_beside import check_installed
-from warrener.cli.printing import say
-from warrener.cli.surroundings import stop_signals
+from warrener.cli.page_here import allow_actions_option, announce, open_option, port_option, serve_here
 from warrener.provenance import who
-
-if TYPE_CHECKING:
-    from warrener.web.door import Door
-    from warrener.web.house import House
 
 
 @click.command()
@@ -32,22 +23,15 @@ if TYPE_CHECKING:
     default="127.0.0.1",
     help="Where to listen. Anything but this machine's own 127.0.0.1 or ::1 lets in whoever has the link with its token.",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    help="By default 8377, or a free one where that is taken.",
-)
-@click.option(
-    "--allow-actions", is_flag=True, help="Let the page retry, discard, edit, pause, resume and cancel, too."
-)
+@port_option
+@allow_actions_option
 @click.option(
     "--behind-proxy",
     metavar="NAME",
     help="A proxy that is reached by this name lets in only who may, so that no token is needed; who it is it says as "
     "X-Forwarded-User. Whoever gets past the proxy gets everything.",
 )
-@click.option("--open", "is_opened", is_flag=True, help="Open it in your browser.")
+@open_option
 @click.option("--listener", type=int, hidden=True)  # a socket's descriptor, from `page_beside`
 @broker_option
 @queue_option_for("all of them")
@@ -71,7 +55,7 @@ def ui(
     """
     from warrener.web.door import Door
     from warrener.web.house import House
-    from warrener.web.listening import link, listen
+    from warrener.web.listening import listen
 
     with guarded():
         check_installed()
@@ -86,25 +70,9 @@ def ui(
         allow_actions,
         who(),
     )
-    address_to_open = link(door, place.getsockname()[1], queue)
     if listener is None:
-        way = "" if allow_actions else " (it only shows; --allow-actions lets it act)"
-        say(f"page: {address_to_open}{way}; Ctrl-C ends it")
-    if is_opened:
-        click.launch(address_to_open)
-    finish(_serve(house, door, place, ends_with_stdin=listener is not None))
-
-
-async def _serve(house: House, door: Door, listener: socket.socket, *, ends_with_stdin: bool) -> None:
-    from warrener.web.server import serve
-
-    until = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, *stop_signals()):
-        loop.add_signal_handler(number, until.set)
-    if ends_with_stdin:
-        loop.add_reader(sys.stdin, until.set)
-    await serve(house, door, listener, until)
+        announce(door, place, queue, can_act=allow_actions, is_opened=is_opened)
+    finish(serve_here(house, door, place, ends_with_stdin=listener is not None))
 
 
 async def _names(address: Address, asked: str | None) -> list[str]:

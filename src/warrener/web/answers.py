@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from warrener.codec import encode
-from warrener.errors import AccessRefused, BrokerError, QueueMissing, UsageError, WarrenerError
+from warrener.errors import AccessRefused, BrokerError, ClusterError, QueueMissing, UsageError, WarrenerError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -60,7 +60,13 @@ def status_of(error: Exception) -> int:
     """The status that goes with an error of ours."""
     if isinstance(error, Refused):
         return error.status
-    for kind, status in ((UsageError, 400), (QueueMissing, 404), (AccessRefused, 403), (BrokerError, 503)):
+    for kind, status in (
+        (UsageError, 400),
+        (QueueMissing, 404),
+        (AccessRefused, 403),
+        (BrokerError, 503),
+        (ClusterError, 503),
+    ):
         if isinstance(error, kind):
             return status
     return 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from warrener.errors import BrokerError, UsageError
+from warrener.errors import BrokerError, ClusterError, UsageError
 from warrener.web.looking import unseen
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Listing:
         asked = self._house.queue
         try:
             return await self._house.names(), None
-        except (UsageError, BrokerError) as error:
+        except (UsageError, BrokerError, ClusterError) as error:
             if asked is None:
                 raise
             return [asked], str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from warrener.cli.k8s import down, logs, render, scheduled, status, submit, up, worker_job
+from warrener.cli.k8s import down, logs, render, scheduled, status, submit, ui, up, worker_job
 from warrener.cli.lazy import OrderedGroup
 
 
@@ -20,6 +20,7 @@ for _verb in (
     up.up,
     submit.submit,
     status.status,
+    ui.ui,
     logs.logs,
     worker_job.scale,
     worker_job.cancel,
