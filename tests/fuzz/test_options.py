@@ -128,7 +128,7 @@ _PLANS: dict[str, st.SearchStrategy[Any]] = {
         ),
         texts,
     ),
-    **dict.fromkeys(("memory", "cpu", "storage", "broker_memory"), texts),
+    **dict.fromkeys(("memory", "cpu", "storage", "broker_memory", "broker_cpu"), texts),
     **dict.fromkeys(("parallelism", "processes", "grace", "deadline", "ttl", "round"), st.integers()),
     "egress": st.lists(texts, max_size=2).map(tuple),
 }

@@ -296,6 +296,26 @@ async def test_events_cost_two_requests_however_many_pods_wait(cluster: Double) 
     assert cluster.asked == 2
 
 
+async def test_an_image_that_is_still_pulled_is_said(cluster: Double) -> None:
+    await worker_job.start(cluster, SPEC)
+    cluster.tell("Pod", "another", "Pulling", "of another Job")
+    cluster.pod(JOB, "Pending", name="pod-1")
+    assert (await look(cluster, "images")).diagnoses == ()  # type: ignore[union-attr]
+    cluster.tell("Pod", "pod-1", "Pulling", 'Pulling image "warrener:1.2.3"')
+
+    workers = await look(cluster, "images")
+
+    assert workers
+    assert [(found.text, found.fatal) for found in workers.diagnoses] == [
+        (
+            "a node is still pulling image warrener:1.2.3: if that does not end, check that it reaches the registry",
+            False,
+        )
+    ]
+    cluster.objects["Pod", "pod-1"]["status"]["phase"] = "Running"
+    assert (await look(cluster, "images")).diagnoses == ()  # type: ignore[union-attr]
+
+
 async def test_nobody_works_and_waiting_cannot_help(cluster: Double) -> None:
     await worker_job.start(cluster, SPEC)
     cluster.tell(

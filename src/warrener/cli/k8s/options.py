@@ -151,6 +151,12 @@ _OPTIONS: Final = {
         default="2Gi",
         help="Memory of each broker node, request and limit.",
     ),
+    "broker_cpu": click.option(
+        "--broker-cpu",
+        metavar="AMOUNT",
+        show_default="500m; with --rabbitmq operator 1",
+        help="CPU request of each broker node.",
+    ),
     "tls_secret": click.option(
         "--tls-secret",
         metavar="NAME",
@@ -190,12 +196,13 @@ _BROKER: Final = (
     "storage",
     "storage_class",
     "broker_memory",
+    "broker_cpu",
     "tls_secret",
 )
 
 
 # What only those verbs change that make a broker.
-_OF_ITS_NODES: Final = ("rabbitmq_image", "storage", "storage_class", "broker_memory")
+_OF_ITS_NODES: Final = ("rabbitmq_image", "storage", "storage_class", "broker_memory", "broker_cpu")
 _NO_TLS: Final = click.option(
     "--no-tls", is_flag=True, help="Take TLS from a broker that has it, which otherwise stays."
 )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NOT_MOUNTED: Final = "FailedMount"
 """The one reason of an event that says more of a pod than the pod does."""
+PULLING: Final = "Pulling"
+"""What a node notes when it begins to fetch an image; until that is here, the pod says nothing of it."""
 
 _DISRUPTIONS: Final = {
     "EvictionByEvictionAPI": "it was evicted, as `kubectl drain` does",
@@ -38,6 +40,18 @@ def diagnose_pod(pod: Object, events: Iterable[Object], commands: Commands) -> l
     if not found and is_pending(pod):
         found = [*_unmounted(pod, events, commands)]
     return [msgspec.structs.replace(each, pods=(pod["metadata"]["name"],)) for each in found]
+
+
+def pulling(pods: Iterable[Object], events: Iterable[Object]) -> list[Diagnosis]:
+    """What pods may wait for that do not say it themselves: their image, which a node still fetches."""
+    names = {pod["metadata"]["name"]: pod for pod in pods}
+    for event in events:
+        name = event["involvedObject"].get("name")
+        if event.get("reason") == PULLING and name in names:
+            image = names[name]["spec"]["containers"][0].get("image", "")
+            text = f"a node is still pulling image {image}: if that does not end, check that it reaches the registry"
+            return [Diagnosis(PULLING, text, pods=(name,))]
+    return []
 
 
 def is_pending(pod: Object) -> bool:
@@ -87,9 +101,8 @@ def _why_no_node(message: str, commands: Commands, *, is_broker: bool) -> str:
     ways = []
     if lacking := sorted(set(re.findall(r"Insufficient ([\w./-]+)", counted))):
         if is_broker:
-            ways.append(
-                "ask for less (--broker-memory), or add nodes" if "memory" in lacking else "add nodes"
-            )
+            sizes = [f"--broker-{resource}" for resource in lacking if resource in {"cpu", "memory"}]
+            ways.append(f"ask for less ({', '.join(sizes)}), or add nodes" if sizes else "add nodes")
         else:
             sizes = [f"--{resource}" for resource in lacking if resource in {"cpu", "memory"}]
             ask = f"ask for less ({', '.join(sizes)}), take fewer workers" if sizes else "take fewer workers"

@@ -137,7 +137,8 @@ COMMENTS: Final[dict[str, dict[str, str]]] = {
         "and queues, are read before the listeners open; what they say about a queue that exists is left alone.",
     },
     "NetworkPolicy broker": {
-        "": "Only pods with Warrener's labels reach the broker; KEDA may read queue lengths. If Prometheus is to scrape "
+        "": "Only pods with Warrener's labels reach the broker; KEDA may read queue lengths, from a "
+        "namespace that is named keda. If Prometheus is to scrape "
         "port 15692, add its namespace here.",
     },
     "RabbitmqCluster broker": {

@@ -23,7 +23,7 @@ def cluster(spec: Spec) -> dict[str, Any]:
             "replicas": 3,
             "image": spec.rabbitmq_image,
             "resources": {
-                "requests": {"cpu": "1", "memory": spec.broker_memory},
+                "requests": {"cpu": spec.broker_cpu or "1", "memory": spec.broker_memory},
                 "limits": {"memory": spec.broker_memory},
             },
             "persistence": persistence,

@@ -20,6 +20,7 @@ OPTIONS: Final = (
     "storage",
     "storage_class",
     "broker_memory",
+    "broker_cpu",
 )
 
 

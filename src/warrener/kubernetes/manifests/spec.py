@@ -64,6 +64,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         storage: Size of each broker node's volume.
         storage_class: Its StorageClass; None for the cluster's default.
         broker_memory: Memory of each broker node, both its request and its limit.
+        broker_cpu: CPU request of each broker node; None for what its kind asks, half of one, or with `operator` one.
         tls_secret: A Secret with tls.crt, tls.key and ca.crt: the broker then serves TLS, and clients trust ca.crt.
             With `existing` only ca.crt is used.
         egress: What workers may reach besides the broker and DNS, as CIDRs; none means all, because tasks must
@@ -100,6 +101,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     storage: str = "10Gi"
     storage_class: str | None = None
     broker_memory: str = "2Gi"
+    broker_cpu: str | None = None
     tls_secret: str | None = None
     egress: tuple[str, ...] = ()
     autoscale: Autoscale | None = None
@@ -190,6 +192,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
             ("--cpu", self.cpu, "500m"),
             ("--storage", self.storage, "20Gi"),
             ("--broker-memory", self.broker_memory, "4Gi"),
+            ("--broker-cpu", self.broker_cpu or "1", "500m"),
         ):
             if not quantity(text):
                 raise UsageError(f"{option} {text!r} is not a quantity above 0: write it as {example}")

@@ -168,7 +168,7 @@ def _container(spec: Spec) -> dict[str, Any]:
             {"name": "prometheus", "containerPort": 15692},
         ],
         "resources": {
-            "requests": {"cpu": "500m", "memory": spec.broker_memory},
+            "requests": {"cpu": spec.broker_cpu or "500m", "memory": spec.broker_memory},
             "limits": {"memory": spec.broker_memory},
         },
         "startupProbe": {**answers, "failureThreshold": 30},

@@ -213,6 +213,7 @@ def _of_node(found: Object) -> dict[str, Any]:
         "storage": claim.get("resources", {}).get("requests", {}).get("storage"),
         "storage_class": claim.get("storageClassName"),
         "broker_memory": container.get("resources", {}).get("limits", {}).get("memory"),
+        "broker_cpu": container.get("resources", {}).get("requests", {}).get("cpu"),
     }
 
 
@@ -226,6 +227,7 @@ def _of_cluster(found: Object) -> dict[str, Any]:
         "storage": persistence.get("storage"),
         "storage_class": persistence.get("storageClassName"),
         "broker_memory": ((spec.get("resources") or {}).get("limits") or {}).get("memory"),
+        "broker_cpu": ((spec.get("resources") or {}).get("requests") or {}).get("cpu"),
     }
 
 

@@ -11,7 +11,7 @@ from warrener.errors import ClusterRefused
 from warrener.kubernetes.diagnosis.counts import PodCounts, count_pods
 from warrener.kubernetes.diagnosis.diagnose import diagnose
 from warrener.kubernetes.diagnosis.jobs import JobState, job_state
-from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, is_pending
+from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, PULLING, is_pending, pulling
 from warrener.kubernetes.manifests.names import PART_OF, ObjectNames, object_names, selector
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _together(name: str, looks: list[WorkerJob]) -> WorkerJob:
 
 
 async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
-    """A Job, its pods, and what is in their way: four requests at most, however many pods there are."""
+    """A Job, its pods, and what is in their way: five requests at most, however many pods there are."""
     name = job["metadata"]["name"]
     # By its uid, since a Job of the same name may have left pods that are still on their way out.
     pods = await cluster.list("Pod", {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]})
@@ -89,6 +89,9 @@ async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
         events += await cluster.events("Pod", reason=NOT_MOUNTED)
     wanted = job["spec"].get("parallelism", 1)
     diagnoses = diagnose(job, pods, events, cluster.commands)
+    silent = [pod for pod in pods if is_pending(pod)]
+    if silent and not diagnoses:
+        diagnoses = pulling(silent, await cluster.events("Pod", reason=PULLING))
     return WorkerJob(name, job_state(job), count_pods(pods, wanted), tuple(diagnoses))
 
 
