@@ -156,7 +156,7 @@ async def test_task_that_kills_its_worker_ends_after_five_more_tries(
     codes: list[int] = []
     with Place(tmp_path, shared_address) as place:
         while not codes or codes[-1] != Exit.DRAINED:
-            worker = place.begin("work", APP, "--drain", "--threads", "8", "--processes", "2", is_fresh=True)
+            worker = place.begin("work", APP, "--drain", "--threads", "8", "--processes", "2")
             codes.append(worker.end())
             if shared_address.is_embedded:
                 with sqlite3.connect(shared_address.path) as file:
