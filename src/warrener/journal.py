@@ -235,6 +235,11 @@ class JournalState:
         """Runs with an app that have not published all of their source, and how many records each has written."""
         return {run: count for run, (begun, count) in self._publishing.items() if begun.app}
 
+    @property
+    def is_publishing(self) -> bool:
+        """Whether a run has not published all of its source, and has not left."""
+        return bool(self._publishing)
+
     def publishing_before(self, begun: Begun) -> dict[str, int]:
         """Runs that began to publish the same source earlier and have not ended, and how many records each has written."""
         found = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -17,12 +18,16 @@ from warrener.cli.progress import Progress
 from warrener.cli.running import longest, running_rows
 from warrener.cli.status import has_workers, hear, line, members, table
 from warrener.cli.taken import recent_members
+from warrener.errors import AccessRefused
 from warrener.exit_codes import Exit
 from warrener.status_line import status_line
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from warrener.brokers import Broker
     from warrener.kubernetes.operations.look import WorkerJob
-    from warrener.monitor import Status
+    from warrener.monitor import Monitor, Status
 
 
 @click.command()
@@ -53,7 +58,6 @@ async def _status(
 ) -> int:
     from warrener.beats import listening
     from warrener.brokers import connect
-    from warrener.completion import Completion
     from warrener.history import recent
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import look as look_at_workers
@@ -83,14 +87,7 @@ async def _status(
                         resume = cluster.commands.on_queue("resume", queue)
                         show_look(progress, status, workers, resume, longest(heard))
 
-                completion = Completion(broker)
-
-                async def is_over(status: Status) -> bool:
-                    return status.is_finished and await completion.is_proven_by(
-                        status.counts, is_cancelled=status.cancelled > 0
-                    )
-
-                await until_done(cluster, queue, monitor, is_over, look)
+                await until_done(cluster, queue, monitor, _end_of(broker, monitor), look)
             return Exit.FAILED if seen and (seen[0].counts.failed or seen[0].cancelled) else 0
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
@@ -112,6 +109,24 @@ async def _status(
     for diagnosis in workers.diagnoses if workers else ():
         say(f"{'stuck' if diagnosis.fatal else 'note'}: {diagnosis.text}")
     return 0
+
+
+def _end_of(broker: Broker, monitor: Monitor) -> Callable[[Status], Awaitable[bool]]:
+    """Whether a look proves that all have ended: by rows where these tell, else by counts that say so for long enough."""
+    from warrener.completion import Completion
+    from warrener.kubernetes.operations.ended import Ended
+
+    completion, ended = Completion(broker), Ended(broker)
+
+    async def is_over(status: Status) -> bool:
+        with suppress(AccessRefused):
+            if await ended.is_proven(status, monitor.journal):
+                return True
+        return status.is_finished and await completion.is_proven_by(
+            status.counts, is_cancelled=status.cancelled > 0
+        )
+
+    return is_over
 
 
 def show_look(
