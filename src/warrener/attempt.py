@@ -35,7 +35,18 @@ class Attempt:
         is_stopping: Asked whether a stop was asked for.
     """
 
-    __slots__ = ("_is_stopping", "_soft_timeout", "_started", "_timeout", "number", "reported")
+    __slots__ = (
+        "_is_stopping",
+        "_soft_timeout",
+        "_started",
+        "_timeout",
+        "home",
+        "number",
+        "ready_at",
+        "reported",
+        "trace_context",
+        "trace_id",
+    )
 
     def __init__(
         self,
@@ -49,6 +60,14 @@ class Attempt:
         """1 for the task's first attempt."""
         self.reported: tuple[float, float | None] | None = None
         """What `progress` was told last; None where it was told nothing."""
+        self.trace_context = ""
+        """The W3C trace context that its task was published with: `traceparent`, and after a space `tracestate`."""
+        self.ready_at: float | None = None
+        """Since when a task with a trace could have begun, in seconds since the epoch; None where nobody knows."""
+        self.trace_id = ""
+        """The trace that its row is to name; `warrener.otel` sets it."""
+        self.home = ("warrener", "")
+        """The kind of its broker, and its queue."""
         self._started = monotonic()
         self._timeout = timeout
         self._soft_timeout = soft_timeout

@@ -60,6 +60,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
         duration: Seconds.
         traceback: The last 4 KiB of it.
         output: The last 4 KiB of what it printed.
+        trace_id: Of its trace, where there was one.
     """
 
     number: _Count
@@ -70,6 +71,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     duration: float | None = None
     traceback: str = ""
     output: str = ""
+    trace_id: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -139,6 +141,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
         history: The attempts that failed before, the last ten of them.
         origin: As the task's.
         wording: As the task's.
+        trace_id: Of the attempt's trace, where there was one.
     """
 
     task_id: str
@@ -153,6 +156,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     history: tuple[Attempt, ...] = ()
     origin: str = ""
     wording: str = ""
+    trace_id: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):

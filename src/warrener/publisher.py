@@ -18,6 +18,7 @@ from warrener.loop_thread import LoopThread, wait_for
 from warrener.models import Task
 from warrener.retry import RetryPolicy, delay_schedule
 from warrener.sources.ids import unique_id
+from warrener.trace_context import current, sending
 
 T = TypeVar("T")
 
@@ -119,7 +120,8 @@ class Publisher:
         try:
             async with asyncio.timeout(timeout) as limit:
                 confirm_for = _CONFIRM_AFTER_CANCEL_SECONDS if timeout is None else 0
-                return await publish_all(session, items, self._fit, confirm_for=confirm_for)
+                with sending(self._broker.system, self._broker.queue):
+                    return await publish_all(session, items, self._fit, confirm_for=confirm_for)
         except TimeoutError:
             if not limit.expired():
                 raise  # of the iterable
@@ -236,12 +238,15 @@ async def publish_all(
         InvalidTask: One is not valid; those before it are published.
     """
     count = 0
+    trace = current()
     flush_for: float | None = None
     try:
         async for chunk in chunks(items):
             messages: list[Message] = []
             try:  # what comes before an invalid task is in the list already when that raises
-                messages.extend(Message(encode_task(task), task.id, task.priority) for task in choose(chunk))
+                messages.extend(
+                    Message(encode_task(task), task.id, task.priority, trace=trace) for task in choose(chunk)
+                )
             finally:
                 if window:
                     await window.has_room(len(messages))

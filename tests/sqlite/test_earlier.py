@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from warrener.address import Address
 
 
-async def test_file_without_times_of_publishing_is_completed(sqlite_address: Address, tmp_path: Path) -> None:
+async def test_file_without_times_of_publishing_and_traces_is_completed(
+    sqlite_address: Address, tmp_path: Path
+) -> None:
     await publish(sqlite_address, [task("echo", "old")])
     with sqlite3.connect(tmp_path / "queue.db") as db:
         db.execute("ALTER TABLE tasks DROP COLUMN published")
+        db.execute("ALTER TABLE tasks DROP COLUMN trace")
     db.close()
     await publish(sqlite_address, [task("echo", "new")])
 

@@ -27,6 +27,7 @@ from warrener import (
     WarrenerError,
     errors,
 )
+from warrener.otel import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
@@ -60,6 +61,9 @@ async def cache(size: Size) -> AsyncIterator[Cache]:
 @contextmanager
 def nothing() -> Iterator[None]:
     yield
+
+
+app.middleware(tracing(parent=True))
 
 
 @app.middleware

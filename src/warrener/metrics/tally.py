@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
-
-import msgspec
+from typing import TYPE_CHECKING, get_args
 
 from warrener.brokers import Failed
-from warrener.codec import NOT_JSON
 from warrener.metrics.histogram import Histogram
 from warrener.metrics.names import CONFIRM, DURATION, FAILURES, OTHER_TYPE, TASKS, WAIT
 from warrener.metrics.samples import Sample
 from warrener.models import Reason
 from warrener.worker.events import KINDS, settled
 from warrener.worker.manifest import ANY_TYPE
+from warrener.worker.waiting import ready_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from warrener.brokers import Delivery, Outcome
-
-
-class _Due(msgspec.Struct):
-    ready_at: float | None = None
 
 
 class _OfType:
@@ -33,9 +27,6 @@ class _OfType:
     def __init__(self) -> None:
         self.outcomes = dict.fromkeys(KINDS.values(), 0)
         self.duration = Histogram(DURATION.buckets)
-
-
-_dues: Final = msgspec.json.Decoder(_Due)
 
 
 class Tally:
@@ -71,8 +62,8 @@ class Tally:
         if event.duration is None:
             return  # no handler had it, or nobody knows for how long
         of_type.duration.add(event.duration)
-        if event.started_at is not None and (ready_at := _ready_at(delivery)) is not None:
-            self._wait.add(max(0.0, event.started_at - ready_at))
+        if event.started_at is not None and (ready := ready_at(delivery)) is not None:
+            self._wait.add(max(0.0, event.started_at - ready))
 
     def samples(self) -> list[Sample]:
         """All of it as it is now."""
@@ -90,17 +81,3 @@ class Tally:
         found.append(Sample(WAIT, (self._queue,), self._wait.copy))
         found.append(Sample(CONFIRM, (self._queue,), self.confirm.copy))
         return found
-
-
-def _ready_at(delivery: Delivery) -> float | None:
-    """Since when a task could have begun, in seconds since the epoch; None where nobody knows."""
-    if delivery.lost:  # with a worker, and nobody knows when
-        return None
-    if delivery.record:
-        try:
-            due = _dues.decode(delivery.record).ready_at
-        except NOT_JSON:  # somebody else's
-            due = None
-        if due is not None:
-            return due
-    return delivery.published_at

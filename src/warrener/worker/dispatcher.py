@@ -12,10 +12,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from warrener.brokers.protocol import Delayed, Failed
 from warrener.codec import decode_record
 from warrener.models import Attempt, Record
 from warrener.text import readable
+from warrener.trace_context import trace_id
 from warrener.worker.events import KINDS
 from warrener.worker.outcomes import Outcomes, opened, refused
 from warrener.worker.pool import Owner, RunningAttempt
@@ -197,6 +200,8 @@ class Dispatcher(Owner):
             self.on_returned([attempt])
             return
         self._end_quarantine(attempt)
+        if attempt.delivery.trace and not report.trace_id:
+            report = replace(report, trace_id=trace_id(attempt.delivery.trace))
         outcome = self.outcomes.of_report(attempt.task, attempt.record, report, worker, attempt.output)
         self._finish(attempt, outcome)
         if self.backlog:
@@ -265,7 +270,8 @@ class Dispatcher(Owner):
         duration = time.monotonic() - attempt.started
         number = attempt.record.attempts + 1
         output = readable(attempt.output)
-        return Attempt(number, error, message, worker, time.time() - duration, duration, output=output)
+        began, trace = time.time() - duration, trace_id(attempt.delivery.trace)
+        return Attempt(number, error, message, worker, began, duration, output=output, trace_id=trace)
 
     def _fail(self, attempt: RunningAttempt, last: Attempt, reason: Reason) -> None:
         self._finish(attempt, self.outcomes.of_failure(attempt.task, attempt.record, last, reason))

@@ -37,6 +37,7 @@ class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
         reason: Why it failed for good, if it did.
         error: The type of what was raised, if anything was.
         message: What that said.
+        trace_id: Of its trace, where there was one.
     """
 
     task_id: str
@@ -50,6 +51,7 @@ class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: Reason | None = None
     error: str = ""
     message: str = ""
+    trace_id: str = ""
 
 
 class _Row(msgspec.Struct):
@@ -59,6 +61,7 @@ class _Row(msgspec.Struct):
     worker: str
     started_at: float
     duration: float
+    trace_id: str = ""
 
 
 _rows: Final = msgspec.json.Decoder(_Row)
@@ -69,7 +72,14 @@ def settled(delivery: Delivery, outcome: Outcome) -> Settled:
     if isinstance(outcome, Completed):
         row = _rows.decode(outcome.body)
         return Settled(
-            row.task_id, row.type, "completed", row.attempts, row.worker, row.started_at, row.duration
+            row.task_id,
+            row.type,
+            "completed",
+            row.attempts,
+            row.worker,
+            row.started_at,
+            row.duration,
+            trace_id=row.trace_id,
         )
     try:
         task = open_envelope(delivery.body, delivery.id, delivery.priority)
@@ -89,4 +99,5 @@ def settled(delivery: Delivery, outcome: Outcome) -> Settled:
         outcome.record.reason,
         last.error,
         last.message,
+        last.trace_id,
     )

@@ -37,6 +37,8 @@ class WorkItem(msgspec.Struct, frozen=True, array_like=True):
         priority: The task's.
         data: The task's, as JSON.
         attempt: 1 for the task's first one.
+        trace: As `Delivery.trace`.
+        ready_at: Since when it could have begun, of a task with a trace; None where nobody knows.
     """
 
     key: int
@@ -45,6 +47,8 @@ class WorkItem(msgspec.Struct, frozen=True, array_like=True):
     priority: int
     data: bytes
     attempt: int = 1
+    trace: str = ""
+    ready_at: float | None = None
 
 
 class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -77,6 +81,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
         message: What it said.
         traceback: The end of its traceback.
         after: The delay the handler asked for, in seconds.
+        trace_id: Of its trace, where it had one.
     """
 
     key: int
@@ -89,6 +94,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     message: str = ""
     traceback: str = ""
     after: float | None = None
+    trace_id: str = ""
 
 
 class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):

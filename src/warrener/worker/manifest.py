@@ -90,6 +90,8 @@ class ChildSettings(msgspec.Struct, frozen=True):
         timeout: Seconds, for a command.
         retries: For a command.
         max_result: A handler's return value may have so many bytes as JSON.
+        system: See `Publisher.system`.
+        queue: The queue whose tasks it runs.
     """
 
     app: str = ""
@@ -102,3 +104,5 @@ class ChildSettings(msgspec.Struct, frozen=True):
     search: tuple[str, ...] = ()
     spawn: bool = False
     is_shell: bool = False
+    system: str = "warrener"
+    queue: str = ""

@@ -65,6 +65,7 @@ class Outcomes:
                     record.history,
                     task.origin,
                     task.wording,
+                    report.trace_id,
                 )
             )
             if len(row) <= self._broker.max_body:
@@ -80,6 +81,7 @@ class Outcomes:
                 report.duration,
                 f"The handler returned {returned}",
                 readable(output),
+                report.trace_id,
             )
             return self.of_failure(task, record, attempt, "permanent")
         if report.kind == "invalid":
@@ -93,6 +95,7 @@ class Outcomes:
             report.duration,
             report.traceback,
             readable(output),
+            report.trace_id,
         )
         reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
         return self.of_failure(task, record, attempt, reason, after=report.after)

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from warrener.errors import AppError, NotReady
 from warrener.exit_codes import Exit
@@ -86,7 +86,7 @@ class Supervisor:
         self._is_complete = is_complete
         self._keeper = LogKeeper(broker) if keeps_output else None
         self._pool = Pool(
-            msgspec.structs.replace(settings, max_result=broker.max_body),
+            replace(settings, max_result=broker.max_body, system=broker.system, queue=broker.queue),
             processes=processes,
             max_tasks=max_tasks,
             max_memory=max_memory,

@@ -29,7 +29,10 @@ class MemoryBroker:
     counts_late = 0.0
     blocked_reason = None
 
+    system = "warrener"
+
     def __init__(self, address: Address) -> None:
+        self.queue = address.queue
         self.max_body = 512 * 1024 * 1024  # as much as the embedded broker takes
         self._address = address
         self._consuming = Consuming()

@@ -115,6 +115,7 @@ class Consuming:
                 entry.lost,
                 next(self._tags),
                 published_at=entry.published_at,
+                trace=entry.trace,
             )
             self._held[delivery.tag] = delivery, entry
             listener.on_delivery(delivery)

@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, eq=False):
         record: What happened to it before, as JSON.
         lost: How often whoever had taken it vanished, since it was last published.
         published_at: When, in seconds since the epoch.
+        trace: See `Message`.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Entry(msgspec.Struct, eq=False):
     record: bytes | None = None
     lost: int = 0
     published_at: float = msgspec.field(default_factory=time.time)
+    trace: str = ""
 
 
 class Queue:
@@ -80,7 +82,8 @@ class Queue:
         for message in messages:
             record = encode_record(message.record) if message.record else None
             number = next(self._numbers)
-            self._make_ready(Entry(number, message.body, message.id, message.priority, record))
+            entry = Entry(number, message.body, message.id, message.priority, record, trace=message.trace)
+            self._make_ready(entry)
         self.notify()
 
     def take(self) -> Entry | None:

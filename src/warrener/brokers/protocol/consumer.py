@@ -32,6 +32,7 @@ class Delivery(msgspec.Struct, eq=False):
         explained: How many of these losses are known to be no fault of the task; whoever consumes says so.
         published_at: When it was published first, in seconds since the epoch, to the second on RabbitMQ; None where its
             producer did not say.
+        trace: As `Message.trace`; it stays with the task over retries.
     """
 
     body: bytes
@@ -42,6 +43,7 @@ class Delivery(msgspec.Struct, eq=False):
     tag: int
     explained: int = 0
     published_at: float | None = None
+    trace: str = ""
 
     @property
     def identity(self) -> Identity:

@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A task to be published: its body, the properties it travels with, and its record so far."""
+    """A task to be published: its body, the properties it travels with, its record so far, and its trace (`trace_context`)."""
 
     body: bytes
     id: str
     priority: int = DEFAULT_PRIORITY
     record: Record | None = None
+    trace: str = ""
 
 
 class Publisher(Protocol):
     """Where tasks are published."""
 
+    system: str
+    """What kind of broker it is, as OpenTelemetry's conventions call it."""
+    queue: str
+    """The queue's name."""
     max_body: int
     """The largest message the broker takes, in bytes; it may learn of a lower limit when it is refused one."""
 

@@ -55,7 +55,10 @@ class RabbitBroker:
     # Quorum queues tell what is unacknowledged every five seconds.
     counts_late = 6.0
 
+    system = "rabbitmq"
+
     def __init__(self, address: Address) -> None:
+        self.queue = address.queue
         self.max_body = 0
         names = Names(address.queue)
         connections = Reconnecting(address, self._on_blocked, self._on_limit)

@@ -49,6 +49,7 @@ class ConfirmTracker:
         priority: int | None,
         record: Record | None,
         published_at: float | None = None,
+        trace: str = "",
         then: Callable[[BrokerError | None], None],
     ) -> None:
         """Publish a message; `then` is told None when it is confirmed, or why it was not taken.
@@ -58,7 +59,7 @@ class ConfirmTracker:
         self._number += 1
         self._pending[self._number] = ((key, message_id), then)
         header = encode_record(record) if record else None
-        self._channel.publish(exchange, key, pack(message_id, priority, header, published_at), body)
+        self._channel.publish(exchange, key, pack(message_id, priority, header, published_at, trace), body)
         if self._timer is None:
             self._start_timer()
 

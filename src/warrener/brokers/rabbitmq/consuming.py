@@ -234,6 +234,7 @@ class Consuming:
             lost,
             method.delivery_tag,
             published_at=properties.published_at,
+            trace=properties.trace,
         )
         self._held[delivery.tag] = delivery
         self._listener.on_delivery(delivery)
@@ -250,6 +251,7 @@ class Consuming:
             priority=delivery.priority,
             record=record,
             published_at=delivery.published_at if record else None,
+            trace=delivery.trace if record else "",
             then=partial(self._on_outcome, delivery, outcome),
         )
 

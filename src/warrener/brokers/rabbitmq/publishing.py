@@ -70,6 +70,7 @@ class Publishing:
                 priority=message.priority,
                 record=message.record,
                 published_at=time.time(),
+                trace=message.trace,
                 then=then,
             )
 

@@ -34,7 +34,10 @@ class SqliteBroker:
     counts_late = 0.0
     blocked_reason = None
 
+    system = "warrener"
+
     def __init__(self, address: Address) -> None:
+        self.queue = address.queue
         self.max_body = 512 * 1024 * 1024  # half of what SQLite takes in one value, so that a row always fits
         self._file = File(address.path, address.queue, makes_directory=address.broker == EMBEDDED)
         self._claims = Claims(self._file)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, Delivery
 from warrener.brokers.sqlite import beats, clock
 from warrener.codec import decode_record, encode_record
+from warrener.trace_context import packed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -165,11 +166,20 @@ class Claims:
         rows = db.execute(
             "UPDATE tasks SET state = 2, owner = ? WHERE seq IN"  # noqa: S608 - these are no values
             " (SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT ?)"
-            f" RETURNING {MESSAGE}, {_LOST}, CAST(published AS REAL)",
+            f" RETURNING {MESSAGE}, {_LOST}, CAST(published AS REAL), CAST(trace AS TEXT)",
             (worker, room),
         ).fetchall()
         rows.sort(key=lambda row: (-row[3], row[0]))  # RETURNING keeps no order
         return [
-            Delivery(body, message_id, priority, record, lost, seq, published_at=published)
-            for seq, body, message_id, priority, record, lost, published in rows
+            Delivery(
+                body,
+                message_id,
+                priority,
+                record,
+                lost,
+                seq,
+                published_at=published,
+                trace=packed(*(trace.split(" ", 1))) if trace else "",
+            )
+            for seq, body, message_id, priority, record, lost, published, trace in rows
         ]

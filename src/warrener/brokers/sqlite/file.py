@@ -23,7 +23,8 @@ _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB,
-    state INTEGER NOT NULL DEFAULT {READY}, due REAL, owner INTEGER, lost INTEGER NOT NULL DEFAULT 0, published REAL);
+    state INTEGER NOT NULL DEFAULT {READY}, due REAL, owner INTEGER, lost INTEGER NOT NULL DEFAULT 0, published REAL,
+    trace TEXT);
 CREATE INDEX IF NOT EXISTS ready ON tasks (priority DESC, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS delayed ON tasks (due) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS processing ON tasks (owner) WHERE state = {PROCESSING};
@@ -181,9 +182,10 @@ class File:
 def _complete(db: sqlite3.Connection) -> None:
     """Add what a file of an earlier version lacks."""
     columns = {name for _, name, *_ in db.execute("PRAGMA table_info(tasks)")}
-    if columns and "published" not in columns:
-        with suppress(sqlite3.OperationalError):  # another process does it, or this one may only read
-            db.execute("ALTER TABLE tasks ADD COLUMN published REAL")
+    for column, kind in (("published", "REAL"), ("trace", "TEXT")):
+        if columns and column not in columns:
+            with suppress(sqlite3.OperationalError):  # another process does it, or this one may only read
+                db.execute(f"ALTER TABLE tasks ADD COLUMN {column} {kind}")
 
 
 def _look(file: Path) -> tuple[int, int, int]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from warrener.brokers.sqlite.writer import Writer
 
 
-_INSERT_TASK: Final = "INSERT INTO tasks (id, body, priority, record, published) VALUES (?, ?, ?, ?, ?)"
+_INSERT_TASK: Final = (
+    "INSERT INTO tasks (id, body, priority, record, published, trace) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 def insert(db: sqlite3.Connection, messages: Sequence[Message]) -> None:
@@ -32,6 +34,7 @@ def insert(db: sqlite3.Connection, messages: Sequence[Message]) -> None:
                 message.priority,
                 encode_record(message.record) if message.record else None,
                 now,
+                message.trace or None,
             )
             for message in messages
         ],

@@ -144,7 +144,7 @@ def _runnable(settings: ChildSettings) -> Runnable:
     sys.argv[:] = [settings.app.partition(":")[0]]  # an app that reads its command line has none
     sys.path[:0] = [directory for directory in settings.search if directory not in sys.path]
     app = load(settings.app)
-    return Runnable(app.handlers, app.lifespans, app.middlewares)
+    return Runnable(app.handlers, app.lifespans, app.middlewares, home=(settings.system, settings.queue))
 
 
 def _read_line(control: socket.socket) -> bytes:

@@ -76,6 +76,8 @@ class LoopChild(Child):
         self._output.begin(item.key)
         report = await perform_async(handler, item, self._max_result, self._around, elsewhere=self._in_thread)
         self._output.end()
+        if self._around.trace_ids:
+            report = self._around.traced(report)
         self._send(report)
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:

@@ -19,12 +19,14 @@ class Runnable(NamedTuple):
         lifespans: In the order in which they are entered.
         middlewares: The first is outermost.
         is_spawned: Whether each child imports it by itself.
+        home: The kind of broker, and the queue, whose tasks it runs.
     """
 
     handlers: dict[str, Handler]
     lifespans: Sequence[Lifespan] = ()
     middlewares: Sequence[Middleware] = ()
     is_spawned: bool = False
+    home: tuple[str, str] = ("warrener", "")
 
     @property
     def prepares(self) -> bool:

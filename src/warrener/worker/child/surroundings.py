@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from warrener.attempt import Attempt
 from warrener.models import Task
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from warrener.handler import Handler
     from warrener.hooks import Middleware
-    from warrener.worker.frames import WorkItem
+    from warrener.worker.frames import Report, WorkItem
 
 
 class Surroundings:
@@ -30,6 +31,7 @@ class Surroundings:
         resources: What lifespans have yielded, by type; there once they are entered.
         say: Told a sentence for people.
         has_alarm: Whether plain handlers run in the main thread, one at a time, where a signal can reach them.
+        home: See `Runnable`.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Surroundings:
         say: Callable[[str], None],
         *,
         has_alarm: bool = False,
+        home: tuple[str, str] = ("warrener", ""),
     ) -> None:
         self.is_stopping = False
         self.middlewares = middlewares
@@ -47,6 +50,9 @@ class Surroundings:
         self._resources = resources
         self._say = say
         self._has_alarm = has_alarm
+        self._home = home
+        self.trace_ids: dict[int, str] = {}
+        """Of attempts that have just ended, by the work item's key."""
         self._said: set[str] = set()
         self._attempts: dict[int, Attempt] = {}  # that run, by the work item's key
 
@@ -79,6 +85,7 @@ class Surroundings:
             soft_timeout=handler.soft_timeout,
             is_stopping=lambda: self.is_stopping,
         )
+        attempt.trace_context, attempt.ready_at, attempt.home = item.trace, item.ready_at, self._home
         arguments |= {name: self._given(kind, attempt, item) for name, kind in handler.asks.items()}
 
         async def call() -> tuple[object, bytes]:
@@ -93,6 +100,13 @@ class Surroundings:
             return await within(self.middlewares, given, call, self._say_once)
         finally:
             del self._attempts[item.key]
+            if attempt.trace_id:
+                self.trace_ids[item.key] = attempt.trace_id
+
+    def traced(self, report: Report) -> Report:
+        """The report of an attempt with the id of its trace, where it has one."""
+        found = self.trace_ids.pop(report.key, "")
+        return replace(report, trace_id=found) if found else report
 
     async def _call(
         self,

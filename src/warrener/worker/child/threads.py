@@ -63,7 +63,11 @@ class Child:
         self._handlers = app.handlers
         self._lifespans = Lifespans(app.lifespans, _say)
         self._around = Surroundings(
-            app.middlewares, self._lifespans.resources, _say, has_alarm=slots == 1 and not app.needs_loop
+            app.middlewares,
+            self._lifespans.resources,
+            _say,
+            has_alarm=slots == 1 and not app.needs_loop,
+            home=app.home,
         )
         self._prepares = app.prepares
         self._is_leaving = False
@@ -183,6 +187,8 @@ class Child:
     def _perform(self, item: WorkItem) -> Report:
         self._output.begin(item.key)
         report = perform(self._handler(item), item, self._max_result, self._around)
+        if self._around.trace_ids:
+            report = self._around.traced(report)
         self._output.end()
         return report
 

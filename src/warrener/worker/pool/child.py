@@ -22,6 +22,7 @@ from warrener.worker.frames import (
 )
 from warrener.worker.pool.limits import TICK
 from warrener.worker.pool.output import ChildOutput
+from warrener.worker.waiting import ready_at
 
 if TYPE_CHECKING:
     import asyncio
@@ -245,6 +246,8 @@ class ChildProcess:
                 attempt.task.priority or 0,
                 bytes(attempt.task.data),
                 attempt.record.attempts + 1,
+                attempt.delivery.trace,
+                ready_at(attempt.delivery) if attempt.delivery.trace else None,
             )
             for attempt in self._not_sent
         ]

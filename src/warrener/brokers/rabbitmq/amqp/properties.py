@@ -15,6 +15,8 @@ from pika.exceptions import InvalidFieldTypeException
 from pika.spec import BasicProperties as Flags
 
 from warrener.brokers.protocol import DELIVERY_BACKSTOP
+from warrener.trace_context import headers as trace_headers
+from warrener.trace_context import packed
 
 _FLAGS: Final = struct.Struct(">H")
 _LENGTH: Final = struct.Struct(">I")
@@ -46,7 +48,11 @@ _UNREADABLE: Final = (
 
 
 def pack(
-    message_id: str, priority: int | None, record: bytes | None, published_at: float | None = None
+    message_id: str,
+    priority: int | None,
+    record: bytes | None,
+    published_at: float | None = None,
+    trace: str = "",
 ) -> bytes:
     """The properties of a message that we publish: persistent JSON.
 
@@ -56,20 +62,28 @@ def pack(
         record: What has happened to the task so far.
         published_at: When it was published first, in seconds since the epoch; it travels as AMQP's `timestamp`, without
             the fraction.
+        trace: What `trace_context.packed` made of its trace's headers.
     """
     flags, headers, level, at = _ALWAYS, b"", b"", b""
     if published_at is not None:
         flags |= Flags.FLAG_TIMESTAMP
         at = _TIMESTAMP.pack(int(published_at))
-    if record is not None:
+    if record is not None or trace:
         flags |= Flags.FLAG_HEADERS
-        field = _RECORD_FIELD + _LENGTH.pack(len(record)) + record
-        headers = _LENGTH.pack(len(field)) + field
+        fields = b"" if record is None else _RECORD_FIELD + _LENGTH.pack(len(record)) + record
+        if trace:
+            fields += b"".join(_field(name, value) for name, value in trace_headers(trace).items())
+        headers = _LENGTH.pack(len(fields)) + fields
     if priority is not None:
         flags |= Flags.FLAG_PRIORITY
         level = bytes((priority,))
     name = message_id.encode()
     return b"".join((_FLAGS.pack(flags), _JSON, headers, _PERSISTENT, level, bytes((len(name),)), name, at))
+
+
+def _field(name: str, text: str) -> bytes:
+    key, value = name.encode(), text.encode()
+    return bytes((len(key),)) + key + b"S" + _LENGTH.pack(len(value)) + value
 
 
 class Properties:
@@ -127,6 +141,13 @@ class Properties:
         return self._timestamp + 0.5 if self._timestamp in _TIMES else None
 
     @property
+    def trace(self) -> str:
+        """Its trace, by W3C's headers."""
+        if not self._headers:
+            return ""
+        return packed(_known(self.header("traceparent")), _known(self.header("tracestate")))
+
+    @property
     def record(self) -> bytes | str | None:
         """What has happened to the task so far; None where somebody else uses this header."""
         record = self.header(_RECORD)
@@ -157,6 +178,10 @@ class Properties:
         except _UNREADABLE:
             pass
         return None
+
+
+def _known(value: object) -> object:
+    return _text(value) if isinstance(value, bytes) else value
 
 
 def _text(name: bytes) -> str:
