@@ -101,7 +101,7 @@ async def _status(address: Address, watch: bool, wanted: _Wanted) -> int:
         if heard and has_workers(seen):
             for row in running_rows(heard, seen.counts.processing):
                 click.echo(line(*row))
-        if wanted.workers and heard:
+        if wanted.workers and heard and heard.workers:
             click.echo("\n".join(map(plain, ["", *workers_table(heard.workers)])))
         return 0
 

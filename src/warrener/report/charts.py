@@ -54,6 +54,8 @@ def histogram(durations: Durations) -> Markup:
     if not counts:
         return Markup()
     label = f"{took(durations.quantile(0) or 0)} to {took(durations.longest)}"
+    if len(counts) == 1:
+        return element("span", took(durations.longest), class_="soft small")
     svg = element(
         "svg",
         element("path", class_="completed", d=_bars(counts, _HISTOGRAM, -_HISTOGRAM)),
