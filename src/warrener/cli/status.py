@@ -51,7 +51,7 @@ _HEAR_FOR: Final = 2.5  # a beat, and some for its way
 @click.option(
     "--history",
     is_flag=True,
-    help="Read all rows and failures, not only the newest: exact percentiles, the slowest tasks. Takes some 10 s a million.",
+    help="Read all rows and failures, not only the newest: exact percentiles, the slowest tasks.",
 )
 @looks_at
 def status(watch: bool, as_json: bool, running: bool, workers: bool, history: bool, address: Address) -> None:
