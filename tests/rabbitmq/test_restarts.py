@@ -18,11 +18,17 @@ from warrener.worker.supervisor import Supervisor
 async def test_broker_killed_and_restarted_under_load_loses_nothing(
     server: RabbitMQ, breakable: Address
 ) -> None:
-    """Who works, who reads and who publishes goes on; test_operator has those whose broker is stopped."""
+    """Who works, who reads, who publishes and who looks at the page goes on; test_operator has those whose broker is stopped."""
     await publish(breakable, [task("echo", f"r{n}") for n in range(5000)], will_be_killed=True)
     await drain(breakable, processes=2)
     await publish(breakable, [task("echo", f"t{n}", number=n) for n in range(6000)], will_be_killed=True)
-    async with connect(breakable) as broker, connect(breakable) as reader, connect(breakable) as publisher:
+    async with (
+        connect(breakable) as broker,
+        connect(breakable) as reader,
+        connect(breakable) as publisher,
+        served(breakable) as visitor,
+        visitor.events(breakable.queue) as events,
+    ):
         supervisor = Supervisor(broker, ChildSettings(APP), processes=2, drain=True)
         await supervisor.start()
         running = asyncio.create_task(supervisor.run())
@@ -34,16 +40,20 @@ async def test_broker_killed_and_restarted_under_load_loses_nothing(
         await session.publish([task("echo", f"a{n}") for n in range(1000)])
         await asyncio.to_thread(server.kill)
         await session.publish([task("echo", f"b{n}") for n in range(1000)])
+        problem = await events.have("problem", lambda told: told["error"])
+        assert "trying again" in problem["error"]
         await asyncio.to_thread(server.start)
         async for rows in reading:
             read += rows
         await session.flush()
         assert session.confirmed == 2000
         assert await running is Exit.DRAINED
+        await events.have("problem", lambda told: told["error"] is None)
+        await drain(breakable)
+        await events.have("history", lambda history: history["completed"] == 13_000)
 
     names = [json.loads(row)["task_id"] for row in read]
     assert sorted(name for name in names if name[0] == "r") == sorted(f"r{n}" for n in range(5000))
-    await drain(breakable)
     done = {row["task_id"] for row in await results(breakable)}
     counts = {"r": 5000, "t": 6000, "a": 1000, "b": 1000}
     assert done == {f"{part}{n}" for part, count in counts.items() for n in range(count)}
@@ -61,20 +71,3 @@ async def test_queue_outlives_a_broker_that_is_killed_once_it_is_declared() -> N
         await publish(address, [task("echo", "t")])
         await drain(address)
         assert [row["task_id"] for row in await results(address)] == ["t"]
-
-
-async def test_page_says_that_its_broker_is_away_and_goes_on(server: RabbitMQ, breakable: Address) -> None:
-    await publish(breakable, [task("echo", "a")], will_be_killed=True)
-    async with served(breakable) as visitor, visitor.events(breakable.queue) as events:
-        assert (await events.have("status"))["ready"] == 1
-        await events.have("history", lambda history: history["is_complete"])
-
-        await asyncio.to_thread(server.kill)
-
-        problem = await events.have("problem", lambda told: told["error"])
-        assert "trying again" in problem["error"]
-        await asyncio.to_thread(server.start)
-        await events.have("problem", lambda told: told["error"] is None)
-        await publish(breakable, [task("echo", "b")])
-        await drain(breakable)
-        await events.have("history", lambda history: history["completed"] == 2)
