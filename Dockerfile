@@ -15,8 +15,8 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
 COPY --from=build /wheels /wheels
-# With what talks to Kubernetes, for the pod of a batch that runs by a schedule, and with what Prometheus asks workers.
-RUN python -m pip install --no-cache-dir "$(echo /wheels/*.whl)[kubernetes,metrics]" && rm -r /wheels
+# With what talks to Kubernetes, for the pod of a batch that runs by a schedule, with what Prometheus asks workers, and with the page.
+RUN python -m pip install --no-cache-dir "$(echo /wheels/*.whl)[kubernetes,metrics,web]" && rm -r /wheels
 # The user of the manifests, by number, so that Kubernetes sees that it is not root.
 USER 10001:10001
 WORKDIR /tmp

@@ -107,6 +107,8 @@ SPECS: Final[dict[str, tuple[Spec, tuple[str, ...]]]] = {
         ("workers",),
     ),
     "monitoring": (small_spec(), ("monitoring",)),
+    "ui": (small_spec(code=Code(b"zip"), patch=_PATCH), ("ui",)),
+    "ui-existing": (small_spec(**_EXISTING, tls_secret="mq-tls"), ("ui",)),
     "secrets": (small_spec(), ("secrets",)),
     "secrets-tls": (small_spec(tls_secret="mq-tls"), ("secrets",)),
     "secrets-existing": (small_spec(**_EXISTING), ("secrets",)),

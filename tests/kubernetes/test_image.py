@@ -78,8 +78,8 @@ def test_what_is_copied_exists(path: Path) -> None:
         assert needed <= set(sources)
 
 
-def test_it_has_what_metrics_need() -> None:
-    assert '[kubernetes,metrics]"' in last(OURS, "RUN")
+def test_it_has_what_metrics_and_the_page_need() -> None:
+    assert '[kubernetes,metrics,web]"' in last(OURS, "RUN")
 
 
 def test_the_example_builds_on_the_image_that_is_the_default() -> None:

@@ -46,8 +46,8 @@ _MONITORING_HEAD: Final = (
     "sections",
     multiple=True,
     metavar="SECTION",
-    help="secrets, broker, setup, check, workers or monitoring (for Prometheus's operator and Grafana); repeat it. By default all "
-    "that are needed, but for secrets, check and monitoring.",
+    help="secrets, broker, setup, check, workers, monitoring (for Prometheus's operator and Grafana) or ui (the page); repeat it. By default all "
+    "that are needed, but for secrets, check, monitoring and ui.",
 )
 @click.option("--output", "-o", metavar="FILE", default="-", help="Where to; - for stdout.")
 @click.option(

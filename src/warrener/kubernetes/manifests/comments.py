@@ -110,6 +110,19 @@ COMMENTS: Final[dict[str, dict[str, str]]] = {
         "spec.triggers[0].metadata.value": "Tasks that one worker is started for; it goes on for as long as there are any.",
     },
     "CronJob schedule": _SCHEDULE,
+    "Deployment page": {
+        "": "The page of `warrener ui`, which only shows: its user may look at the queue and nothing else. Its link, with the token that it "
+        "asks for, is in its log; open it through a port-forward to its port.",
+        "spec.strategy": "Each start has a token of its own.",
+        "spec.template.spec.automountServiceAccountToken": "The page does not talk to Kubernetes.",
+        "spec.template.spec.enableServiceLinks": _POD["enableServiceLinks"],
+        "spec.template.spec.securityContext": _POD["securityContext"],
+        "spec.template.spec.containers[worker].env": "No passwords here: they are files, which `kubectl describe` does not show.",
+    },
+    "NetworkPolicy page": {
+        "": "Nobody in the cluster calls the page: a port-forward comes from its node. For an Ingress, let its pods in here, and give the page "
+        "--behind-proxy.",
+    },
     "Role schedule": {
         "": "What the CronJob's pod may do: start, watch and replace the workers' Job. Whoever may create Jobs can have them mount "
         "any Secret of the namespace.",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DNS: Final[dict[str, Any]] = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 
-_CLIENTS: Final = ["worker", "check", "setup", "schedule", "producer", "collector", "watcher"]
+_CLIENTS: Final = ["worker", "check", "setup", "schedule", "producer", "collector", "watcher", "page"]
 # epmd, the nodes' own connections, and those of rabbitmqctl.
 _AMONG_NODES: Final = [{"port": 4369}, {"port": 25672}, {"port": 35672, "endPort": 35682}]
 

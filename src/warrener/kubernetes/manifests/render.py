@@ -9,6 +9,7 @@ from warrener.kubernetes import lint
 from warrener.kubernetes.manifests import (
     monitoring,
     operator,
+    page,
     scaling,
     scheduled,
     setup,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from warrener.kubernetes.manifests.spec import Spec
 
-SECTIONS: Final = ("secrets", "broker", "setup", "check", "workers", "monitoring")
+SECTIONS: Final = ("secrets", "broker", "setup", "check", "workers", "monitoring", "ui")
 
 
 def usual_sections(spec: Spec) -> list[str]:
@@ -80,6 +81,8 @@ def _found(spec: Spec, wanted: Sequence[str], passwords: Mapping[str, str] | Non
         found += _workers(spec)
     if "monitoring" in wanted:
         found += [monitoring.pod_monitor(spec), monitoring.rule(spec), monitoring.dashboard(spec)]
+    if "ui" in wanted:
+        found += [page.network(spec), page.deployment(spec)]
     return found
 
 
