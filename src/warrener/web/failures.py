@@ -90,6 +90,13 @@ class Failures:
             async for _ in tasks:
                 pass
 
+    async def overheard(self, broker: Broker) -> AsyncGenerator[FailedTask]:
+        """The broker's failures, which are kept unless somebody does that already. Raises: as `Reader.failures`."""
+        tasks = cast("AsyncGenerator[FailedTask]", broker.failures()) if self._passes else self.read(broker)
+        async with aclosing(tasks):
+            async for task in tasks:
+                yield task
+
     async def read(self, broker: Broker) -> AsyncGenerator[FailedTask]:
         """Read all of them, and keep them. Raises: as `Reader.failures`."""
         page: list[FailedTask]
@@ -127,4 +134,4 @@ class _Teed:
         return getattr(self._broker, name)
 
     def failures(self) -> AsyncGenerator[FailedTask]:
-        return self._failures.read(self._broker)
+        return self._failures.overheard(self._broker)
