@@ -78,6 +78,7 @@ def _begin(kind: str, preload: str) -> socket.socket:
 
     def end() -> None:
         ours.close()
+        process.kill()  # a command that was left behind may hold the way to it, too
         process.wait()
 
     atexit.register(end)
