@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from warrener.history.completed import MOST_TYPES, OTHERS, Completed
+from warrener.history.completed import MOST_TYPES, OTHERS, Completed, _Row
 from warrener.history.durations import MOST_BARS, Durations
 from warrener.history.failed import Failed
 from warrener.history.history import History
@@ -147,6 +147,12 @@ def test_rows_are_folded_by_type_and_worker() -> None:
     assert len(rows.slowest.longest_first()) == MOST
     assert {slow.seconds for slow in rows.slowest.longest_first()} >= {5, 1.99}
     assert rows.places.place("u3") == 103
+
+
+def test_rows_of_workers_are_read_the_quick_way() -> None:
+    assert {field.name for field in msgspec.structs.fields(_Row)} == {
+        field.name for field in msgspec.structs.fields(Result)
+    }
 
 
 def test_what_collectors_leave_out_is_left_out() -> None:

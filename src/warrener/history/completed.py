@@ -44,6 +44,7 @@ class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     history: Any = None
     origin: Any = None
     wording: str = ""
+    trace_id: Any = None
 
 
 class _Odd(msgspec.Struct):
