@@ -72,7 +72,7 @@ def rabbit_address(rabbitmq: tuple[str, str]) -> Iterator[Address]:
     url, management = rabbitmq
     address = Address(url, f"test-{uuid.uuid4().hex[:12]}", management or None)
     yield address
-    _delete(address)
+    delete_queue(address)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield place
 
 
-def _delete(address: Address) -> None:
+def delete_queue(address: Address) -> None:
     """Delete what a queue has; by its names, since to ask which there are takes longer than all of it."""
     names = Names(address.queue)
     delays = {*DELAYS, *delay_schedule([RetryPolicy()])}

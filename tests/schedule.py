@@ -28,6 +28,7 @@ GROUPS: Final = (
     ("tests/security/test_terminal.py",),
     ("tests/sqlite/test_clock.py",),
     ("tests/sqlite/test_disk.py", "tests/sqlite/test_faults.py", "tests/sqlite/test_killed.py"),
+    ("tests/web/test_page",),  # a browser
 )
 
 

@@ -31,6 +31,7 @@ _OPTIONS: Final = (
     "--headless",
     "--no-sandbox",  # root in a container has none
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
@@ -55,18 +56,18 @@ class Chromium:
 
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="warrener-browser-"))
-        ours, theirs = os.pipe(), os.pipe()
         command, home = _find(self._directory)
-        words = [*command, *_OPTIONS, f"--user-data-dir={home}/profile"]
-        # It reads from descriptor 3 and writes to 4.
-        shell = ["sh", "-c", f'exec 3<&{ours[0]} 4>&{theirs[1]}; exec "$@"', "sh", *words, "about:blank"]
-        with (self._directory / "said").open("wb") as said:
+        words = [*command, *_OPTIONS, f"--user-data-dir={home}/profile", "about:blank"]
+        self._said = self._directory / "said"
+        with self._said.open("wb") as said:
+            # It reads from descriptor 3 and writes to 4.
             self._process = subprocess.Popen(
-                shell, stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=(ours[0], theirs[1])
+                ["sh", "-c", 'exec 3<&0 4>&1 </dev/null >&2; exec "$@"', "sh", *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=0,
             )
-        os.close(ours[0])
-        os.close(theirs[1])
-        self._to, self._from = ours[1], theirs[0]
         self._rest = b""
         self._number = 0
         self._answers: dict[int, dict[str, Any]] = {}
@@ -80,25 +81,20 @@ class Chromium:
 
     def close(self) -> None:
         """End it."""
-        os.close(self._to)  # the end of which is its end
+        _input(self._process).close()  # the end of which is its end
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        os.close(self._from)
+        _output(self._process).close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def ask(
         self, method: str, session: str | None = None, patience: float = PATIENCE, **given: Any
     ) -> dict[str, Any]:
         """What it answers to a method of its protocol."""
-        self._number += 1
-        number = self._number
-        message = {"id": number, "method": method, "params": given}
-        if session:
-            message["sessionId"] = session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+        number = self.tell(method, session, **given)
         end = time.monotonic() + patience
         while number not in self._answers:
             self.listen(end - time.monotonic())
@@ -108,13 +104,24 @@ class Chromium:
         result: dict[str, Any] = answer["result"]
         return result
 
+    def tell(self, method: str, session: str | None = None, **given: Any) -> int:
+        """Ask, and wait for no answer; the number of the question."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": given}
+        if session:
+            message["sessionId"] = session
+        data = memoryview(json.dumps(message).encode() + b"\0")
+        while data:
+            data = data[_input(self._process).write(data) :]
+        return self._number
+
     def listen(self, patience: float) -> None:
         """Take in what it says, if it says something within so many seconds."""
-        if not select.select([self._from], [], [], max(0, patience))[0]:
+        if not select.select([_output(self._process)], [], [], max(0, patience))[0]:
             raise Failed(
                 f"the browser is silent: {(self._directory / 'said').read_text('utf-8', 'replace')[-2000:]}"
             )
-        data = os.read(self._from, 1 << 20)
+        data = _output(self._process).read(1 << 20)
         if not data:
             raise Failed(
                 f"the browser has ended: {(self._directory / 'said').read_text('utf-8', 'replace')[-2000:]}"
@@ -127,9 +134,20 @@ class Chromium:
             elif listener := self._listeners.get(message.get("sessionId", "")):
                 listener(message["method"], message["params"])
 
+    def _complaint(self) -> str:
+        return self._said.read_text("utf-8", "replace")[-2000:]
+
     def attend(self, session: str, listener: Callable[[str, dict[str, Any]], None]) -> None:
         """Let somebody hear of what happens in a page."""
         self._listeners[session] = listener
+
+
+def _input(process: subprocess.Popen[bytes]) -> Any:
+    return process.stdin
+
+
+def _output(process: subprocess.Popen[bytes]) -> Any:
+    return process.stdout
 
 
 def _find(directory: Path) -> tuple[list[str], str]:

@@ -21,8 +21,7 @@ _KEYS: Final = {
 }
 # What the strict policy refused is told before any script of the page runs.
 _WATCH: Final = """
-window.refusals = [];
-document.addEventListener("securitypolicyviolation", (event) => refusals.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+document.addEventListener("securitypolicyviolation", (event) => refused(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
 
 
@@ -40,8 +39,9 @@ class Page:
         self, browser: Chromium, *, width: int = 1280, height: int = 900, is_dark: bool = False
     ) -> None:
         self.complaints: list[str] = []
-        """Exceptions, errors on the console, and what came with a status from 500."""
+        """Exceptions, errors on the console, requests that failed, and what its own policy forbade."""
         self._browser = browser
+        self._answer = ""
         self._context = browser.ask("Target.createBrowserContext")["browserContextId"]
         target = browser.ask("Target.createTarget", url="about:blank", browserContextId=self._context)[
             "targetId"
@@ -51,6 +51,7 @@ class Page:
         browser.attend(self._session, self._hear)
         for domain in ("Page", "Runtime", "Log"):
             self.ask(f"{domain}.enable")
+        self.ask("Runtime.addBinding", name="refused")
         self.ask("Page.addScriptToEvaluateOnNewDocument", source=_WATCH)
         self.resize(width, height)
         self.see(is_dark=is_dark)
@@ -153,24 +154,33 @@ class Page:
             self.ask("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", clickCount=1)
 
     def screenshot(self, path: Path, *, is_whole: bool = False) -> None:
-        """Keep what is seen, or all of the page, as a PNG."""
-        found = self.ask(
-            "Page.captureScreenshot", captureBeyondViewport=is_whole, **(self._whole() if is_whole else {})
-        )
+        """Keep what is seen, or all of the page, as PNG or WebP."""
+        how = {"format": path.suffix[1:], "captureBeyondViewport": is_whole}
+        found = self.ask("Page.captureScreenshot", **how, **(self._whole() if is_whole else {}))
         path.write_bytes(base64.b64decode(found["data"]))
+
+    def answer(self, pattern: str, content: object) -> None:
+        """Have requests for such addresses answered with this, without asking the server."""
+        self._answer = base64.b64encode(json.dumps(content).encode()).decode()
+        self.ask("Fetch.enable", patterns=[{"urlPattern": pattern}])
 
     def _whole(self) -> dict[str, Any]:
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
         return {"clip": {**size, "scale": 1}}
 
-    @property
-    def refusals(self) -> list[str]:
-        """What its own policy forbade."""
-        found: list[str] = self.run("window.refusals")
-        return found
-
     def _hear(self, method: str, given: dict[str, Any]) -> None:
-        if method == "Runtime.exceptionThrown":
+        if method == "Runtime.bindingCalled":
+            self.complaints.append(f"its policy forbade {given['payload']}")
+        elif method == "Fetch.requestPaused":
+            self._browser.tell(
+                "Fetch.fulfillRequest",
+                self._session,
+                requestId=given["requestId"],
+                responseCode=200,
+                responseHeaders=[{"name": "Content-Type", "value": "application/json"}],
+                body=self._answer,
+            )
+        elif method == "Runtime.exceptionThrown":
             details = given["exceptionDetails"]
             self.complaints.append(details.get("exception", {}).get("description", details["text"]))
         elif method == "Log.entryAdded" and given["entry"]["level"] == "error":
