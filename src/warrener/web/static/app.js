@@ -24,13 +24,13 @@ const TABS = [
 ];
 
 function Find({ queue, field }) {
-  const [id, setId] = useState("");
   const submit = (event) => {
     event.preventDefault();
-    if (id.trim()) go(href({ queue, view: "task", id: id.trim() }));
-    setId("");
+    const id = field.current.value.trim();
+    if (id) go(href({ queue, view: "task", id }));
+    field.current.value = "";
   };
-  return html`<form class="find" onSubmit=${submit} role="search"><input type="search" ref=${field} value=${id} onInput=${(event) => setId(event.target.value)}
+  return html`<form class="find" onSubmit=${submit} role="search"><input type="search" ref=${field}
     placeholder="Task id" aria-label="Find a task by its id" spellcheck="false" autocomplete="off" /></form>`;
 }
 

@@ -15,6 +15,11 @@ export function isEmpty(filter) {
   return !NAMED.some((name) => filter[name]) && !filter.text && !filter.where.length && !filter.group;
 }
 
+// A path may have quotes within, where a name with a dot has them.
+function quotedPath(value) {
+  return /\s/.test(value) ? JSON.stringify(value) : value;
+}
+
 function quoted(value) {
   return /[\s"]/.test(value) ? JSON.stringify(value) : value;
 }
@@ -31,7 +36,7 @@ function unquoted(value) {
 /** The filter as a line. */
 export function written(filter) {
   const named = NAMED.filter((name) => filter[name]).map((name) => `${name}:${quoted(filter[name])}`);
-  return [...named, ...filter.where.map(quoted), filter.text].filter(Boolean).join(" ");
+  return [...named, ...filter.where.map(quotedPath), filter.text].filter(Boolean).join(" ");
 }
 
 /** What a line means. */

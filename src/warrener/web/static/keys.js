@@ -1,5 +1,5 @@
 // All keys there are, in one table: what is bound and what `?` lists cannot differ.
-import { useEffect } from "./html.js";
+import { useLayoutEffect } from "./html.js";
 import { tinykeys } from "./vendor/tinykeys.js";
 
 /** Keys, what they are called here, and what they do; those without a view work everywhere. */
@@ -45,7 +45,7 @@ export function setKeysOn(isOn) {
 
 /** While the caller is shown, these names of keys do this; null for one that does nothing now. */
 export function useKeys(actions) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const entries = Object.entries(actions).filter(([, action]) => action);
     for (const [name, action] of entries) handlers.set(name, action);
     return () => {
@@ -58,8 +58,19 @@ function isTyping(event) {
   return event.target.closest?.("input, textarea, select, [contenteditable]");
 }
 
+// A key after `g` is the end of a sequence, and not what it is alone.
+let last = { key: "", at: 0 };
+let isInSequence = false;
+function follow(event) {
+  isInSequence = last.key === "g" && event.timeStamp - last.at < 1000;
+  last = isInSequence ? { key: "", at: 0 } : { key: event.key, at: event.timeStamp };
+}
+addEventListener("keydown", follow, { capture: true });
+
 function pressed(name, key) {
+  const isSequence = key.includes(" ");
   return (event) => {
+    if (isSequence !== isInSequence) return;
     if (!areKeysOn() || isTyping(event) || document.querySelector("dialog[open]")) return;
     const action = handlers.get(name);
     if (!action) return;

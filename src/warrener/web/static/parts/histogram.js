@@ -6,13 +6,17 @@ import { html } from "../html.js";
 const WIDE = 200;
 const HIGH = 22;
 const FINEST = 0.000_1;
+const WIDEST = 1.25; // where there are too few to tell
 
-/** The least and the longest time of all these histograms, as whole powers of ten. */
+/** The least and the longest time of all these histograms, as whole powers of ten; and how many times its lower bound a bar's upper one is. */
 export function scaleOf(types) {
   const bounds = types.flatMap((type) => type.histogram.filter(([, count]) => count).map(([bound]) => bound)).filter(isFinite);
+  // Bars that are empty may be left out: the closest two that are there tell how wide one is.
+  const sorted = [...new Set(bounds)].toSorted((one, other) => one - other);
+  const wide = sorted.slice(1).reduce((least, bound, at) => Math.min(least, bound / sorted[at]), WIDEST);
   const from = Math.floor(Math.log10(Math.max(FINEST, Math.min(...bounds) / 2)));
   const to = Math.ceil(Math.log10(Math.max(FINEST, ...bounds)));
-  return isFinite(from) ? { from, to: Math.max(to, from + 1) } : { from: -3, to: 1 };
+  return isFinite(from) ? { from, to: Math.max(to, from + 1), wide } : { from: -3, to: 1, wide };
 }
 
 function place(seconds, { from, to }) {
@@ -22,11 +26,9 @@ function place(seconds, { from, to }) {
 
 export function Histogram({ type, scale }) {
   const most = Math.max(...type.histogram.map(([, count]) => count), 1);
-  let from = 0;
   const bars = type.histogram.map(([bound, count]) => {
-    const [left, right] = [place(from, scale), place(bound ?? Infinity, scale)];
-    from = bound;
     if (!count) return null;
+    const [left, right] = [place((bound ?? Infinity) / scale.wide, scale), place(bound ?? Infinity, scale)];
     const high = Math.max(1.5, (count / most) * (HIGH - 2));
     return html`<rect x=${left.toFixed(1)} y=${(HIGH - high).toFixed(1)} width=${Math.max(1, right - left - 0.6).toFixed(1)} height=${high.toFixed(1)} />`;
   });

@@ -31,7 +31,7 @@ export function Filters({ queue, filter, facets }) {
   useKeys({ search: () => field.current?.focus() });
   const submit = (event) => {
     event.preventDefault();
-    go(failuresAt(queue, parsed(typed)));
+    go(failuresAt(queue, parsed(field.current.value)));
   };
   return html`<div class="filters">
     <form onSubmit=${submit} role="search"><input type="search" ref=${field} value=${typed} onInput=${(event) => setTyped(event.target.value)}

@@ -27,7 +27,7 @@ export function Longest({ queue, workers, history }) {
       <tbody>${tasks.map((task) => html`<tr key=${task.task_id}>
         <td class="grow"><${TaskLink} queue=${queue} id=${task.task_id} isRow /></td><td class="w-type"><${Name}>${task.type}</${Name}></td>
         <td class="w-type soft hide-1"><${Name}>${task.worker}</${Name}></td><td class="w-time number hide-1">${doing(task)}</td><td class="w-time number">${age(task.seconds)}</td>
-        <td class="w-few number ${task.times > LATE ? "is-late" : "soft"}">${task.times === null ? "" : task.times < 1 ? "<1" : count(Math.round(task.times))}</td>
+        <td class="w-few number ${task.times > LATE ? "is-late" : "soft"}">${task.times >= 1 ? count(Math.round(task.times)) : ""}</td>
       </tr>`)}</tbody>
     </table>
   </div>`;

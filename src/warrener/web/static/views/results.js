@@ -38,7 +38,7 @@ export function Results({ queue, route, told }) {
   useKeys({ search: () => field.current?.focus(), more: older ? () => go(older) : null });
   const submit = (event) => {
     event.preventDefault();
-    go(href({ queue, view: "results", text: typed }));
+    go(href({ queue, view: "results", text: field.current.value }));
   };
   return html`<section>
     <h1 class="hidden">Results</h1>

@@ -13,7 +13,8 @@ import { Attempts } from "./attempts.js";
 import { Edit } from "./edit.js";
 import { doing } from "./workers.js";
 
-const MOVING = { running: 2, delayed: 5 }; // what may become something else is asked for again
+const MOVING = { running: 2, delayed: 5, unknown: 15 }; // what may become something else is asked for again
+const SOON = 2; // after it was retried
 
 function Facts({ task }) {
   const facts = [
@@ -37,7 +38,7 @@ export function Task({ queue, id, me }) {
   const [version, setVersion] = useState(0);
   const [isEdited, setEdited] = useState(false);
   const path = id && queuePath(queue, "tasks", encodeURIComponent(id));
-  const { answer, error } = useAnswer(path, { ask: getExactly, version, again: ({ plain }) => MOVING[plain.state] });
+  const { answer, error } = useAnswer(path, { ask: getExactly, version, again: ({ plain }) => (version && plain.state === "unknown" ? SOON : MOVING[plain.state]) });
   const task = answer?.plain;
   const exact = answer?.exact;
   const refresh = () => setVersion((old) => old + 1);
