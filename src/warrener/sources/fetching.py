@@ -37,6 +37,7 @@ def fetch(url: str, directory: Path) -> str:
                     raise
                 raise UsageError(f"{shown} cannot be kept in {path}: {error.strerror}") from error
     except HTTPError as error:
+        error.close()  # it is an answer, too
         why = f"{shown} cannot be fetched: the server answers {error.code} {error.reason}"
         if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in _WORTH_TRYING_AGAIN:
             raise BrokerUnreachable(why) from error
