@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.web.chromium import PATIENCE, Chromium, Failed
@@ -90,6 +91,12 @@ class Page:
         self.ask("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && document.querySelector('main, body > pre')")
 
+    def follow(self, url: str) -> None:
+        """Go to another view of what is open, as a link does: nothing is loaded anew, and its first frame has been drawn."""
+        frame = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
+        path = json.dumps(url[url.index("/?") :])
+        self.run(f"import('/static/route.js').then(({{ go }}) => go({path})).then(() => {frame})")
+
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
         found = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
@@ -134,6 +141,15 @@ class Page:
                 given["modifiers"] = 8
             self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **given)
             self.ask("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    def press_until(self, script: str, *keys: str) -> None:
+        """Press keys one after the other, which a busy machine may part by more than a second, until something is so."""
+        for _ in range(20):
+            self.press(*keys)
+            with suppress(Failed):
+                self.wait(script, 3)
+                return
+        raise Failed(f"{keys} did nothing: {script}")
 
     def type(self, text: str) -> None:
         """Type into what has the focus."""
