@@ -13,8 +13,9 @@ import { Attempts } from "./attempts.js";
 import { Edit } from "./edit.js";
 import { doing } from "./workers.js";
 
-const MOVING = { running: 2, delayed: 5, unknown: 15 }; // what may become something else is asked for again
-const SOON = 2; // after it was retried
+// What may become something else is asked for again; soon, once it was retried here, as the server may hear of that later.
+const MOVING = { running: 2, delayed: 5, unknown: 15, failed: 15 };
+const SOON = 2;
 
 function Facts({ task }) {
   const facts = [
@@ -38,7 +39,7 @@ export function Task({ queue, id, me }) {
   const [version, setVersion] = useState(0);
   const [isEdited, setEdited] = useState(false);
   const path = id && queuePath(queue, "tasks", encodeURIComponent(id));
-  const { answer, error } = useAnswer(path, { ask: getExactly, version, again: ({ plain }) => (version && plain.state === "unknown" ? SOON : MOVING[plain.state]) });
+  const { answer, error } = useAnswer(path, { ask: getExactly, version, again: ({ plain }) => (version && plain.state !== "completed" ? SOON : MOVING[plain.state]) });
   const task = answer?.plain;
   const exact = answer?.exact;
   const refresh = () => setVersion((old) => old + 1);
