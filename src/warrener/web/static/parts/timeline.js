@@ -1,7 +1,7 @@
 // Tasks per second since the beginning: what was done above, what failed below, on one line of time.
 // Each of the two says by its title what it is and, under the pointer or the arrow keys, how much; so neither needs a legend.
 import { clock, count, duration, many, rate } from "../format.js";
-import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../html.js";
 import { useTheme } from "../theme_switch.js";
 import uPlot from "../vendor/uplot.js";
 import { Shape } from "./state.js";
@@ -62,10 +62,11 @@ function Plot({ data, kind, height, hasTimes, onCursor, plots }) {
   const place = useRef();
   const plot = useRef();
   const { isDark } = useTheme();
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const element = place.current; // which is let go before the observer is told
     const make = (width) => {
       plot.current?.destroy();
-      const made = new uPlot(options({ place: place.current, width, height, kind, hasTimes, onCursor }), data.current[kind], place.current);
+      const made = new uPlot(options({ place: element, width, height, kind, hasTimes, onCursor }), data.current[kind], element);
       plot.current = made;
       plots[kind] = made;
     };
@@ -74,7 +75,7 @@ function Plot({ data, kind, height, hasTimes, onCursor, plots }) {
       if (!plot.current) make(width);
       else if (width !== plot.current.width) plot.current.setSize({ width, height });
     });
-    watch.observe(place.current);
+    watch.observe(element);
     return () => {
       watch.disconnect();
       plot.current?.destroy();
