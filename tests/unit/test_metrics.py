@@ -227,7 +227,6 @@ async def test_server_answers_get_and_head_and_sends_others_away(monkeypatch: py
 async def test_without_prometheus_client_there_are_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     monkeypatch.setitem(sys.modules, "prometheus_client.exposition", None)
-    monkeypatch.setattr("warrener.metrics.serving.find_spec", lambda _: None)
     metrics = WorkerMetrics("q")
     assert metrics.lacks == samples.MISSING
     port = await metrics.start("127.0.0.1", 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ import pytest
 
 from tests.sqlite.gated import APP, Gated
 from tests.web.visitor import Visitor
-from warrener.cli import page_beside
 from warrener.errors import UsageError
+from warrener.web.installed import check_installed
 
 if TYPE_CHECKING:
     from tests.place import Place, Running
@@ -51,9 +52,9 @@ async def test_run_shows_its_page_while_it_works_and_ui_ends_at_once(place: Plac
 
 
 def test_what_is_not_installed_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(UsageError, match=r"pip install 'warrener\[web\]'"):
-        page_beside.check_installed()
+        check_installed()
 
 
 def test_port_that_is_taken_is_refused(place: Place) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.address import BROKER_VARIABLE, MANAGEMENT_VARIABLE
 from warrener.cli.printing import say
-from warrener.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +17,6 @@ if TYPE_CHECKING:
     from warrener.address import Address
 
 _END_WITHIN: Final = 3.0  # seconds
-
-
-def check_installed() -> None:
-    """See that there is what the page's server needs.
-
-    Raises:
-        UsageError: There is not.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("starlette") is None or find_spec("uvicorn") is None:
-        raise UsageError("the page needs the extra `web`: pip install 'warrener[web]'")
 
 
 @contextmanager
@@ -40,6 +27,7 @@ def page_beside(address: Address) -> Iterator[None]:
         UsageError: What it needs is not installed, or there is no port for it.
     """
     from warrener.web.door import Door
+    from warrener.web.installed import check_installed
     from warrener.web.listening import link, listen
 
     check_installed()

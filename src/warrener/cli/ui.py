@@ -11,7 +11,6 @@ from warrener.address import EMBEDDED, Address
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish, guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for
-from warrener.cli.page_beside import check_installed
 from warrener.cli.page_here import allow_actions_option, announce, open_option, port_option, serve_here
 from warrener.provenance import who
 
@@ -55,6 +54,7 @@ def ui(
     """
     from warrener.web.door import Door
     from warrener.web.house import House
+    from warrener.web.installed import check_installed
     from warrener.web.listening import listen
 
     with guarded():

@@ -31,6 +31,15 @@ class Sample(NamedTuple):
     value: float | tuple[Sequence[int], float]
 
 
+def is_installed() -> bool:
+    """Whether there is what writes them down."""
+    try:
+        import prometheus_client  # noqa: F401 - to see that it is there
+    except ImportError:
+        return False
+    return True
+
+
 def written(samples: Iterable[Sample], accept: str = "") -> tuple[str, bytes]:
     """The content type and the body of an answer to Prometheus; it takes milliseconds, so not in an event loop.
 

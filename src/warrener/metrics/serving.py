@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from warrener.errors import UsageError
 from warrener.metrics.names import SLOTS
 from warrener.metrics.queue import QueueDepths
-from warrener.metrics.samples import MISSING, Sample, written
+from warrener.metrics.samples import MISSING, Sample, is_installed, written
 from warrener.metrics.server import Answer, Server
 from warrener.metrics.tally import Tally
 
@@ -47,14 +46,14 @@ class WorkerMetrics:
         Raises:
             UsageError: It cannot be listened there.
         """
-        if find_spec("prometheus_client"):
+        if not self.lacks:
             written([])  # imports it now, and not while tasks run
         return await self._server.start(host, port)
 
     @property
     def lacks(self) -> str:
         """Why there are no metrics; empty where there are."""
-        return "" if find_spec("prometheus_client") else MISSING
+        return "" if is_installed() else MISSING
 
     def begin(self, broker: Broker, health: Health) -> None:
         """The broker is there, and the children are being started."""

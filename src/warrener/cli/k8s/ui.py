@@ -10,7 +10,6 @@ import click
 from warrener.cli.ending import finish, guarded
 from warrener.cli.k8s.options import namespace_option, takes_cluster
 from warrener.cli.options import queue_option_for
-from warrener.cli.page_beside import check_installed
 from warrener.cli.page_here import allow_actions_option, announce, open_option, port_option, serve_here
 from warrener.provenance import who
 
@@ -43,6 +42,7 @@ def ui(
     Example: warrener k8s ui --namespace batch
     """
     from warrener.web.door import Door
+    from warrener.web.installed import check_installed
     from warrener.web.listening import listen
 
     with guarded():
