@@ -7,7 +7,7 @@ import time
 from collections import deque
 from contextlib import asynccontextmanager, suppress
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -63,6 +63,45 @@ class Status(msgspec.Struct, frozen=True):
     def progress(self) -> float:
         """From 0 to 1."""
         return self.done / self.total if self.total else 1.0
+
+    @property
+    def state(self) -> str:
+        """In a word: what holds it, or whether it is done, running, or waiting for workers."""
+        if self.hold and (self.cancelled or not self.is_finished):
+            return self.hold.what
+        if self.is_finished:
+            return "done"
+        return "running" if self.counts.workers else "waiting"
+
+    def members(self) -> dict[str, Any]:
+        """As JSON has it, for programs and the page alike."""
+        counts = self.counts
+        return {
+            "at": time.time(),
+            "ready": counts.ready,
+            "processing": counts.processing,
+            "delayed": counts.delayed,
+            "completed": counts.completed,
+            "failed": counts.failed,
+            "cancelled": self.cancelled,
+            "total": self.total,
+            "progress": self.progress,
+            "rate": self.rate,
+            "eta": self.eta,
+            "workers": counts.workers,
+            "hold": self.hold,
+            "cancelled_types": self.cancelled_types,
+        }
+
+
+def origin(journal: JournalState | None) -> dict[str, Any]:
+    """When the newest run of a queue began, of which tasks, and whose it is; each None where its journal does not say."""
+    last = journal.last if journal else None
+    return {
+        "began": last.at if last else None,
+        "source": last.source if last else None,
+        "by": last.by if last else None,
+    }
 
 
 class Monitor:

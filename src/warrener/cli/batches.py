@@ -66,26 +66,17 @@ async def _batches(address: Address) -> list[dict[str, Any]]:
 
 
 def _row(name: str, status: Status, journal: JournalState | None) -> dict[str, Any]:
-    last = journal.last if journal else None
+    from warrener.monitor import origin
+
     return {
         "name": name,
-        "state": _state(status),
+        "state": status.state,
         "tasks": status.total,
         "done": status.counts.completed,
         "failed": status.counts.failed,
         "cancelled": status.cancelled,
-        "began": last.at if last else None,
-        "source": last.source if last else None,
-        "by": last.by if last else None,
+        **origin(journal),
     }
-
-
-def _state(status: Status) -> str:
-    if status.hold and (status.cancelled or not status.is_finished):
-        return status.hold.what
-    if status.is_finished:
-        return "done"
-    return "running" if status.counts.workers else "waiting"
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -169,24 +169,7 @@ def members(seen: Status, heard: Heard | None = None) -> dict[str, object]:
         seen: The look.
         heard: What runs, where that is wanted.
     """
-    counts = seen.counts
-    return {
-        "at": time.time(),
-        "ready": counts.ready,
-        "processing": counts.processing,
-        "delayed": counts.delayed,
-        "completed": counts.completed,
-        "failed": counts.failed,
-        "cancelled": seen.cancelled,
-        "total": seen.total,
-        "progress": seen.progress,
-        "rate": seen.rate,
-        "eta": seen.eta,
-        "workers": counts.workers,
-        "hold": seen.hold,
-        "cancelled_types": seen.cancelled_types,
-        **(running_members(heard) if heard else {}),
-    }
+    return {**seen.members(), **(running_members(heard) if heard else {})}
 
 
 def table(

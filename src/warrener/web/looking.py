@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import AccessRefused, BrokerUnreachable
-from warrener.monitor import watching
+from warrener.monitor import origin, watching
 from warrener.web.recent import Recent
 
 if TYPE_CHECKING:
@@ -48,30 +48,16 @@ async def tell_status(queue: str, broker: Broker, board: Board) -> None:
 
 def members(queue: str, seen: Status, monitor: Monitor, recent: list[int]) -> dict[str, Any]:
     """A look at a queue, as the page has it."""
-    counts = seen.counts
     refused = monitor.orders.error if monitor.orders else None
     return {
         "queue": queue,
-        "at": time.time(),
-        "state": _state(seen),
-        "total": seen.total,
-        "completed": counts.completed,
-        "failed": counts.failed,
-        "cancelled": seen.cancelled,
-        "ready": counts.ready,
-        "processing": counts.processing,
-        "delayed": counts.delayed,
-        "progress": seen.progress,
-        "rate": seen.rate,
-        "eta": seen.eta,
-        "workers": counts.workers,
+        **seen.members(),
+        "state": seen.state,
         "recent": recent,
-        **_origin(monitor.journal),
-        "hold": seen.hold,
-        "cancelled_types": seen.cancelled_types,
+        **origin(monitor.journal),
         "priorities": None,
         "routes": None,
-        "notes": counts.notes,
+        "notes": seen.counts.notes,
         "may_not": [f"what is ordered is not for this user to see: {refused}"] if refused else [],
         "error": None,
     }
@@ -103,26 +89,9 @@ def unseen(queue: str, sentence: str, journal: JournalState | None = None) -> di
         "total": journal.total if journal else None,
         **dict.fromkeys((*unknown, "workers", "hold", "priorities", "routes")),
         "recent": [],
-        **_origin(journal),
+        **origin(journal),
         "cancelled_types": [],
         "notes": [],
         "may_not": [sentence],
         "error": sentence,
-    }
-
-
-def _state(seen: Status) -> str:
-    if seen.hold and (seen.cancelled or not seen.is_finished):
-        return seen.hold.what
-    if seen.is_finished:
-        return "done"
-    return "running" if seen.counts.workers else "waiting"
-
-
-def _origin(journal: JournalState | None) -> dict[str, Any]:
-    last = journal.last if journal else None
-    return {
-        "began": last.at if last else None,
-        "source": last.source if last else None,
-        "by": last.by if last else None,
     }
