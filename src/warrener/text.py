@@ -61,3 +61,8 @@ def escape_json(lines: bytes) -> bytes:
 def utc(seconds: float) -> str:
     """A time since the epoch for people, to the second, as RFC 3339 has it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def utc_if_known(seconds: float | None) -> str:
+    """The same, or that it is unknown."""
+    return "at an unknown time" if seconds is None else utc(seconds)

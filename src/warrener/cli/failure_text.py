@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from warrener.codec import encode
-from warrener.text import plain, utc
+from warrener.text import plain, utc_if_known
 
 if TYPE_CHECKING:
     from warrener.failures import Group
@@ -32,7 +32,7 @@ def described(found: Failure) -> str:
         *([f"origin    {found.origin}"] if found.origin else []),
         f"type      {found.type}",
         f"reason    {found.reason}",
-        f"failed    {_time(found.failed_at)}",
+        f"failed    {utc_if_known(found.failed_at)}",
         f"attempts  {found.attempts}",
         f"published {encode(found.task).decode() if found.body_base64 is None else found.body_base64 + ' (base64)'}",
     ]
@@ -44,7 +44,7 @@ def described(found: Failure) -> str:
 def _attempt(attempt: Attempt) -> list[str]:
     duration = "" if attempt.duration is None else f", {attempt.duration:.3f} s"
     where = f" on {attempt.worker}" if attempt.worker else ""
-    began = _time(attempt.started_at) if attempt.started_at else "its start is unknown"
+    began = utc_if_known(attempt.started_at) if attempt.started_at else "its start is unknown"
     lines = [
         "",
         f"attempt {attempt.number}: {began}{duration}{where}" if attempt.number else "no attempt:",
@@ -56,9 +56,5 @@ def _attempt(attempt: Attempt) -> list[str]:
 
 
 def _times(group: Group) -> str:
-    first, last = _time(group.first_failed_at), _time(group.last_failed_at)
+    first, last = utc_if_known(group.first_failed_at), utc_if_known(group.last_failed_at)
     return first if first == last else f"{first} to {last}"
-
-
-def _time(seconds: float | None) -> str:
-    return "at an unknown time" if seconds is None else utc(seconds)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.codec import encode
 from warrener.report.markup import Markup, element, joined
-from warrener.text import utc
+from warrener.text import utc_if_known
 
 if TYPE_CHECKING:
     from warrener.failures import Group
@@ -58,7 +58,7 @@ def _group(group: Group, example: Markup | None) -> Markup:
     else:
         message = " ".join(group.example_message.split())
         what = f"{error}: {message[:_MOST_MESSAGE]}" if error else "no attempt is recorded"
-    first, last = _time(group.first_failed_at), _time(group.last_failed_at)
+    first, last = utc_if_known(group.first_failed_at), utc_if_known(group.last_failed_at)
     when = first if first == last else f"{first} to {last}"
     head = element(
         "summary",
@@ -94,7 +94,3 @@ def _example(found: Failure) -> Markup:
 
 def _size(shown: Markup) -> int:
     return len(shown.encode("utf-8", "replace"))
-
-
-def _time(seconds: float | None) -> str:
-    return "at an unknown time" if seconds is None else utc(seconds)
