@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from warrener.errors import ObjectConflict, ObjectMissing
+from warrener.errors import ObjectConflict
 from warrener.kubernetes.diagnosis.jobs import job_state
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.workers import CHECK_SECONDS
@@ -17,7 +17,7 @@ from warrener.kubernetes.operations.ability import (
     why_not,
     without_answer,
 )
-from warrener.kubernetes.operations.look import look_at
+from warrener.kubernetes.operations.look import existing_job, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ async def check(
     seen: list[Diagnosis] = []
     try:
         while True:
-            job = await _job(cluster, spec)
+            job = await existing_job(cluster, spec.names.check, "while it checked the app")
             workers = await look_at(cluster, job)
             if workers.state == "complete":
                 return await _answer(cluster, spec)
@@ -87,13 +87,6 @@ async def _create(cluster: Cluster, job: Object, on_progress: Callable[[str], No
                 await cluster.delete("Job", name)
         on_progress(f"waiting for another submit of this queue, which checks its app (Job {name})")
         await asyncio.sleep(_LOOK_EVERY)
-
-
-async def _job(cluster: Cluster, spec: Spec) -> dict[str, Any]:
-    job = await cluster.get("Job", spec.names.check)
-    if job is None:
-        raise ObjectMissing(f"Job {spec.names.check} was deleted while it checked the app")
-    return job
 
 
 async def _answer(cluster: Cluster, spec: Spec) -> Checked:

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from warrener.errors import ClusterError, ObjectMissing
+from warrener.errors import ClusterError
 from warrener.kubernetes.diagnosis.counts import ended_containers
 from warrener.kubernetes.diagnosis.pods import disrupted
 from warrener.kubernetes.diagnosis.reading import last_line
@@ -20,7 +20,7 @@ from warrener.kubernetes.operations.ability import (
     why_not,
     without_answer,
 )
-from warrener.kubernetes.operations.look import look_at
+from warrener.kubernetes.operations.look import existing_job, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ async def until_able(cluster: Cluster, spec: Spec, name: str, on_progress: Calla
     failed_at: float | None = None
     seen: list[Diagnosis] = []
     while True:
-        job = await _job(cluster, name)
+        job = await existing_job(cluster, name, "while its first worker was waited for")
         pods = await cluster.list("Pod", {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]})
         if answer := await _asked(cluster, pods):
             return answer
@@ -80,13 +80,6 @@ async def until_able(cluster: Cluster, spec: Spec, name: str, on_progress: Calla
             seen = [diagnosis for diagnosis in workers.diagnoses if diagnosis.pods] or seen
             on_progress(f"waiting for the first worker{first_of(workers)}")
         await asyncio.sleep(_ASK_EVERY)
-
-
-async def _job(cluster: Cluster, name: str) -> Object:
-    job = await cluster.get("Job", name)
-    if job is None:
-        raise ObjectMissing(f"Job {name} was deleted while its first worker was waited for")
-    return job
 
 
 async def _asked(cluster: Cluster, pods: Objects) -> Checked | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warrener.errors import ClusterRefused
+from warrener.errors import ClusterRefused, ObjectMissing
 from warrener.kubernetes.diagnosis.counts import PodCounts, count_pods
 from warrener.kubernetes.diagnosis.diagnose import diagnose
 from warrener.kubernetes.diagnosis.jobs import JobState, job_state
@@ -134,6 +134,23 @@ def is_kueues(job: Object) -> bool:
 def is_kedas(job: Object) -> bool:
     """Whether KEDA made a Job; it gives its Jobs the labels of their ScaledJob."""
     return _KEDA in (job["metadata"].get("labels") or {})
+
+
+async def existing_job(cluster: Cluster, name: str, purpose: str) -> Object:
+    """A Job that somebody waits for.
+
+    Args:
+        cluster: Where.
+        name: The Job's.
+        purpose: What would be cut short if it were gone: `while it checked the app`.
+
+    Raises:
+        ObjectMissing: It is gone.
+    """
+    job = await cluster.get("Job", name)
+    if job is None:
+        raise ObjectMissing(f"Job {name} was deleted {purpose}")
+    return job
 
 
 async def newest_job(cluster: Cluster, names: ObjectNames) -> Object | None:
