@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.batch import APP, PATIENCE, until_written
+from tests.batch import APP, PATIENCE, eventually, until_written
 from tests.place import WARRENER
 
 if TYPE_CHECKING:
@@ -168,17 +168,25 @@ async def test_terminal_that_goes_away_stops_a_worker_unless_it_is_to_stay(
 
 
 async def test_run_ends_as_stopped_when_the_terminal_with_its_bar_goes_away(place: Place) -> None:
-    gate, log = place.path / "gate", place.path / "log"
-    tasks = place.tasks([{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}}])
+    gates, log = [place.path / f"gate-{number}" for number in range(50)], place.path / "log"
+    tasks = place.tasks(
+        [{"type": "wait_for", "data": {"file": str(gate), "log": str(log)}} for gate in gates]
+    )
     terminal, its_end = pty.openpty()
-    run = place.begin("run", APP, tasks, "-o", "out.jsonl", stderr=its_end, is_fresh=True)
+    options = ("-o", "out.jsonl", "--processes", "1")
+    run = place.begin("run", APP, tasks, *options, stderr=its_end, is_fresh=True)
     os.close(its_end)
     await until_written(log, 1)
 
     os.close(terminal)
     run.process.send_signal(signal.SIGHUP)
-    gate.touch()
 
+    # Then it ends with the task that runs when it hears of that, which may be a later one
+    async def has_ended() -> bool:
+        gates[len(log.read_text().splitlines()) - 1].touch()
+        return run.process.poll() is not None
+
+    await eventually(has_ended)
     assert run.end() == 75
 
 
