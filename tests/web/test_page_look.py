@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +13,6 @@ from tests.web.scene import IMAGE, Scene
 if TYPE_CHECKING:
     from tests.web.page import Page
 
-STATIC = Path(__file__).parents[2] / "src" / "warrener" / "web" / "static"
-LARGEST = 62_000
 _OF_COLOURS = ("color-contrast",)  # all that differs in the dark
 # How it looks depends on no broker.
 pytestmark = pytest.mark.parametrize("scene", ["sqlite"], indirect=True)
@@ -126,11 +122,3 @@ def test_numbers_are_said_as_people_read_them(page: Page, scene: Scene) -> None:
             )
             == line
         )
-
-
-def test_page_stays_small(scene: Scene) -> None:
-    files = [path for path in sorted(STATIC.rglob("*")) if path.suffix in {".js", ".css", ".html", ".svg"}]
-    assert len(gzip.compress(b"".join(path.read_bytes() for path in files))) < LARGEST
-    for path in files:
-        if "vendor" not in path.parts:
-            assert len(path.read_text("utf-8").splitlines()) < 200, path

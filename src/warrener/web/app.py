@@ -86,13 +86,14 @@ class _Routes:
         self._listing = Listing(house, watches)
 
     async def page(self, request: Request) -> Response:
-        return self._files.page(request.headers.get("if-none-match", ""))
+        return self._files.page(request.headers.get("if-none-match", ""), is_packed=_takes_gzip(request))
 
     async def file(self, request: Request) -> Response:
         return self._files.file(
             request.path_params["name"],
             request.headers.get("if-none-match", ""),
             is_versioned="v" in request.query_params,
+            is_packed=_takes_gzip(request),
         )
 
     async def health(self, _: Request) -> Response:
@@ -121,3 +122,8 @@ class _Routes:
 
     async def queues(self, _: Request) -> Response:
         return answer(await self._listing.look())
+
+
+def _takes_gzip(request: Request) -> bool:
+    named = (part.partition(";") for part in request.headers.get("accept-encoding", "").split(","))
+    return any(name.strip() == "gzip" and weight.strip() not in {"q=0", "q=0.0"} for name, _, weight in named)

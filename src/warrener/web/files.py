@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from gzip import compress
 from hashlib import blake2b
 from mimetypes import guess_type
 from pathlib import Path
@@ -14,6 +15,9 @@ from warrener.web.answers import Refused
 
 _ROOT: Final = Path(__file__).parent / "static"
 _PAGE: Final = "index.html"
+_OTHERS: Final = "vendor"  # as they came, with what their licences ask for
+# Whole lines alone: what looks like a comment may also be within a text.
+_COMMENT: Final = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
 _DIGEST_IN_NAME: Final = re.compile(r"\.[0-9a-f]{8,}\.")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK: Final = "no-cache"
@@ -27,6 +31,7 @@ _KINDS: Final = {
 
 class _File(NamedTuple):
     body: bytes
+    packed: bytes
     kind: str
     etag: str
 
@@ -45,17 +50,20 @@ class Files:
             if path.is_file()
         }
 
-    def page(self, etag: str = "") -> Response:
+    def page(self, etag: str = "", *, is_packed: bool = False) -> Response:
         """The page itself. Raises: as `file`."""
-        return self.file(_PAGE, etag)
+        return self.file(_PAGE, etag, is_packed=is_packed)
 
-    def file(self, name: str, etag: str = "", *, is_versioned: bool = False) -> Response:
+    def file(
+        self, name: str, etag: str = "", *, is_versioned: bool = False, is_packed: bool = False
+    ) -> Response:
         """One of the files, or word that the browser has it.
 
         Args:
             name: Its path below the directory.
             etag: What the browser has, as it says it.
             is_versioned: Whether the browser asks under another name once the file is another one.
+            is_packed: Whether the browser takes gzip.
 
         Raises:
             Refused: There is none.
@@ -64,13 +72,23 @@ class Files:
         if found is None:
             raise Refused(404, f"the page has no file {name[:200]!r}")
         keep = _FOR_EVER if is_versioned or _DIGEST_IN_NAME.search(name) else _ASK
-        headers = {"ETag": found.etag, "Cache-Control": keep}
+        headers = {"ETag": found.etag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
         if found.etag in (part.strip() for part in etag.split(",")):
             return Response(status_code=304, headers=headers)
-        return Response(found.body, headers=headers, media_type=found.kind)
+        if is_packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(found.packed if is_packed else found.body, headers=headers, media_type=found.kind)
 
 
 def _read(path: Path) -> _File:
     body = path.read_bytes()
+    if path.suffix in {".js", ".css"} and _OTHERS not in path.parts:
+        body = _COMMENT.sub(_same_lines, body)
     kind = _KINDS.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"
-    return _File(body, kind, f'"{blake2b(body, digest_size=12).hexdigest()}"')
+    # Weak, since it stands for the packed one, too.
+    return _File(body, compress(body, mtime=0), kind, f'W/"{blake2b(body, digest_size=12).hexdigest()}"')
+
+
+def _same_lines(comment: re.Match[bytes]) -> bytes:
+    """Nothing, on as many lines, so that an error in the browser names the line of our file."""
+    return b"\n" * comment[0].count(b"\n")
