@@ -78,9 +78,9 @@ def __getattr__(name: str) -> Any:
         with OwnImports():
             return getattr(import_module(f"warrener.{home}"), name)
     if name == "__version__":
-        from importlib.metadata import version
+        from warrener.version import VERSION
 
-        return version("warrener")
+        return VERSION
     raise AttributeError(f"module 'warrener' has no attribute {name!r}")
 
 

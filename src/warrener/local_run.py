@@ -15,7 +15,7 @@ from warrener.exit_codes import Exit
 from warrener.publication import DEFAULT_WINDOW
 from warrener.retry import delay_schedule
 from warrener.worker import describe
-from warrener.worker.supervisor import Supervisor
+from warrener.worker.fork_server import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from warrener.rows import Summary
     from warrener.sources import Line
     from warrener.worker.manifest import AppManifest, ChildSettings
+    from warrener.worker.supervisor import Supervisor
 
 LOOK_EVERY: Final = 0.5
 
@@ -135,6 +136,19 @@ class Run:
         plan = self._plan
         if plan.is_fresh and not await self._has_started_over():
             return Ended(self._stopped or Exit.STOPPED)
+        fork_server = ForkServer()
+        await fork_server.warm_up()  # while we import what is needed, and connect
+        try:
+            return await self._with(fork_server, tasks, sink)
+        finally:
+            await fork_server.end()
+
+    async def _with(
+        self, fork_server: ForkServer, tasks: Callable[[AppManifest], Iterator[Line]], sink: Sink
+    ) -> Ended:
+        from warrener.worker.supervisor import Supervisor
+
+        plan = self._plan
         async with connect(plan.address) as working, connect(plan.address) as other:
             supervisor = Supervisor(
                 working,
@@ -143,6 +157,7 @@ class Run:
                 drain=True,
                 keeps_output=plan.keeps_output,
                 is_complete=self._is_complete,
+                fork_server=fork_server,
             )
             self._supervisor = supervisor
             if self._stopped is not None:  # while it connected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any, Final
 
 import click
@@ -37,9 +37,9 @@ _VERBS: Final = {
 
 def _say_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
     if wanted:
-        import warrener
+        from warrener.version import VERSION
 
-        click.echo(f"warrener {warrener.__version__}")
+        click.echo(f"warrener {VERSION}")
         ctx.exit()
 
 
@@ -63,7 +63,7 @@ def app() -> None:
     Example: warrener run app.py tasks.jsonl -o results.jsonl
     """
     try:
-        Path.cwd()
+        os.getcwd()  # noqa: PTH109 - `--help` needs nothing else of pathlib, which takes long to load
     except FileNotFoundError:
         from warrener.cli.ending import failed
 

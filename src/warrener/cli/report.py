@@ -62,10 +62,10 @@ async def write_report(address: Address, output: str) -> None:
         UsageError: The file cannot be written.
         BrokerError: The queue cannot be read.
     """
-    from warrener import __version__
     from warrener.cli.history_reading import history_of
     from warrener.monitor import watching
     from warrener.report import Subject, render
+    from warrener.version import VERSION
     from warrener.writers import opened
 
     with opened(output, "jsonl") as writer:
@@ -73,8 +73,6 @@ async def write_report(address: Address, output: str) -> None:
             with Progress("report") as progress:
                 history = await history_of(open_broker, progress)
             status = await monitor.look()
-            page = render(
-                Subject(address.queue, address.shown, __version__), status, history, monitor.journal
-            )
+            page = render(Subject(address.queue, address.shown, VERSION), status, history, monitor.journal)
         writer.write([page.rstrip(b"\n")])
     say(f"report: {output}")

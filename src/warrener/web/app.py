@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.applications import Starlette
@@ -13,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from warrener.errors import WarrenerError
+from warrener.version import VERSION
 from warrener.web.answers import answer, on_bug, on_error, on_missing, on_wrong_method
 from warrener.web.files import Files
 from warrener.web.guard import Guard
@@ -110,7 +110,7 @@ class _Routes:
         house = self._house
         return answer(
             {
-                "version": version("warrener"),
+                "version": VERSION,
                 "broker": house.shown,
                 "can_act": house.can_act,
                 "why_not": None if house.can_act else ONLY_SHOWS,

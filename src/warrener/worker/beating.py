@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from heapq import nsmallest
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -15,6 +14,7 @@ from uuid import uuid4
 from warrener.beats import EVERY, MOST_RUNNING, Beat, Running, write
 from warrener.models import MAX_NAME_BYTES
 from warrener.text import cut
+from warrener.version import VERSION
 
 if TYPE_CHECKING:
     from warrener.brokers import Broker
@@ -42,7 +42,6 @@ class Beating:
         self._dispatcher = dispatcher
         self._name = cut(f"{socket.gethostname()}:{os.getpid()}", 2 * MAX_NAME_BYTES)
         self._key = uuid4().hex[:8]
-        self._version = _version()
         self._began = time.monotonic()
 
     async def tell(self) -> None:
@@ -62,7 +61,7 @@ class Beating:
         return Beat(
             self._name,
             self._key,
-            self._version,
+            VERSION,
             self._pool.slots,
             now - self._began,
             tuple(_told(attempt, now) for attempt in longest),
@@ -80,13 +79,6 @@ def _told(attempt: RunningAttempt, now: float) -> Running:
     task, (done, total) = attempt.task, attempt.progress or (None, None)
     name, kind = cut(task.id, MAX_NAME_BYTES), cut(task.type, MAX_NAME_BYTES)
     return Running(name, kind, attempt.record.attempts + 1, max(0.0, now - attempt.started), done, total)
-
-
-def _version() -> str:
-    try:
-        return version("warrener")
-    except PackageNotFoundError:  # it runs from its source
-        return ""
 
 
 def _memory(pids: list[int]) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from importlib.metadata import version
 from typing import Any, Final, Literal, get_args
 
 import msgspec
@@ -23,12 +22,13 @@ from warrener.kubernetes.manifests.names import (
     object_names,
 )
 from warrener.kubernetes.quantities import quantity
+from warrener.version import VERSION
 from warrener.worker.manifest import ChildSettings
 
 RabbitMQ = Literal["statefulset", "operator", "existing"]
 Autoscale = Literal["keda"]
 
-DEFAULT_IMAGE: Final = f"warrener:{version('warrener')}"
+DEFAULT_IMAGE: Final = f"warrener:{VERSION}"
 RABBITMQ_IMAGE: Final = "rabbitmq:4.3.5-management"
 
 _PINNED: Final = re.compile(r".+:(\d+)\.(\d+)[^/]*|.+@sha256:[0-9a-f]{64}")
