@@ -182,7 +182,9 @@ def decode_record(header: bytes | str | None) -> Record:
         return Record()
     if record.lost > record.attempts:
         return Record()
-    return replace(record, history=record.history[-KEPT_ATTEMPTS:])
+    if len(record.history) > KEPT_ATTEMPTS:
+        return replace(record, history=record.history[-KEPT_ATTEMPTS:])
+    return record
 
 
 def decode_failure(body: bytes, message_id: str, record: Record) -> Failure:

@@ -48,7 +48,7 @@ class Task(msgspec.Struct, frozen=True):
     wording: str = ""
 
 
-class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One delivery of a task to a handler that did not complete it.
 
     Args:

@@ -125,7 +125,8 @@ def test_headers_that_cannot_be_read_keep_no_other_from_being_read(
 
     found = properties(raw + own, priority, message_id)
 
-    assert (found.priority, found.record) == (priority, "{}")
+    assert found.priority == priority
+    assert found.record in ("{}", b"{}")
     for key, value in dict(reversed(others)).items():
         with suppress(UnicodeDecodeError):
             told, wanted = found.header(key.decode()), _read(value)

@@ -2,7 +2,7 @@
 
 from warrener.failures.choice import Choice, Where, compiled
 from warrener.failures.grouping import Group, Groups
-from warrener.failures.reading import grouped, read
+from warrener.failures.reading import grouped, in_batches, read
 from warrener.failures.table import write_table
 from warrener.failures.taking import Taken, discard, preview, retry
 
@@ -15,6 +15,7 @@ __all__ = [
     "compiled",
     "discard",
     "grouped",
+    "in_batches",
     "preview",
     "read",
     "retry",

@@ -9,13 +9,12 @@ from msgspec.structs import replace
 
 from warrener.failures import Groups
 from warrener.history.completed import MOST_TYPES, OTHERS
+from warrener.history.places import Places
 from warrener.history.timeline import Timeline
-from warrener.id_set import IdSet
 from warrener.journal import mark_of_task
 
 if TYPE_CHECKING:
     from warrener.failures import Group
-    from warrener.history.places import Places
     from warrener.models import Failure
 
 _MOST_EXAMPLES: Final = 200
@@ -53,7 +52,7 @@ class Failed:
         self._groups = Groups()
         self._places = places
         self._stale = stale
-        self._seen = IdSet()
+        self._seen = Places()
 
     @property
     def groups(self) -> list[Group]:
@@ -63,8 +62,11 @@ class Failed:
     def add(self, found: Failure) -> None:
         """Take in one more."""
         self.read += 1
-        is_stale = bool(self._stale) and mark_of_task(found.task_id, found.wording) in self._stale
-        if is_stale or self._places.has(found.task_id, found.wording) or not self._seen.add(found.task_id):
+        task_id, wording = found.task_id, found.wording
+        is_stale = bool(self._stale) and mark_of_task(task_id, wording) in self._stale
+        if is_stale or self._places.has(task_id, wording):
+            return
+        if not self._seen.add_all(((task_id, wording),), self.read):
             return
         self.count += 1
         self.by_reason[found.reason] = self.by_reason.get(found.reason, 0) + 1

@@ -7,7 +7,7 @@ import time
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
-from warrener.codec import decode_failure
+from warrener import failures as failed_tasks
 from warrener.errors import AccessRefused, QueueMissing
 from warrener.history.completed import Completed
 from warrener.history.failed import Failed
@@ -15,9 +15,10 @@ from warrener.history.history import History
 from warrener.latest import superseded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from warrener.brokers import Broker, Counts
+    from warrener.models import Failure
 
 _LOOK_EVERY: Final = 2.0  # seconds
 _FAILURES_EVERY: Final = 2.0
@@ -32,14 +33,20 @@ class HistoryReader:
 
     Args:
         broker: An open broker.
+        failures: How all its failures are read, in batches.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        failures: Callable[[Broker], AsyncGenerator[Sequence[Failure]]] = failed_tasks.in_batches,
+    ) -> None:
         self.history = History()
         """What was read so far; another object after a purge."""
         self.version = 0
         """It grows with each change."""
         self._broker = broker
+        self._failures_of = failures
         self._stale: frozenset[bytes] = frozenset()
         self._first: bytes | None = None  # the first row, by which a stream is known again after a purge
         self._failures: asyncio.Task[None] | None = None
@@ -173,9 +180,10 @@ class HistoryReader:
         failed = Failed(history.completed.places, self._stale)
         if not history.is_complete:
             history.failed = failed  # so that one sees how far it is
-        async with aclosing(self._broker.failures()) as tasks:  # type: ignore[type-var]
-            async for task in tasks:
-                failed.add(decode_failure(task.body, task.id, task.record))
+        async with aclosing(self._failures_of(self._broker)) as batches:
+            async for batch in batches:
+                for found in batch:
+                    failed.add(found)
                 if failed is history.failed:
                     self.version += 1
         history.failed, history.is_complete = failed, True

@@ -9,13 +9,15 @@ import msgspec
 from warrener.codec import encode
 from warrener.errors import UsageError
 from warrener.failures import Where
+from warrener.models import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from warrener.models import Failure
-
 _LONGEST: Final = 1000  # characters of any part
+
+decode: Final = msgspec.json.Decoder(Failure).decode
+"""Reads a failure as it is kept."""
 
 
 class FailureFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,10 +97,3 @@ def _parts(found: Failure) -> Iterator[str]:
         yield from (attempt.error, attempt.message, attempt.traceback, attempt.output)
     data = found.task.get("data") if isinstance(found.task, dict) else found.task
     yield encode(data).decode()
-
-
-def decode(written: bytes) -> Failure:
-    """A failure as it is kept."""
-    from warrener.models import Failure
-
-    return msgspec.json.decode(written, type=Failure)

@@ -6,30 +6,28 @@ import sqlite3
 import threading
 import time
 import weakref
-import zlib
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from warrener.codec import decode_failure, encode
+from warrener.codec import encode
 from warrener.errors import WarrenerError
 from warrener.failures import Groups
-from warrener.web.failure_filter import FailureFilter, Inside, decode
+from warrener.web.failure_blocks import SCHEMA, Blocks
+from warrener.web.failure_filter import FailureFilter, Inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from warrener.brokers import FailedTask
-    from warrener.failures import Group
     from warrener.models import Failure
 
 T = TypeVar("T")
 
 _CACHE_KIB: Final = 8192
-_SCHEMA: Final = """
+_SCHEMA: Final = f"""
 CREATE TABLE failures (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, type TEXT, reason TEXT, error TEXT, grp INTEGER, failed_at REAL);
-CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB);
 CREATE TABLE groups (grp INTEGER PRIMARY KEY, key TEXT UNIQUE, reason TEXT, error TEXT, fingerprint TEXT);
+{SCHEMA}
 """
 _MOST_SEARCHES: Final = 8
 _MOST_MADE: Final = 30
@@ -53,37 +51,28 @@ class FailureStore:
         for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
             self._db.execute(f"PRAGMA {setting}")
         self._db.executescript(_SCHEMA)
+        self._blocks = Blocks(self._db)
         weakref.finalize(self, self._db.close)  # once nobody looks at it any more
 
-    def add(self, tasks: Sequence[FailedTask]) -> None:
+    def add(self, found: Sequence[Failure]) -> None:
         """Keep these, too.
 
         Raises:
             WarrenerError: The temporary directory has no room for them.
         """
-        found = [decode_failure(task.body, task.id, task.record) for task in tasks]
-        bodies = [zlib.compress(encode(failure), 1) for failure in found]
         with self._using() as db:
             db.execute("BEGIN")
-            for failure, body in zip(found, bodies, strict=True):
-                self._add(db, failure, body)
+            rows = [
+                (seq, one.task_id, one.type, one.reason, one.error, self._number(db, one), one.failed_at)
+                for seq, one in zip(self._blocks.add(found), found, strict=True)
+            ]
+            added = db.executemany("INSERT OR IGNORE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self.count += added.rowcount
             db.execute("COMMIT")
 
-    def _add(self, db: sqlite3.Connection, found: Failure, body: bytes) -> None:
-        row = (found.task_id, found.type, found.reason, found.error, found.failed_at)
-        added = db.execute(
-            "INSERT OR IGNORE INTO failures (id, type, reason, error, failed_at) VALUES (?, ?, ?, ?, ?)", row
-        )
-        if not added.rowcount:
-            return
-        seq = added.lastrowid
-        number = self._number(db, self._groups.add(found))
-        db.execute("UPDATE failures SET grp = ? WHERE seq = ?", (number, seq))
-        db.execute("INSERT INTO bodies VALUES (?, ?)", (seq, body))
-        self.count += 1
-
-    def _number(self, db: sqlite3.Connection, group: Group) -> int:
-        key = group.key
+    def _number(self, db: sqlite3.Connection, found: Failure) -> int:
+        """The number of its group."""
+        key = self._groups.add(found).key
         if key not in self._numbers:
             self._numbers[key] = len(self._numbers)
             row = (self._numbers[key], key_of(*key), *key)
@@ -119,9 +108,9 @@ class FailureStore:
             where, values = self._where(db, wanted)
             if after is not None:
                 where, values = f"{where} AND seq < ?", [*values, after]
-            query = f"SELECT seq, body FROM failures f JOIN bodies USING (seq) WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - no values
-            rows = db.execute(query, (*values, limit)).fetchall()
-        return [(seq, _unpacked(body)) for seq, body in rows]
+            query = f"SELECT seq FROM failures f WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - no values
+            numbers = [seq for (seq,) in db.execute(query, (*values, limit))]
+            return [*zip(numbers, self._blocks.find(numbers), strict=True)]
 
     def number(self, wanted: FailureFilter) -> int:
         """How many are wanted."""
@@ -139,7 +128,7 @@ class FailureStore:
         with self._using() as db:
             where, values = self._where(db, wanted)
             rows = db.execute(query.format(where), values).fetchall()
-            examples = [self._body(db, row[-1]) for row in rows[:MOST_GROUPS]]
+            examples = self._blocks.find(row[-1] for row in rows[:MOST_GROUPS])
         names = ("key", "reason", "error", "fingerprint", "count", "first_failed_at", "last_failed_at")
         return [
             {**dict(zip(names, row[:-1], strict=True)), "example": example}
@@ -162,7 +151,7 @@ class FailureStore:
         """The failure of a task."""
         with self._using() as db:
             row = db.execute("SELECT seq FROM failures WHERE id = ?", (task_id,)).fetchone()
-            return self._body(db, row[0]) if row else None
+            return self._blocks.find(row)[0] if row else None
 
     def names(
         self, wanted: FailureFilter, ids: Sequence[str] | None = None
@@ -184,12 +173,13 @@ class FailureStore:
         while True:
             with self._using() as db:
                 where, values = self._where(db, wanted)
-                query = f"SELECT seq, body FROM failures f JOIN bodies USING (seq) WHERE {where} AND seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
-                rows = db.execute(query, (*values, last)).fetchall()
-            if not rows:
+                query = f"SELECT seq FROM failures f WHERE {where} AND seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
+                numbers = [seq for (seq,) in db.execute(query, (*values, last))]
+                found = self._blocks.find(numbers)
+            if not found:
                 return
-            yield from (_unpacked(body) for _, body in rows)
-            last = rows[-1][0]
+            yield from found
+            last = numbers[-1]
 
     def _where(self, db: sqlite3.Connection, wanted: FailureFilter) -> tuple[str, list[Any]]:
         """A condition on `failures`, and its values."""
@@ -213,15 +203,11 @@ class FailureStore:
         while len(self._searches) >= _MOST_SEARCHES:
             db.execute(f"DROP TABLE {self._searches.pop(next(iter(self._searches)))}")
         inside = Inside(wanted)
-        db.create_function("fits", 1, lambda body: inside.fits(zlib.decompress(body)), deterministic=True)
         table = f"found_{time.monotonic_ns()}"
-        db.execute(f"CREATE TABLE {table} AS SELECT seq FROM bodies WHERE fits(body)")  # noqa: S608
-        db.execute(f"CREATE UNIQUE INDEX {table}_seq ON {table} (seq)")
+        db.execute(f"CREATE TABLE {table} (seq INTEGER PRIMARY KEY)")
+        db.executemany(f"INSERT INTO {table} VALUES (?)", self._blocks.search(inside.fits))  # noqa: S608
         self._searches[key] = table
         return table
-
-    def _body(self, db: sqlite3.Connection, seq: int) -> Failure:
-        return _unpacked(db.execute("SELECT body FROM bodies WHERE seq = ?", (seq,)).fetchone()[0])
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
@@ -237,7 +223,3 @@ class FailureStore:
 def key_of(reason: str, error: str, fingerprint: str | None) -> str:
     """What names a group in an address."""
     return blake2b(encode([reason, error, fingerprint]), digest_size=9).hexdigest()
-
-
-def _unpacked(body: bytes) -> Failure:
-    return decode(zlib.decompress(body))

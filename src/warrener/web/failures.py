@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
+from warrener.failures import in_batches
 from warrener.web.failure_store import FailureStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
-    from warrener.brokers import Broker, FailedTask
+    from warrener.brokers import Broker
+    from warrener.models import Failure
 
-_AT_A_TIME: Final = 500
 _NOT_BEFORE: Final = 2.0  # seconds between two readings
 _SHARE: Final = 10
 """Of the time at most one part in so many goes into reading, which keeps others from the failures."""
@@ -41,10 +42,6 @@ class Failures:
         self._seen = -1  # how many there were at the last reading
         self._read_at = self._due = 0.0
         self._is_old = False
-
-    def teed(self, broker: Broker) -> Broker:
-        """The same broker, of which whatever somebody else reads as failures is kept here, too."""
-        return cast("Broker", _Teed(broker, self))
 
     def look_again(self) -> None:
         """Somebody knows that others are there."""
@@ -86,33 +83,25 @@ class Failures:
         return is_other and now > self._due
 
     async def _read(self, broker: Broker) -> None:
-        async with aclosing(self.read(broker)) as tasks:
-            async for _ in tasks:
+        async with aclosing(self.read(broker)) as batches:
+            async for _ in batches:
                 pass
 
-    async def overheard(self, broker: Broker) -> AsyncGenerator[FailedTask]:
-        """The broker's failures, which are kept unless somebody does that already. Raises: as `Reader.failures`."""
-        tasks = cast("AsyncGenerator[FailedTask]", broker.failures()) if self._passes else self.read(broker)
-        async with aclosing(tasks):
-            async for task in tasks:
-                yield task
+    def overheard(self, broker: Broker) -> AsyncGenerator[Sequence[Failure]]:
+        """All failures, for somebody else, and kept here unless that is being done already. Raises: as `Reader.failures`."""
+        return in_batches(broker) if self._passes else self.read(broker)
 
-    async def read(self, broker: Broker) -> AsyncGenerator[FailedTask]:
+    async def read(self, broker: Broker) -> AsyncGenerator[Sequence[Failure]]:
         """Read all of them, and keep them. Raises: as `Reader.failures`."""
-        page: list[FailedTask]
-        store, began_at, page = FailureStore(), time.monotonic(), []
+        store, began_at = FailureStore(), time.monotonic()
         self._passes += 1
         if self.store is None:
             self.store = store
         try:
-            async with aclosing(broker.failures()) as tasks:  # type: ignore[type-var] # every broker has a generator
-                async for task in tasks:
-                    page.append(task)
-                    if len(page) == _AT_A_TIME:
-                        await asyncio.to_thread(store.add, page)
-                        page = []
-                    yield task
-            await asyncio.to_thread(store.add, page)
+            async with aclosing(in_batches(broker)) as batches:
+                async for batch in batches:
+                    await asyncio.to_thread(store.add, batch)
+                    yield batch
             self._keep(store, began_at)
         finally:
             self._passes -= 1
@@ -121,17 +110,3 @@ class Failures:
         self.store, now = store, time.monotonic()
         self.is_complete, self.as_of, self._read_at = True, time.time(), now
         self._due = now + max(_NOT_BEFORE, (now - began_at) * _SHARE)
-
-
-class _Teed:
-    """A broker, of whose failures a copy is kept."""
-
-    def __init__(self, broker: Broker, failures: Failures) -> None:
-        self._broker = broker
-        self._failures = failures
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._broker, name)
-
-    def failures(self) -> AsyncGenerator[FailedTask]:
-        return self._failures.overheard(self._broker)

@@ -166,7 +166,7 @@ class Watch:
             await asyncio.gather(*parts, return_exceptions=True)
 
     async def _tell_history(self, broker: Broker) -> None:
-        self.reader = HistoryReader(self.failures.teed(broker))
+        self.reader = HistoryReader(broker, self.failures.overheard)
         try:
             await tell_history(self.reader, self.board)
         finally:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from warrener.brokers.protocol import FailedTask
+from warrener.brokers.rabbitmq.condition import Condition
 from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
 from warrener.brokers.rabbitmq.topology import consumer_arguments
 from warrener.codec import decode_record
@@ -52,11 +53,12 @@ async def read(queue: Queue) -> AsyncIterator[FailedTask]:
     place, give_up_at = _Place(), loop.time() + AGAIN_FOR
     while True:
         try:
-            async with reading(queue) as reader, aclosing(reader.tasks()) as tasks:
-                async for _, task in tasks:
-                    if place.is_new(task.id):
-                        give_up_at = loop.time() + AGAIN_FOR
-                        yield task
+            async with reading(queue) as reader, aclosing(reader.batches()) as batches:
+                async for batch in batches:
+                    give_up_at = loop.time() + AGAIN_FOR
+                    for _, task in batch:
+                        if place.is_new(task.id):
+                            yield task
             place.end()
         except BrokerUnreachable:
             if queue.connections.is_closing or loop.time() > give_up_at:
@@ -123,7 +125,9 @@ class Reader:
         self._after = 0
         self._last = 0
         self._has_taken_out = False
-        self._arrived: asyncio.Queue[tuple[int, FailedTask] | BrokerError] = asyncio.Queue()
+        self._arrived: list[tuple[int, FailedTask]] = []
+        self._lost: BrokerError | None = None
+        self._condition = Condition()
 
     async def open_page(self) -> None:
         """Have the next failures sent: a consumer that acknowledges nothing gets no more than its prefetch.
@@ -155,19 +159,20 @@ class Reader:
 
     def on_close(self, error: BrokerError) -> None:
         """Nothing more will come."""
-        self._arrived.put_nowait(error)
+        self._lost = error
+        self._condition.notify()
 
-    async def tasks(self) -> AsyncGenerator[tuple[int, FailedTask]]:
-        """Each failed task with its delivery tag; the first page is open already."""
-        for _ in range(self._count):
-            if self._held >= self._prefetch and self._arrived.empty():
+    async def batches(self) -> AsyncGenerator[list[tuple[int, FailedTask]]]:
+        """The failed tasks as they come, each with its delivery tag; the first page is open already."""
+        wanted = self._count
+        while wanted > 0:
+            if self._held >= self._prefetch and not self._arrived:
                 await self.open_page()
-            arrived = await self._next()
-            if isinstance(arrived, BrokerError):
-                raise arrived
-            if arrived is None:
+            if not await self._has_more():
                 return
-            yield arrived
+            batch, self._arrived = self._arrived[:wanted], []
+            wanted -= len(batch)
+            yield batch
 
     def take_out(self, tag: int) -> bool:
         """Acknowledge one; whether that could be done."""
@@ -202,23 +207,30 @@ class Reader:
         """Whether somebody reads the failures; one who has ended does as long as he holds some."""
         return bool((await self.channel.call("queue_declare", self._queue, passive=True)).consumer_count)
 
-    async def _next(self) -> tuple[int, FailedTask] | BrokerError | None:
-        """What arrives; None when what was to come is gone, as after a purge."""
-        if not self._arrived.empty():  # as it usually is not: a time-out costs as much as all the rest
-            return self._arrived.get_nowait()
-        while True:
+    async def _has_more(self) -> bool:
+        """Wait for more to arrive; whether some did, or else what was to come is gone, as after a purge."""
+        while not self._has_news():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LATE):
-                    return await self._arrived.get()
+                    await self._condition.wait_for(self._has_news)
+                    return True
             told = await self.channel.call("queue_declare", self._queue, passive=True)
             # The count comes first: what is got to see whether there is any goes back behind the others.
-            if not told.message_count and await self.channel.is_empty(self._queue) and self._arrived.empty():
-                return None
+            if not told.message_count and await self.channel.is_empty(self._queue) and not self._arrived:
+                return False
+        return True
+
+    def _has_news(self) -> bool:
+        """Whether some came that were not given; raises why nothing more will."""
+        if self._lost and not self._arrived:
+            raise self._lost
+        return bool(self._arrived)
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         self._last = method.delivery_tag
         self._held += 1
-        self._arrived.put_nowait((self._last, _failed_task(properties, body)))
+        self._arrived.append((self._last, _failed_task(properties, body)))
+        self._condition.notify()
 
 
 @asynccontextmanager

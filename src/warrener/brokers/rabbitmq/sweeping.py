@@ -58,18 +58,17 @@ class _Sweep:
     async def _decide(
         self, tracker: ConfirmTracker, decide: Callable[[FailedTask], Verdict | Message]
     ) -> None:
-        async with aclosing(self._reader.tasks()) as tasks:
-            async for tag, task in tasks:
-                if self._channel.error:
-                    return
-                verdict = decide(task)
-                if self._channel.error:
-                    return
-                if isinstance(verdict, Message):
-                    self._publish(tracker, tag, verdict)
-                    await asyncio.sleep(0)
-                elif verdict is Verdict.DISCARD:
-                    self._on_confirm(tag, None)
+        async with aclosing(self._reader.batches()) as batches:
+            async for batch in batches:
+                for tag, task in batch:
+                    if self._channel.error:
+                        return
+                    verdict = decide(task)
+                    if isinstance(verdict, Message):
+                        self._publish(tracker, tag, verdict)
+                        await asyncio.sleep(0)
+                    elif verdict is Verdict.DISCARD:
+                        self._on_confirm(tag, None)
 
     async def _confirmed(self) -> None:
         await self._condition.wait_for(lambda: not self._waiting or self._channel.error is not None)

@@ -150,6 +150,11 @@ class Properties:
     @property
     def record(self) -> bytes | str | None:
         """What has happened to the task so far; None where somebody else uses this header."""
+        headers = self._headers
+        if headers.startswith(_RECORD_FIELD):  # as we write it: what is JSON need not be made text first
+            begin = len(_RECORD_FIELD) + _LENGTH.size
+            if begin <= len(headers):
+                return headers[begin : begin + _LENGTH.unpack_from(headers, len(_RECORD_FIELD))[0]]
         record = self.header(_RECORD)
         return record if isinstance(record, bytes | str) else None
 
