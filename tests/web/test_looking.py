@@ -50,20 +50,24 @@ async def test_all_that_has_ended_is_found_and_told_whole(address: Address) -> N
         assert (await visitor.get(f"{base}/failures?where=region")).status == 400
         assert (await visitor.get(f"{base}/failures?limit=many")).status == 400
 
-        failed = (await visitor.get(f"{base}/tasks/{quote('gone/../1', safe='')}")).json
+        failed = (await visitor.get(f"{base}/tasks?id={quote('gone/../1')}")).json
         assert (failed["state"], failed["data"], failed["attempts"][0]["output"]) == (
             "failed",
             {"region": "eu"},
             "printed",
         )
-        done = (await visitor.get(f"{base}/tasks/done-1")).json
+        done = (await visitor.get(f"{base}/tasks?id=done-1")).json
         assert (done["state"], done["result"]["value"]["number"]) == ("completed", 1)
         assert [(attempt["number"], attempt["outcome"]) for attempt in done["attempts"]] == [
             (1, "failed"),
             (2, "completed"),
         ]
-        unknown = (await visitor.get(f"{base}/tasks/nobody")).json
+        unknown = (await visitor.get(f"{base}/tasks?id=nobody")).json
         assert (unknown["state"], "all 3 rows" in unknown["searched"]) == ("unknown", True)
+
+        dots = (await visitor.get(f"{base}/tasks?id=..")).json
+        assert (dots["task_id"], dots["state"]) == ("..", "unknown")
+        assert (await visitor.get(f"{base}/tasks")).status == 400
 
         rows = (await visitor.get(f"{base}/results?limit=2")).json
         assert [row["task_id"] for row in rows["rows"]] == ["done-2", "done-1"]
@@ -107,8 +111,8 @@ async def test_hostile_text_is_never_html(sqlite_address: Address) -> None:
     async with served(sqlite_address) as visitor:
         for path in (
             "failures",
-            "tasks/evil",
-            "tasks/%3Cscript%3E",
+            "tasks?id=evil",
+            "tasks?id=%3Cscript%3E",
             "results",
             "no%3Cscript%3E",
             "results.jsonl",
@@ -123,5 +127,5 @@ async def test_large_task_is_left_out_of_lists(sqlite_address: Address) -> None:
     async with served(sqlite_address) as visitor:
         (failure,) = (await visitor.get("/api/queues/test/failures")).json["failures"]
         assert (failure["task"], failure["task_bytes"] > 100_000) == (None, True)
-        task = (await visitor.get("/api/queues/test/tasks/large")).json
+        task = (await visitor.get("/api/queues/test/tasks?id=large")).json
         assert len(task["data"]["region"]) == 100_000

@@ -57,7 +57,7 @@ async def retry(
 
     def replay(task: FailedTask, found: Failure) -> Message:
         body = task.body if not patch and data is None else _changed(task, patch or {}, data)
-        return Message(body, found.task_id, task.priority, task.record.replay())
+        return Message(body, found.task_id, task.priority, task.record.replay(), task.trace)
 
     return await _take(broker, choice, replay)
 

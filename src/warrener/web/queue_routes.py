@@ -71,7 +71,7 @@ class QueueRoutes:
             Route(f"{base}/stream", self.stream),
             Route(f"{base}/failures", self.failures),
             Route(f"{base}/failures.{{form}}", self.failures_file),
-            Route(f"{base}/tasks/{{task_id:path}}", self.task),
+            Route(f"{base}/tasks", self.task),
             Route(f"{base}/results", self.results),
             Route(f"{base}/results.{{form}}", self.results_file),
             Route(f"{base}/journal", self.journal),
@@ -108,9 +108,12 @@ class QueueRoutes:
         return await self._file(request, parts, "failures", form)
 
     async def task(self, request: Request) -> Response:
-        """One task."""
+        """One task. Its id is in the query: as a part of a path, `..` would not come here."""
+        task_id = request.query_params.get("id")
+        if not task_id:
+            raise UsageError("which task is wanted: tasks?id=ID")
         async with self._watches.of(_queue(request)) as watch:
-            return answer(await task(watch, request.path_params["task_id"]))
+            return answer(await task(watch, task_id))
 
     async def results(self, request: Request) -> Response:
         """The newest rows, or the one of a task."""

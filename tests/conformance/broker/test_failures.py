@@ -12,6 +12,7 @@ from tests.conformance.broker.steps import RECORD, consume, fail, failed, ids, t
 from warrener.brokers import Broker, Failed, Message, Verdict
 from warrener.codec import decode_record
 from warrener.errors import QueueMissing
+from warrener.failures import Choice, retry
 
 if TYPE_CHECKING:
     from tests.conformance.broker.steps import Open
@@ -61,6 +62,22 @@ async def test_each_failure_is_kept_discarded_or_published(broker: Broker) -> No
     (delivery,) = (await take(broker, 1)).held
     assert (delivery.body, delivery.id, delivery.priority, delivery.lost) == (b"{}", "published", 8, 0)
     assert decode_record(delivery.record).history == RECORD.history
+
+
+async def test_failure_that_is_retried_keeps_its_trace_and_its_history(broker: Broker) -> None:
+    trace = f"00-{'ab' * 16}-{'cd' * 8}-01 vendor=1"
+    session = broker.publish_session()
+    await session.publish([Message(b'{"id": "a", "type": "echo"}', "a", trace=trace)])
+    await session.flush()
+    (delivery,) = (await take(broker, 1)).held
+    await broker.pause()
+    broker.settle(delivery, Failed(RECORD.fail("exhausted")))
+    await broker.settled()
+
+    assert (await retry(broker, Choice())).count == 1
+
+    (again,) = (await take(broker, 1)).held
+    assert (again.trace, decode_record(again.record).history) == (trace, RECORD.history)
 
 
 async def test_what_was_decided_before_an_error_stays_done(broker: Broker) -> None:

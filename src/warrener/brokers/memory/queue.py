@@ -194,4 +194,6 @@ class Queue:
         heapq.heappush(self._ready, (-entry.priority, entry.number, entry))
 
     def _fail(self, entry: Entry, record: Record) -> None:
-        self.failures[next(self._numbers)] = FailedTask(entry.body, entry.id, entry.priority, record)
+        self.failures[next(self._numbers)] = FailedTask(
+            entry.body, entry.id, entry.priority, record, entry.trace
+        )

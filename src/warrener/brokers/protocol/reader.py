@@ -56,12 +56,13 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class FailedTask(msgspec.Struct, frozen=True):
-    """A failed task as it lies on the broker."""
+    """A failed task as it lies on the broker, with its trace (`Message.trace`)."""
 
     body: bytes
     id: str
     priority: int
     record: Record
+    trace: str = ""
 
 
 class Verdict(Enum):

@@ -283,7 +283,7 @@ def _failed_task(properties: Properties, body: bytes) -> FailedTask:
     if record.reason is None:
         record = _given_up(record, properties)
     priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority
-    return FailedTask(body, properties.id, priority, record)
+    return FailedTask(body, properties.id, priority, record, properties.trace)
 
 
 def _given_up(record: Record, properties: Properties) -> Record:

@@ -12,7 +12,7 @@ from warrener.brokers.rabbitmq.condition import Condition
 from warrener.brokers.rabbitmq.confirms import ConfirmTracker
 from warrener.brokers.rabbitmq.failures import reading
 from warrener.brokers.rabbitmq.topology import WORK_KEY
-from warrener.errors import BrokerError
+from warrener.errors import AccessRefused, BrokerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,8 @@ class _Sweep:
             raise
         await self._confirmed()
         if error := self._refused or self._channel.error:
-            raise BrokerError(f"{self._taken} failed tasks were taken out, then: {error}")
+            kind = AccessRefused if isinstance(error, AccessRefused) else BrokerError
+            raise kind(f"{self._taken} failed tasks were taken out, then: {error}")
         return self._taken
 
     async def _decide(
@@ -82,6 +83,7 @@ class _Sweep:
             message_id=message.id,
             priority=message.priority,
             record=message.record,
+            trace=message.trace,
             then=partial(self._on_confirm, tag),
         )
 

@@ -155,8 +155,8 @@ class Claims:
 
     def _move_to_failures(self, db: sqlite3.Connection, seq: int, record: bytes) -> None:
         db.execute(
-            "INSERT INTO failures (id, body, priority, record)"
-            " SELECT id, body, priority, ? FROM tasks WHERE seq = ?",
+            "INSERT INTO failures (id, body, priority, record, trace)"
+            " SELECT id, body, priority, ?, trace FROM tasks WHERE seq = ?",
             (record, seq),
         )
         db.execute("DELETE FROM tasks WHERE seq = ?", (seq,))
@@ -179,7 +179,12 @@ class Claims:
                 lost,
                 seq,
                 published_at=published,
-                trace=packed(*(trace.split(" ", 1))) if trace else "",
+                trace=trace_of(trace),
             )
             for seq, body, message_id, priority, record, lost, published, trace in rows
         ]
+
+
+def trace_of(column: str | None) -> str:
+    """The trace that lies beside a task; none where it is no possible one."""
+    return packed(*(column.split(" ", 1))) if column else ""

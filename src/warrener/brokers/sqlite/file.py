@@ -30,7 +30,8 @@ CREATE INDEX IF NOT EXISTS delayed ON tasks (due) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS processing ON tasks (owner) WHERE state = {PROCESSING};
 CREATE TABLE IF NOT EXISTS results (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS failures ( -- whose numbers are not used again: a replay may hold one
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB,
+    trace TEXT);
 CREATE INDEX IF NOT EXISTS failures_counted ON failures (priority); -- small, where they are not
 CREATE TABLE IF NOT EXISTS workers (id INTEGER PRIMARY KEY AUTOINCREMENT, lease REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS noted (seq INTEGER PRIMARY KEY, log TEXT NOT NULL, body BLOB NOT NULL);
@@ -181,11 +182,15 @@ class File:
 
 def _complete(db: sqlite3.Connection) -> None:
     """Add what a file of an earlier version lacks."""
-    columns = {name for _, name, *_ in db.execute("PRAGMA table_info(tasks)")}
-    for column, kind in (("published", "REAL"), ("trace", "TEXT")):
+    for table, column, kind in (
+        ("tasks", "published", "REAL"),
+        ("tasks", "trace", "TEXT"),
+        ("failures", "trace", "TEXT"),
+    ):
+        columns = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
         if columns and column not in columns:
             with suppress(sqlite3.OperationalError):  # another process does it, or this one may only read
-                db.execute(f"ALTER TABLE tasks ADD COLUMN {column} {kind}")
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def _look(file: Path) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, Depths, FailedTask, Message, Verdict
 from warrener.brokers.sqlite import clock
-from warrener.brokers.sqlite.claims import MESSAGE
+from warrener.brokers.sqlite.claims import MESSAGE, trace_of
 from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY
 from warrener.brokers.sqlite.publishing import insert
 from warrener.codec import decode_record
@@ -87,11 +87,13 @@ async def failures(writer: Writer) -> AsyncIterator[_Page]:
     """Those that there are now, in pages, by their numbers; what a replay lets fail again is not among them."""
     ((end,),) = await writer.select("SELECT coalesce(max(seq), 0) FROM failures")
     seen = 0
-    query = f"SELECT {MESSAGE} FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
+    query = (
+        f"SELECT {MESSAGE}, CAST(trace AS TEXT) FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
+    )
     while rows := await writer.select(query, (seen, end, PAGE)):
         yield [
-            (seq, FailedTask(body, message_id, priority, decode_record(record)))
-            for seq, body, message_id, priority, record in rows
+            (seq, FailedTask(body, message_id, priority, decode_record(record), trace_of(trace)))
+            for seq, body, message_id, priority, record, trace in rows
         ]
         seen = rows[-1][0]
 

@@ -38,7 +38,7 @@ function Facts({ task }) {
 export function Task({ queue, id, me }) {
   const [version, setVersion] = useState(0);
   const [isEdited, setEdited] = useState(false);
-  const path = id && queuePath(queue, "tasks", encodeURIComponent(id));
+  const path = id && queuePath(queue, "tasks") + `?id=${encodeURIComponent(id)}`;
   const { answer, error } = useAnswer(path, { ask: getExactly, version, again: ({ plain }) => (version && plain.state !== "completed" ? SOON : MOVING[plain.state]) });
   const task = answer?.plain;
   const exact = answer?.exact;
