@@ -51,11 +51,12 @@ def failed_pods(place: Place, queue: str) -> tuple[int, str]:
 def test_two_thousand_tasks_give_two_thousand_rows(place: Place) -> None:
     place.tasks("many", [square(n) for n in range(2000)])
 
-    done = place.submit("many")
+    done = place.submit("many", "--report", "many.html")
 
     assert done.returncode == 0, done.stderr
     assert "2,000 tasks: 2,000 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
     assert_exact(place, "many", 2000, attempts={1})
+    assert 'id="completed" value="2000"' in (place.directory / "many.html").read_text()
 
 
 def test_evicted_pod_costs_no_attempt_and_is_replaced(place: Place) -> None:

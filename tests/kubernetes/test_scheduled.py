@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
 
 from tests.batch import DELAYS, drain
 from tests.kubernetes.rights import Entitled, allowed, documented
 from tests.kubernetes.specs import SPECS, small_spec
 from warrener.brokers import connect
+from warrener.cli.main import app
 from warrener.errors import AppError, ObjectMissing
+from warrener.kubernetes.client.cluster import Cluster
 from warrener.kubernetes.manifests.cron import Schedule
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.operations import app_check, first_worker, scheduled, uninstall, worker_job
@@ -22,6 +27,7 @@ from warrener.sources import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.kubernetes.double import Double
     from warrener.address import Address
@@ -58,6 +64,10 @@ class Night(Entitled):
         self.workers: list[asyncio.Task[Any]] = []
         self._address = address
         self.on_create = self._react
+
+    async def close(self) -> None:
+        """Once its workers have left."""
+        await asyncio.gather(*self.workers)
 
     def finish(self) -> None:
         """Let the workers' Job end well."""
@@ -130,6 +140,29 @@ async def test_each_run_begins_anew_and_its_next_pod_goes_on(sqlite_address: Add
     assert (await night(cluster, sqlite_address, "nightly-2", "b", "c")).completed == 2
     assert cluster.deeds == deeds
     await asyncio.gather(*cluster.workers)
+
+
+def test_its_pod_keeps_rows_and_a_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_address: Address
+) -> None:
+    cluster = Night(replace(sqlite_address, queue=SPEC.queue))
+    monkeypatch.setattr(Cluster, "open", lambda **_: cluster)
+    monkeypatch.setenv("WARRENER_BROKER", sqlite_address.broker)
+    spec, tasks, kept = tmp_path / "spec.json", tmp_path / "tasks.jsonl", tmp_path / "results"
+    spec.write_bytes(msgspec.json.encode(SPEC))
+    tasks.write_text('{"id": "a", "type": "echo"}\n{"id": "b", "type": "permanent"}\n')
+    words = ["k8s", "scheduled", "--spec", str(spec), "--run", "nightly-1", str(tasks)]
+
+    done = CliRunner().invoke(
+        app, [*words, "-o", f"{kept}/nightly-1.jsonl", "--report", f"{kept}/nightly-1.html"]
+    )
+
+    assert done.exit_code == 1, done.output  # since one of them has failed
+    assert len((kept / "nightly-1.jsonl").read_text().splitlines()) == 1
+    report = (kept / "nightly-1.html").read_text()
+    assert 'id="completed" value="1"' in report
+    assert 'id="failed" value="1"' in report
+    assert "k8s:batch" in report
 
 
 async def test_it_does_what_its_role_allows_and_makes_nothing_but_jobs(sqlite_address: Address) -> None:

@@ -15,9 +15,12 @@ from warrener.beats import Beat, Running, write
 from warrener.brokers import connect
 from warrener.errors import BrokerUnreachable
 from warrener.orders import Paused, give
+from warrener.web import looking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
 
     from warrener.address import Address
     from warrener.brokers import Broker
@@ -100,6 +103,16 @@ async def test_broker_that_is_away_is_told_and_read_again_when_it_is_back(sqlite
 
         assert (await events.have("status"))["total"] == 1
         await events.have("problem", lambda told: told["error"] is None)
+
+
+async def test_look_without_an_answer_is_told(
+    sqlite_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(sqlite_address, [task("echo", "a")])
+    monkeypatch.setattr(looking, "_LATE", 0.0)
+    async with served(sqlite_address) as visitor, visitor.events("test") as events:
+        problem = await events.have("problem", lambda told: told["error"] is not None)
+        assert problem == {"error": "the broker does not answer; trying again"}
 
 
 async def test_server_ends_at_once_with_streams_open(sqlite_address: Address) -> None:

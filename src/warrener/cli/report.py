@@ -15,6 +15,7 @@ from warrener.cli.progress import Progress
 
 if TYPE_CHECKING:
     from warrener.address import Address
+    from warrener.brokers import Broker
 
 report_option: Final = click.option(
     "--report",
@@ -62,6 +63,23 @@ async def write_report(address: Address, output: str) -> None:
         UsageError: The file cannot be written.
         BrokerError: The queue cannot be read.
     """
+    async with connected(address) as broker:
+        await report_on(broker, address.queue, address.shown, output)
+
+
+async def report_on(broker: Broker, queue: str, place: str, output: str) -> None:
+    """Read all rows and failures of a queue whose broker is open, and write its report.
+
+    Args:
+        broker: The queue's.
+        queue: What the report calls it.
+        place: Where the report says that it is.
+        output: The file; `-` for stdout.
+
+    Raises:
+        UsageError: The file cannot be written.
+        BrokerError: The queue cannot be read.
+    """
     from warrener.cli.history_reading import history_of
     from warrener.monitor import watching
     from warrener.report import Subject, render
@@ -69,10 +87,10 @@ async def write_report(address: Address, output: str) -> None:
     from warrener.writers import opened
 
     with opened(output, "jsonl") as writer:
-        async with connected(address) as open_broker, watching(open_broker) as monitor:
+        async with watching(broker) as monitor:
             with Progress("report") as progress:
-                history = await history_of(open_broker, progress)
+                history = await history_of(broker, progress)
             status = await monitor.look()
-            page = render(Subject(address.queue, address.shown, VERSION), status, history, monitor.journal)
+            page = render(Subject(queue, place, VERSION), status, history, monitor.journal)
         writer.write([page.rstrip(b"\n")])
     say(f"report: {output}")

@@ -38,7 +38,9 @@ async def tell_status(queue: str, broker: Broker, board: Board) -> None:
                 board.tell("status", unseen(queue, str(error), monitor.journal))
                 board.tell("problem", {"error": None})
             except (TimeoutError, BrokerUnreachable) as error:
-                board.tell("problem", {"error": f"{error or 'the broker does not answer'}; trying again"})
+                board.tell(
+                    "problem", {"error": f"{str(error) or 'the broker does not answer'}; trying again"}
+                )
             else:
                 recent.add(begun, seen.done)
                 board.tell("status", members(queue, seen, monitor, recent.counts))

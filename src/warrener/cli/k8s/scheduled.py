@@ -18,6 +18,7 @@ from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.k8s.status import show_look
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
+from warrener.cli.report import report_on, report_option
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
 from warrener.sources import count_lines
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 @click.option(
     "--output", "-o", metavar="FILE", help="Where the results go; by default they stay on the queue."
 )
+@report_option
 @takes_tasks
-def scheduled(tasks: TaskFile, spec_file: str, run: str, output: str | None) -> None:
+def scheduled(tasks: TaskFile, spec_file: str, run: str, output: str | None, report_file: str | None) -> None:
     """Run the batch of this time: what the pod of `warrener k8s submit --schedule` does."""
     with guarded(), tempfile.TemporaryDirectory() as directory:
         from warrener.kubernetes.manifests.spec import Spec
@@ -53,7 +55,8 @@ def scheduled(tasks: TaskFile, spec_file: str, run: str, output: str | None) -> 
             tasks.path = fetch(source, Path(directory))
             say(f"{Path(tasks.path).stat().st_size:,} bytes of tasks fetched")
         tasks.check()
-        raise click.exceptions.Exit(finish(_until_stopped(_run(spec, tasks, source, run, output))))
+        target = (output, report_file)
+        raise click.exceptions.Exit(finish(_until_stopped(_run(spec, tasks, source, run, target))))
 
 
 async def _until_stopped(main: object) -> int:
@@ -66,11 +69,16 @@ async def _until_stopped(main: object) -> int:
         raise failed("stopped; the next pod goes on, and the workers do meanwhile", Exit.STOPPED) from None
 
 
-async def _run(spec: Spec, tasks: TaskFile, source: str, run: str, output: str | None) -> int:
+async def _run(
+    spec: Spec, tasks: TaskFile, source: str, run: str, target: tuple[str | None, str | None]
+) -> int:
+    from warrener.brokers import connect
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.scheduled import begun_by, run_scheduled
     from warrener.writers import opened
 
+    output, report_file = target
+    address = Address.here(queue=spec.queue)
     if output:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
     results = opened(output, ResultFile(output, None).checked(tasks)) if output else nullcontext()
@@ -86,7 +94,7 @@ async def _run(spec: Spec, tasks: TaskFile, source: str, run: str, output: str |
             summary: Summary = await run_scheduled(
                 cluster,
                 spec,
-                Address.here(queue=spec.queue),
+                address,
                 begun,
                 tasks.read(),
                 target=writer,
@@ -96,5 +104,8 @@ async def _run(spec: Spec, tasks: TaskFile, source: str, run: str, output: str |
         where = output or f"on the queue until the next run; `{commands.on_queue('results', spec.queue)}`"
         left_out = tasks.left_out_text if tasks.left_out else ""
         ended_with(summary, where, commands.on_queue("failures list", spec.queue), left_out)
+        if report_file:
+            async with connect(address) as broker:
+                await report_on(broker, spec.queue, commands.place, report_file)
     has_failed = summary.failed or summary.cancelled or summary.missing or tasks.is_all_invalid
     return Exit.FAILED if has_failed else Exit.OK

@@ -19,9 +19,11 @@ from warrener.cli.k8s.status import show_look
 from warrener.cli.options import format_option, output_option, yes_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
+from warrener.cli.report import check_report, report_on, report_option
 from warrener.cli.run import ANY_COMMAND
 from warrener.cli.taken import slowest_lines
 from warrener.cli.work_options import takes_app_and_tasks
+from warrener.errors import WarrenerError
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
 from warrener.kubernetes.commands import Commands
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
     from warrener.journal import Begun
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.operations.look import WorkerJob
+    from warrener.kubernetes.operations.submit import Submission
     from warrener.monitor import Status
+    from warrener.rows import Summary
 
 
 @click.command()
 @takes_app_and_tasks
 @output_option("results.jsonl")
 @format_option
+@report_option
 @takes_tasks
 @click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
 @click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
@@ -53,6 +58,7 @@ def submit(
     tasks: TaskFile,
     output: str,
     form: str | None,
+    report_file: str | None,
     no_wait: bool,
     dry_run: bool,
     max_failures: str | None,
@@ -88,12 +94,15 @@ def submit(
         )
         return
     commands = Commands(spec.namespace, context, kubeconfig)
+    if report_file and (spec.schedule or no_wait):
+        raise failed(_no_report(spec, report_file, commands), Exit.USAGE)
     if spec.schedule:
         _say_scheduled(finish(_schedule(spec, commands)), spec, commands)
         return
     with guarded():
         if not no_wait:
             ResultFile(output, form).checked(tasks)
+        check_report(report_file, output, tasks.path)
         tasks.check()
         limit = FailureLimit.parse(max_failures) if max_failures else None
         begun = begun_now(tasks.path, spec.child.command or click.get_current_context().params["app"])
@@ -101,7 +110,7 @@ def submit(
         make_sure(
             f"Drop all that is on queue {spec.queue!r} in {commands.place}: waiting tasks, results and failures?"
         )
-    submitted = _Submitted(spec, begun, tasks, (output, form), not no_wait, share, fresh, limit)
+    submitted = _Submitted(spec, begun, tasks, (output, form), report_file, not no_wait, share, fresh, limit)
     raise click.exceptions.Exit(finish(_submit(submitted, commands)))
 
 
@@ -124,11 +133,19 @@ def _say_scheduled(name: str, spec: Spec, commands: Commands) -> None:
     say(f"take that away with:  {commands.k8s('cancel --schedule', spec.queue)}")
 
 
+def _no_report(spec: Spec, report_file: str, commands: Commands) -> str:
+    if spec.schedule:
+        return "--report is for a batch that is waited for: each run of a --schedule keeps one beside its rows, with --volume"
+    later = commands.on_queue(f"report -o {shlex.quote(report_file)}", spec.queue)
+    return f"--report needs the end, and --no-wait leaves before it: leave one out, or write it later with `{later}`"
+
+
 class _Submitted(NamedTuple):
     spec: Spec
     begun: Begun
     source: TaskFile
     target: tuple[str, str | None]
+    report_file: str | None
     waits: bool
     is_shared: bool
     is_fresh: bool
@@ -177,23 +194,56 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
                     ) from None
                 say_how_to_go_on("detached; the workers go on", spec.queue, target, commands)
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
-    if summary is None and submission.job is None:
-        say("all of these tasks have ended before; collect with:")
-        say(f"  {commands.on_queue(_collect(target), spec.queue)}")
-        return 0
+            except WarrenerError:
+                if submission.exceeded and submitted.report_file:
+                    await _write_report(spec.queue, submitted.report_file, commands)
+                raise
     if summary is None:
-        say_how_to_go_on(f"the workers are started (Job {submission.job})", spec.queue, target, commands)
+        _say_left(submission, submitted, commands)
         return 0
+    code = _say_ended(summary, submission, submitted, commands)
+    if submitted.report_file:
+        await _write_report(spec.queue, submitted.report_file, commands)
+    return code
+
+
+def _say_left(submission: Submission, submitted: _Submitted, commands: Commands) -> None:
+    """Say how to go on with what nobody waited for."""
+    queue, target = submitted.spec.queue, submitted.target
+    if submission.job is None:
+        say("all of these tasks have ended before; collect with:")
+        say(f"  {commands.on_queue(_collect(target), queue)}")
+        return
+    say_how_to_go_on(f"the workers are started (Job {submission.job})", queue, target, commands)
+
+
+def _say_ended(summary: Summary, submission: Submission, submitted: _Submitted, commands: Commands) -> int:
+    """Say how it ended; the exit code."""
+    source, (output, _) = submitted.source, submitted.target
     if submission.were_done:
         say(f"{submission.were_done:,} of these tasks had ended before")
-    source = submitted.source
     left_out = source.left_out_text if source.left_out else ""
-    ended_with(summary, output, commands.on_queue("failures list", spec.queue), left_out)
+    ended_with(summary, output, commands.on_queue("failures list", submitted.spec.queue), left_out)
     for line in slowest_lines(submission.took):
         say(line)
     return (
         Exit.FAILED if summary.failed or summary.cancelled or summary.missing or source.is_all_invalid else 0
     )
+
+
+async def _write_report(queue: str, report_file: str, commands: Commands) -> None:
+    from warrener.brokers import connect
+    from warrener.kubernetes.client.cluster import Cluster
+    from warrener.kubernetes.operations.reach import queue_of
+
+    async with (
+        Cluster.open(
+            context=commands.context, kubeconfig=commands.kubeconfig, namespace=commands.namespace
+        ) as cluster,
+        queue_of(cluster, queue) as address,
+        connect(address) as broker,
+    ):
+        await report_on(broker, queue, commands.place, report_file)
 
 
 def say_how_to_go_on(what: str, queue: str, target: tuple[str, str | None], commands: Commands) -> None:

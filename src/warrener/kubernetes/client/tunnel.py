@@ -69,7 +69,7 @@ async def _opened(cluster: Cluster, pod: str, port: int) -> AsyncIterator[Client
         ) from error
     except (exceptions.WebSocketException, OSError, TimeoutError) as error:
         raise ClusterUnreachable(
-            f"cannot {deed}: {cluster.server}: {error or type(error).__name__}"
+            f"cannot {deed}: {cluster.server}: {str(error) or type(error).__name__}"
         ) from error
     try:
         yield connection

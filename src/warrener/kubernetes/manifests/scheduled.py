@@ -123,7 +123,11 @@ def _cron_job(spec: Spec, schedule: Schedule) -> dict[str, Any]:
 
 
 def _pod(spec: Spec, schedule: Schedule) -> dict[str, Any]:
-    results = ["-o", f"{DATA}/results/$(RUN).jsonl"] if schedule.volume else []
+    results = (
+        ["-o", f"{DATA}/results/$(RUN).jsonl", "--report", f"{DATA}/results/$(RUN).html"]
+        if schedule.volume
+        else []
+    )
     # Settings before tasks, whose words may be any.
     args = [
         "k8s",

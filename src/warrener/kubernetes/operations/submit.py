@@ -76,6 +76,8 @@ class Submission:
         """Whether all of its tasks are."""
         self.took = Took()
         """How long they took, once they have ended."""
+        self.exceeded = False
+        """Whether its limit was, for which it was paused."""
         self._begun = begun
         self._is_shared = is_shared
         self._is_fresh = is_fresh
@@ -260,6 +262,7 @@ class Submission:
 
     def _mind_limit(self, batch: Batch) -> None:
         if batch.exceeded:
+            self.exceeded = True
             commands, queue = self._cluster.commands, self._spec.queue
             raise WarrenerError(
                 f"{batch.exceeded}, so the batch is paused: see `{commands.on_queue('failures list', queue)}`; its workers go "
