@@ -14,7 +14,7 @@ help: ## Show what can be made
 $(READY): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --editable '.[kubernetes,metrics,otel,web]' --group dev
+	$(BIN)/pip install --quiet --editable '.[kubernetes,metrics,otel,parquet,web]' --group dev
 	touch $@
 
 demo: $(READY) ## Measure the standard library's code; BROKER=amqp://... does it on RabbitMQ

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warrener.attempt import Attempt  # noqa: TC001 - the middleware's annotations are read
 from warrener.errors import AppError
+from warrener.extras import missing
 from warrener.models import Task  # noqa: TC001 - as above
 from warrener.trace_context import NAME, about, headers, taken_from
 
@@ -35,7 +36,7 @@ def tracing(*, parent: bool = False) -> Callable[[Task, Attempt], Generator[None
         from opentelemetry import context, trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
     except ImportError as error:
-        raise AppError("traces need OpenTelemetry: pip install 'warrener[otel]'") from error
+        raise AppError(missing("traces need", "otel")) from error
     propagator = TraceContextTextMapPropagator()
     tracer = trace.get_tracer(NAME)
 

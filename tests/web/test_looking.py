@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
+
+from pyarrow import parquet
 
 from tests.web.ended import FAILED, HOSTILE, fill
 from tests.web.visitor import served
@@ -102,8 +105,13 @@ async def test_downloads_are_files_and_what_the_command_writes(sqlite_address: A
         assert len(answers["failures.csv"].body.splitlines()) == 5
         some = await visitor.get("/api/queues/test/failures.jsonl?error=KeyError")
         assert len(some.body.splitlines()) == 1
-        for name in ("results.parquet", "results.html", "failures.json", "results.jsonl%2f.."):
-            assert (await visitor.get(f"/api/queues/test/{name}")).status in (404, 501)
+        columns = await visitor.get("/api/queues/test/results.parquet")
+        assert columns.headers["content-disposition"] == 'attachment; filename="test.results.parquet"'
+        assert parquet.read_table(io.BytesIO(columns.body))["task_id"].to_pylist() == [
+            row["task_id"] for row in rows
+        ]
+        for name in ("failures.parquet", "results.html", "failures.json", "results.jsonl%2f.."):
+            assert (await visitor.get(f"/api/queues/test/{name}")).status == 404
 
 
 async def test_hostile_text_is_never_html(sqlite_address: Address) -> None:

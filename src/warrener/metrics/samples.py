@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from warrener.errors import UsageError
+from warrener.extras import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from warrener.metrics.names import Metric
 
-MISSING: Final = "metrics need prometheus-client: pip install 'warrener[metrics]'"
+MISSING: Final = missing("metrics need", "metrics")
 
 
 class Sample(NamedTuple):

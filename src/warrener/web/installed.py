@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from warrener.errors import UsageError
+from warrener.extras import missing
 
 
 def check_installed() -> None:
@@ -15,4 +16,4 @@ def check_installed() -> None:
         import starlette  # noqa: F401 - to see that they are there
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise UsageError("the page needs the extra `web`: pip install 'warrener[web]'") from error
+        raise UsageError(missing("the page needs", "web")) from error

@@ -35,6 +35,7 @@ _KINDS: Final = {
     "jsonl": "application/x-ndjson",
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
 }
 _MOST_IDS: Final = 10_000
 
@@ -122,12 +123,25 @@ class QueueRoutes:
 
     async def results_file(self, request: Request) -> Response:
         """All rows as a file."""
+        if request.path_params["form"] == "parquet":
+            return await self._parquet_file(request)
         form = _form(request, ("jsonl", "json", "csv"))
 
         def parts(_: Watch, broker: Broker) -> AsyncIterator[bytes]:
             return results.download(broker, form)
 
         return await self._file(request, parts, "results", form)
+
+    async def _parquet_file(self, request: Request) -> Response:
+        from warrener.writers.parquet import Table
+
+        try:
+            table = await asyncio.to_thread(Table)
+        except UsageError as error:
+            raise Refused(501, str(error)) from error
+        return await self._file(
+            request, lambda _, broker: results.download_parquet(broker, table), "results", "parquet"
+        )
 
     async def journal(self, request: Request) -> Response:
         """What was done, by whom."""
@@ -208,10 +222,6 @@ class QueueRoutes:
 
 def _form(request: Request, forms: tuple[Format, ...]) -> Format:
     form: str = request.path_params["form"]
-    if form == "parquet":
-        raise Refused(
-            501, "Parquet is not written: download CSV or JSONL, which pandas, Polars and DuckDB read"
-        )
     for known in forms:
         if form == known:
             return known

@@ -16,11 +16,12 @@ from warrener.web.shown import row_members
 from warrener.writers import ResultWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     from warrener.brokers import Broker
     from warrener.web.watch import Watch
     from warrener.writers import Format
+    from warrener.writers.parquet import Table
 
 _USUAL: Final = 50
 _MOST: Final = 500
@@ -76,14 +77,26 @@ async def download(broker: Broker, form: Format) -> AsyncIterator[bytes]:
     """One row per task, as `warrener results` writes them. Raises: as `newest`."""
     file = io.BytesIO()
     writer = ResultWriter(file, form)
-    stale = await superseded(broker)
-    async with aclosing(distinct(broker, IdSet(), Summary(), stale)) as batches:
+    async with aclosing(await _distinct(broker)) as batches:
         async for rows in batches:
             writer.write(rows)
             if file.tell() > _PART:
                 yield _taken(file)
     writer.finish()
     yield _taken(file)
+
+
+async def download_parquet(broker: Broker, table: Table) -> AsyncIterator[bytes]:
+    """The same as a Parquet file. Raises: as `newest`."""
+    async with aclosing(await _distinct(broker)) as batches:
+        async for rows in batches:
+            if part := await asyncio.to_thread(table.write, rows):
+                yield part
+    yield await asyncio.to_thread(table.finish)
+
+
+async def _distinct(broker: Broker) -> AsyncGenerator[list[bytes]]:
+    return distinct(broker, IdSet(), Summary(), await superseded(broker))
 
 
 def _taken(file: io.BytesIO) -> bytes:

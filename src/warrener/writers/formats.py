@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Format = Literal["jsonl", "json", "csv"]
-_COLUMNS: Final = [
+COLUMNS: Final = [
     "task_id",
     "type",
     "status",
@@ -58,13 +58,13 @@ def checked_format(path: str, wanted: str | None) -> Format:
 
 def csv_head() -> bytes:
     """The line that names the columns."""
-    return csv_line(_COLUMNS)
+    return csv_line(COLUMNS)
 
 
 def csv_row(row: bytes) -> bytes:
     """A row as a line of a table; what is no text stands there as JSON."""
     members = msgspec.json.decode(row)
-    return csv_line([csv_cell(members.get(column)) for column in _COLUMNS])
+    return csv_line([csv_cell(members.get(column)) for column in COLUMNS])
 
 
 def csv_cell(value: Any) -> str:

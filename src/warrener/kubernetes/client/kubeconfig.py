@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from warrener.errors import UsageError
+from warrener.extras import missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lightkube.config.kubeconfig import KubeConfig, SingleConfig
     from lightkube.config.models import User, UserExec
 
-EXTRA_MISSING: Final = "Kubernetes needs packages that are not installed: pip install 'warrener[kubernetes]'"
+EXTRA_MISSING: Final = missing("Kubernetes needs", "kubernetes")
 _SPOKEN: Final = "client.authentication.k8s.io/v1beta1"
 
 

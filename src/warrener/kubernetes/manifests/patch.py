@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from warrener.errors import UsageError
+from warrener.extras import missing
 
 # Lists whose items are told apart by a key are merged item by item; every other list is replaced.
 _KEYS: Final = {
@@ -32,7 +33,7 @@ def read_patch(path: str) -> dict[str, Any]:
     try:
         import yaml
     except ModuleNotFoundError:
-        raise UsageError("--patch needs PyYAML: pip install 'warrener[kubernetes]'") from None
+        raise UsageError(missing("--patch needs", "kubernetes")) from None
     try:
         found = yaml.safe_load(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
