@@ -80,14 +80,12 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
     seen, summary, stale = IdSet(), Summary(), await superseded(broker)
     async with following(broker) as heard:
         completion = _Completion(broker, heard)
-        quiet = 0  # how often in a row nothing more was there
         async for rows in distinct(broker, seen, summary, stale, follow=follow):
             writer.write(rows)
-            quiet = 0 if rows else quiet + 1
             if follow and not rows:
                 writer.flush()
                 read = summary.completed + summary.duplicates + summary.strange + summary.superseded
-                if await completion.is_reached(read, has_all=quiet >= QUIET):
+                if await completion.is_reached(read):
                     break
         is_cancelled = heard.orders.cancelled is not None
     if follow:  # tasks may have been worded anew meanwhile
@@ -116,9 +114,13 @@ class _Completion:
         self._broker = broker
         self._heard = heard
         self._completion = Completion(broker)
+        self._read = 0
+        self._quiet = 0  # how often in a row there were no more rows, since all is known to be done
 
-    async def is_reached(self, read: int, *, has_all: bool) -> bool:
-        """Whether it is so, where so many rows were read, or all that there are, where the broker counts more."""
+    async def is_reached(self, read: int) -> bool:
+        """Whether it is so, where so many rows were read, and no more are there."""
+        self._quiet = self._quiet + 1 if read == self._read else 0
+        self._read = read
         try:
             counts = await self._broker.counts()
         except BrokerUnreachable:  # whether it comes back in time is for `results` to say
@@ -126,8 +128,10 @@ class _Completion:
         is_cancelled = self._heard.orders.cancelled is not None
         if is_cancelled:
             counts = counts.without_cancelled()
-        has_read = has_all or read >= counts.completed
-        return await self._completion.is_proven_by(counts, is_cancelled=is_cancelled) and has_read
+        if not await self._completion.is_proven_by(counts, is_cancelled=is_cancelled):
+            self._quiet = 0
+            return False
+        return read >= counts.completed or self._quiet >= QUIET
 
 
 def _rows_at(broker: Broker) -> Iterator[dict[str, Any]]:
