@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
@@ -18,11 +18,11 @@ from warrener.cli.options import json_option, looks_at
 from warrener.cli.printing import say
 from warrener.cli.progress import Progress
 from warrener.cli.running import longest, running_members, running_rows
-from warrener.cli.taken import history_rows, pace_line, recent_members, recent_rows
+from warrener.cli.taken import Lately, history_rows, pace_line, recent_members, recent_rows
 from warrener.cli.workers_table import busy_text, workers_table
 from warrener.codec import encode
 from warrener.completion import Completion
-from warrener.errors import BrokerUnreachable
+from warrener.errors import BrokerError, BrokerUnreachable
 from warrener.exit_codes import Exit
 from warrener.history import History, Recent, recent
 from warrener.monitor import Monitor, Status, watching
@@ -84,9 +84,7 @@ async def _status(address: Address, watch: bool, wanted: _Wanted) -> int:
         for note in [*seen.counts.notes, *_shared(monitor.journal)]:
             say(f"note: {note}")
         if watch:
-            return await _watch(
-                address, Completion(open_broker), monitor, seen, heard, as_json=wanted.as_json
-            )
+            return await _watch(address, open_broker, monitor, seen, heard, as_json=wanted.as_json)
         looked_at = time.monotonic()
         past = await _past(open_broker, seen, address.queue, has_all=wanted.history)
         if not seen.is_finished:  # a rate needs two looks
@@ -120,19 +118,22 @@ def _past_members(past: History | Recent | None) -> dict[str, object]:
 
 async def _watch(
     address: Address,
-    completion: Completion,
+    broker: Broker,
     monitor: Monitor,
     seen: Status,
     heard: Heard | None,
     *,
     as_json: bool,
 ) -> int:
+    completion, lately, took = Completion(broker), Lately(broker), ""
     with Progress(address.queue) as progress:
         while True:
             if as_json:
                 click.echo(encode(members(seen, heard)))
             else:
-                text = f"{status_line(seen)}{longest(heard) if heard else ''}"
+                with suppress(BrokerError):  # the next look says so
+                    took = await lately.text()
+                text = f"{status_line(seen)}{took}{longest(heard) if heard else ''}"
                 progress.show(text, seen.done, seen.total, _held_up(address, seen))
             if await completion.is_proven_by(seen.counts, is_cancelled=seen.cancelled > 0):
                 return Exit.FAILED if seen.counts.failed or seen.cancelled else Exit.OK

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from warrener.errors import AccessRefused
+from warrener.history import Took
 from warrener.history.recent import BIN, BINS
 from warrener.status_line import took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from warrener.history import History, Recent, Took
+    from warrener.brokers import Broker
+    from warrener.history import History, Recent
 
 _MOST_TYPES: Final = 12
 _NAME: Final = 40  # characters
@@ -23,6 +27,8 @@ _FEW: Final = 20
 _LONG: Final = 1.0  # seconds
 _UNUSUAL: Final = 5
 _BIG: Final = 10_000
+_NEWEST: Final = 200
+_EVERY: Final = 10.0  # seconds
 
 
 def pace_line(counts: Sequence[int]) -> str:
@@ -98,6 +104,36 @@ def recent_members(found: Recent | None) -> dict[str, Any]:
         "types_of": {"newest": found.completed.read, "rows": found.rows},
         "pace": None if found.pace is None else {"step": BIN, "completed": found.pace},
     }
+
+
+class Lately:
+    """How long the newest tasks took, for the end of a line.
+
+    Args:
+        broker: An open broker.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._text = ""
+        self._due = 0.0
+
+    async def text(self) -> str:
+        """It, as it was within the last ten seconds; nothing where no row tells, or this user may not see any.
+
+        Raises:
+            BrokerError: The broker is lost.
+        """
+        if time.monotonic() < self._due:
+            return self._text
+        self._due, found = time.monotonic() + _EVERY, Took()
+        try:
+            found.add(await self._broker.newest_results(_NEWEST))
+        except AccessRefused:
+            return ""
+        half, most = (found.durations.quantile(share) for share in (0.5, 0.95))
+        self._text = "" if half is None or most is None else f" | p50 {took(half)}, p95 {took(most)}"
+        return self._text
 
 
 def slowest_lines(found: Took) -> Iterator[str]:

@@ -37,7 +37,7 @@ async def task(watch: Watch, task_id: str) -> dict[str, Any]:
         told.append(f"no results, which are not for this user to see ({error})")
     result = _result(row)
     workers = (watch.board.values.get("workers") or {}).get("workers")
-    told.append("what no worker tells it runs" if workers is None else f"what {len(workers):,} workers run")
+    told.append("what no worker tells it runs" if workers is None else _run_by(len(workers)))
     state = "running" if running else "completed" if row else "failed" if found else "unknown"
     return {
         "task_id": task_id,
@@ -100,6 +100,10 @@ def _attempts(
 
 def _first(*values: Any) -> Any:
     return next((value for value in values if value), None)
+
+
+def _run_by(workers: int) -> str:
+    return "what 1 worker runs" if workers == 1 else f"what {workers:,} workers run"
 
 
 def _told(read: int, expected: int, noun: str, *, is_all: bool) -> str:

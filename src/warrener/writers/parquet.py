@@ -13,7 +13,7 @@ from warrener.writers.formats import COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_GROUP: Final = 20_000
+_GROUP: Final = 5_000
 """Rows in a row group: so many are in memory until they are written."""
 _MICROSECONDS: Final = 1_000_000
 _LATEST: Final = 253_402_300_799  # seconds since the epoch: no calendar has a later time
