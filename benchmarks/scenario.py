@@ -20,12 +20,12 @@ class Figure(msgspec.Struct, frozen=True):
 
     Args:
         name: Its name, unique in the scenario.
-        unit: `/s`, `s`, `MiB`, `%`, `x`, or none for a number.
+        unit: `/s`, `s`, `ms`, `us`, `MiB`, `MiB/s`, `%`, `x`, or none for a number.
         is_compared: Whether its ratio to the yardstick is shown.
     """
 
     name: str
-    unit: Literal["/s", "s", "MiB", "%", "x", ""] = "/s"
+    unit: Literal["/s", "s", "ms", "us", "MiB", "MiB/s", "%", "x", ""] = "/s"
     is_compared: bool = True
 
 

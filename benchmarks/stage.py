@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 from benchmarks import marks, work
+from benchmarks.processor import listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,6 +134,11 @@ class Place:
         self.environment[marks.DIRECTORY] = str(self.marks)
 
     @property
+    def broker_pid(self) -> int:
+        """The broker's process, which must be on this machine."""
+        return listener(urlsplit(self._server.url).port or 5672)
+
+    @property
     def python(self) -> str:
         """The Python that Warrener runs on."""
         return sys.executable
@@ -174,10 +180,14 @@ class Place:
 
     def module(self, name: str, *words: str, python: str | Path = sys.executable) -> float:
         """Run a contestant's enqueuing to its end; the seconds that it tells."""
-        seconds = seconds_told(self.run(str(python), *_main(name), *words).output)
+        seconds = self.enqueued(name, python, *words)
         if done := marks.seen(self.marks).tasks:
             raise Broken(f"{name} has run {done:,} tasks while it enqueued")
         return seconds
+
+    def enqueued(self, name: str, python: str | Path, *words: str) -> float:
+        """Likewise, while workers may run."""
+        return seconds_told(self.run(str(python), *_main(name), *words).output)
 
     def begin(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a command; what still runs at the end is killed with what it has started."""

@@ -98,4 +98,4 @@ def cell(figure: Figure, values: Sequence[float]) -> str:
 def number(value: float, figure: Figure) -> str:
     if figure.unit in ("s", "x"):
         return f"{value:.2f}"
-    return f"{value:.1f}" if figure.unit == "%" else f"{value:,.0f}"
+    return f"{value:.1f}" if figure.unit in ("%", "ms") else f"{value:,.0f}"

@@ -8,7 +8,7 @@ app = App()
 
 @app.task
 def noop(n: str) -> str:
-    mark()
+    mark(n)
     return n
 
 

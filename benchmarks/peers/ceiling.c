@@ -2,7 +2,8 @@
 
    ceiling enqueue HOST PORT USER PASSWORD VHOST COUNT   publishes with pipelined confirms
    ceiling drain   HOST PORT USER PASSWORD VHOST COUNT   consumes and acknowledges one by one
-   ceiling work    HOST PORT USER PASSWORD VHOST COUNT   likewise, each ack after a result's confirm
+   ceiling work    HOST PORT USER PASSWORD VHOST COUNT [BYTES]   likewise, each ack after a result's confirm; a result
+                                                         is the task, or so many bytes
 
    Prints "seconds S": of enqueue from the first publish to the last confirm, else from the first delivery to the
    last acknowledgement. */
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WINDOW = 1000, CHANNEL = 1, TASK_BYTES = 80, FRAME_MAX = 131072 };
+enum { WINDOW = 1000, CHANNEL = 1, TASK_BYTES = 80, FRAME_MAX = 131072, IN_FLIGHT_BYTES = 32 << 20 };
 
 static amqp_connection_state_t connection;
 static amqp_basic_properties_t persistent = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = 2};
@@ -95,10 +96,11 @@ static void enqueue(uint64_t count) {
     }
 }
 
-static double drain(uint64_t count, int has_results) {
+static double drain(uint64_t count, int has_results, amqp_bytes_t result) {
     double start = 0;
     uint64_t delivery = 0;
-    amqp_basic_qos(connection, CHANNEL, 0, WINDOW, 0);
+    int window = result.len ? (int)(IN_FLIGHT_BYTES / result.len) : WINDOW;
+    amqp_basic_qos(connection, CHANNEL, 0, (uint16_t)(window < 1 ? 1 : window > WINDOW ? WINDOW : window), 0);
     check_reply("basic.qos");
     amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes("ceiling"), amqp_empty_bytes, 0, 0, 0, amqp_empty_table);
     check_reply("basic.consume");
@@ -111,7 +113,7 @@ static double drain(uint64_t count, int has_results) {
             on_confirm(frame.payload.method.decoded, 1);
         } else if (frame.frame_type == AMQP_FRAME_BODY && has_results) {
             waiting[++sent % (2 * WINDOW)] = delivery;
-            publish("ceiling.results", frame.payload.body_fragment);
+            publish("ceiling.results", result.len ? result : frame.payload.body_fragment);
         } else if (frame.frame_type == AMQP_FRAME_BODY) {
             check(amqp_basic_ack(connection, CHANNEL, delivery, 0), "ack");
             settled++;
@@ -121,7 +123,10 @@ static double drain(uint64_t count, int has_results) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 8) fail("usage");
+    if (argc != 8 && argc != 9) fail("usage");
+    amqp_bytes_t result = {.len = argc == 9 ? strtoull(argv[8], NULL, 10) : 0};
+    if (result.len && !(result.bytes = malloc(result.len))) fail("malloc");
+    if (result.len) memset(result.bytes, 'x', result.len);
     uint64_t count = strtoull(argv[7], NULL, 10);
     connection = amqp_new_connection();
     check(amqp_socket_open(amqp_tcp_socket_new(connection), argv[2], atoi(argv[3])), "connect");
@@ -138,7 +143,7 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "enqueue"))
         enqueue(count);
     else
-        start = drain(count, !strcmp(argv[1], "work"));
+        start = drain(count, !strcmp(argv[1], "work"), result);
     printf("seconds %f\n", now() - start);
     amqp_channel_close(connection, CHANNEL, AMQP_REPLY_SUCCESS); /* answered only after what was sent before */
     amqp_connection_close(connection, AMQP_REPLY_SUCCESS);

@@ -23,7 +23,7 @@ app.conf.update(
 
 @app.task
 def noop(n: str) -> str:
-    mark()
+    mark(n)
     return n
 
 

@@ -4,18 +4,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks.work import argument, count
+from benchmarks.work import due
 
 AT_A_TIME = 1000
 
 
 async def concurrently(one: Callable[[str], Awaitable[object]]) -> float:
     """Enqueue all tasks; the seconds it took."""
-    numbers = iter(range(count()))
+    tasks = due()
 
     async def some() -> None:
-        for n in numbers:
-            await one(argument(n))
+        for text, at in tasks:
+            if (left := at - time.time()) > 0:
+                await asyncio.sleep(left)
+            await one(text)
 
     start = time.perf_counter()
     await asyncio.gather(*(some() for _ in range(AT_A_TIME)))

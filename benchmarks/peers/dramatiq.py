@@ -13,8 +13,8 @@ dramatiq.set_broker(broker)
 
 
 @dramatiq.actor
-def noop(n: str) -> None:  # noqa: ARG001 - a value without a place for results would be logged each time
-    mark()
+def noop(n: str) -> None:  # a value without a place for results would be logged each time
+    mark(n)
 
 
 def main() -> None:

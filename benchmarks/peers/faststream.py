@@ -17,7 +17,7 @@ app = FastStream(broker)
 
 @broker.subscriber(queue, ack_policy=AckPolicy.NACK_ON_ERROR)
 async def noop(n: str) -> str:
-    mark()
+    mark(n)
     return n
 
 

@@ -12,7 +12,7 @@ huey = SqliteHuey(filename="huey.db", fsync=os.environ["BENCH_FSYNC"] == "1", re
 
 @huey.task()
 def noop(n: str) -> str:
-    mark()
+    mark(n)
     return n
 
 

@@ -14,7 +14,7 @@ broker = AioPikaBroker(url(), qos=200)
 
 @broker.task
 async def noop(n: str) -> str:
-    mark()
+    mark(n)
     return n
 
 

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.scenarios import beside, embedded, race, retries, scale, slots, start, tail, urgent
+from benchmarks.scenarios import (
+    beside,
+    cost,
+    embedded,
+    large,
+    latency,
+    race,
+    retries,
+    scale,
+    slots,
+    start,
+    tail,
+    urgent,
+    window,
+)
 
 if TYPE_CHECKING:
     from benchmarks.scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     "race": race.SCENARIO,
+    "latency": latency.SCENARIO,
+    "cost": cost.SCENARIO,
+    "large": large.SCENARIO,
     "embedded": embedded.SCENARIO,
     "beside": beside.SCENARIO,
     "slots": slots.SCENARIO,
@@ -18,5 +35,6 @@ SCENARIOS: dict[str, Scenario] = {
     "urgent": urgent.SCENARIO,
     "retries": retries.SCENARIO,
     "start": start.SCENARIO,
+    "window": window.SCENARIO,
     "scale": scale.SCENARIO,
 }

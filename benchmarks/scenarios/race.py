@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import msgspec
 import pika
 
+from benchmarks.contestants import PEERS
 from benchmarks.scenario import Figure, Scenario, Target
 from benchmarks.stage import QUEUE, Broken, seconds_told
 
@@ -16,50 +16,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
+    from benchmarks.contestants import Peer
     from benchmarks.stage import Place
-
-
-class Peer(msgspec.Struct, frozen=True):
-    """A peer from PyPI.
-
-    Args:
-        module: Its file in `peers`, whose `main` enqueues.
-        queue: Where its tasks are.
-        worker: The command that works, with two processes.
-        environment: What else makes it fast.
-    """
-
-    module: str
-    queue: str
-    worker: tuple[str, ...]
-    environment: dict[str, str] = {}
-
-    def __call__(self, place: Place) -> dict[str, float]:
-        place.environment |= self.environment
-        seconds = place.module(self.module, python=place.peers / "bin" / "python")
-        binary, *words = self.worker
-        return drained(place, self.queue, seconds, place.begin(str(place.peers / "bin" / binary), *words))
-
-
-_DRAMATIQ = ("dramatiq", "benchmarks.peers.dramatiq", "--processes", "2")
-_AHEAD = {"dramatiq_queue_prefetch": "200"}  # by itself it fetches two per thread, which takes twice as long
-_FASTSTREAM = (
-    "faststream",
-    "run",
-    "benchmarks.peers.faststream:app",
-    "--workers",
-    "2",
-    "--log-level",
-    "warning",
-)
-_CELERY = (
-    *("celery", "-A", "benchmarks.peers.celery", "worker", "--pool", "prefork", "--concurrency", "2"),
-    *("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
-)
-_TASKIQ = (
-    *("taskiq", "worker", "benchmarks.peers.taskiq:broker", "--workers", "2", "--log-level", "WARNING"),
-    *("--ack-type", "when_executed", "--max-async-tasks", "200", "--max-prefetch", "200"),
-)
 
 
 def warrener(place: Place) -> dict[str, float]:
@@ -69,6 +27,15 @@ def warrener(place: Place) -> dict[str, float]:
     if left["completed"] < place.tasks:
         raise Broken(f"not every task has its result: {left}")
     return figures
+
+
+def racing(peer: Peer) -> Callable[[Place], dict[str, float]]:
+    def run(place: Place) -> dict[str, float]:
+        place.environment |= peer.environment
+        seconds = place.module(peer.module, python=place.peers / "bin" / "python")
+        return drained(place, peer.queue, seconds, peer.begin(place))
+
+    return run
 
 
 def bare_pika(processes: int) -> Callable[[Place], dict[str, float]]:
@@ -84,13 +51,18 @@ def ceiling(verb: str) -> Callable[[Place], dict[str, float]]:
     def run(place: Place) -> dict[str, float]:
         if not (binary := place.peers / "bin" / "ceiling").exists():
             raise Broken("the C client is not built")
-        amqp = urlsplit(place.url)
-        where = [amqp.hostname or "", str(amqp.port), amqp.username or "", unquote(amqp.password or "")]
-        words = [*where, amqp.path[1:], str(place.tasks)]
+        words = [*c_address(place.url), str(place.tasks)]
         enqueued, worked = (seconds_told(place.run(str(binary), v, *words).output) for v in ("enqueue", verb))
         return {"enqueue": place.tasks / enqueued, "drain": place.tasks / worked}
 
     return run
+
+
+def c_address(url: str) -> list[str]:
+    """A broker's address as the C client takes it."""
+    amqp = urlsplit(url)
+    where = [amqp.hostname or "", str(amqp.port), amqp.username or "", unquote(amqp.password or "")]
+    return [*where, amqp.path[1:]]
 
 
 def drained(
@@ -111,20 +83,12 @@ def ready(url: str, queue: str) -> int:
         return count
 
 
-PEERS = {
-    "Celery": Peer("celery", "celery", _CELERY),
-    "Dramatiq, 1 thread": Peer("dramatiq", "default", (*_DRAMATIQ, "--threads", "1"), _AHEAD),
-    "Dramatiq, 8 threads": Peer("dramatiq", "default", (*_DRAMATIQ, "--threads", "8"), _AHEAD),
-    "TaskIQ": Peer("taskiq", "taskiq", _TASKIQ),
-    "FastStream": Peer("faststream", "faststream", _FASTSTREAM),
-}
-
 SCENARIO = Scenario(
     title="Tasks that do nothing, on RabbitMQ, two worker processes",
     figures=(Figure("enqueue"), Figure("drain")),
     contestants={
         "Warrener": warrener,
-        **PEERS,
+        **{name: racing(peer) for name, peer in PEERS.items()},
         "bare pika loop": bare_pika(1),
         "bare pika loop, 2 processes": bare_pika(2),
         "C client": ceiling("drain"),
@@ -133,10 +97,11 @@ SCENARIO = Scenario(
     tasks=20_000,
     yardstick="Warrener",
     targets=(
-        *(Target("Warrener", "enqueue", 5, per=peer) for peer in PEERS),
-        Target("Warrener", "enqueue", 0.6, per="C client"),
-        *(Target("Warrener", "drain", 2, per=peer) for peer in PEERS),
-        Target("Warrener", "drain", 0.8, per="bare pika loop, 2 processes"),
+        *(Target("Warrener", "enqueue", 8, per=peer) for peer in PEERS),
+        Target("Warrener", "enqueue", 0.9, per="C client"),
+        *(Target("Warrener", "drain", 3, per=peer) for peer in PEERS),
+        Target("Warrener", "drain", 1.3, per="bare pika loop, 2 processes"),
+        Target("Warrener", "drain", 0.8, per="C client, results confirmed"),
     ),
     has_peers=True,
 )

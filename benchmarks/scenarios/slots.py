@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from benchmarks import work
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from benchmarks.stage import Place
 
 WAIT, COMPUTE = 0.010, 0.001
-CONCURRENCY, PROCESSES = 32, 2
 
 
 def waiting(place: Place) -> Iterator[bytes]:
@@ -43,8 +43,23 @@ def ideal(
     return run
 
 
-_WAITING = f"10 ms async, {CONCURRENCY} at a time"
-_COMPUTING = f"1 ms of CPU, {PROCESSES} processes"
+def asynchronous(concurrency: int) -> Callable[[Place], dict[str, float]]:
+    words = ("--processes", "1", "--concurrency", str(concurrency))
+    return ideal(waiting, WAIT, concurrency, "sleeping", *words)
+
+
+def of_processes(processes: int) -> Callable[[Place], dict[str, float]]:
+    slots = min(processes, os.cpu_count() or 1)  # what the machine has for them
+    return ideal(computing, COMPUTE, slots, "computing", "--processes", str(processes))
+
+
+def waiting_at(concurrency: int) -> str:
+    return f"10 ms async, {concurrency} at a time"
+
+
+def computing_in(processes: int) -> str:
+    return f"1 ms of CPU, {processes} process{'es' if processes > 1 else ''}"
+
 
 SCENARIO = Scenario(
     title="Slots in use, on RabbitMQ",
@@ -54,11 +69,10 @@ SCENARIO = Scenario(
         Figure("slots busy", "%", is_compared=False),
     ),
     contestants={
-        _WAITING: ideal(
-            waiting, WAIT, CONCURRENCY, "sleeping", "--processes", "1", "--concurrency", str(CONCURRENCY)
-        ),
-        _COMPUTING: ideal(computing, COMPUTE, PROCESSES, "computing", "--processes", str(PROCESSES)),
+        **{waiting_at(concurrency): asynchronous(concurrency) for concurrency in (8, 32, 128)},
+        **{computing_in(processes): of_processes(processes) for processes in (1, 2, 4)},
     },
-    tasks=20_000,
-    targets=tuple(Target(name, "of the ideal", 97) for name in (_WAITING, _COMPUTING)),
+    tasks=10_000,
+    targets=(Target(waiting_at(32), "of the ideal", 90), Target(computing_in(2), "of the ideal", 75)),
+    rounds=2,
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.stage import Place
 
-SLOTS, MEAN, SIGMA = 32, 1.0, 1.0
+SLOTS, MEAN, SIGMA = 32, 0.5, 1.0
 
 
 def lines(place: Place) -> Iterator[bytes]:

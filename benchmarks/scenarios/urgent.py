@@ -59,7 +59,7 @@ SCENARIO = Scenario(
         Figure("normal tasks after them", "", is_compared=False),
     ),
     contestants={ALONE: urgent(in_crowd=False), CROWD: urgent(in_crowd=True)},
-    tasks=100_000,
+    tasks=50_000,
     yardstick=ALONE,
     targets=(
         Target(CROWD, "done", 1.25, per=ALONE, at_most=True),
