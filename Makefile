@@ -6,7 +6,7 @@ DEMO := .warrener/codestats
 # Where it is set, as in images of Python, each of hundreds of processes would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-long test-cluster chaos lint bench profile clean
+.PHONY: help demo check test test-long test-cluster chaos lint bench figures profile clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -55,6 +55,10 @@ test-cluster: $(READY) ## On a real cluster: needs KUBECONFIG, and WARRENER_TEST
 bench: $(READY) ## Warrener beside its peers and targets; ONLY=race,tail TASKS= ROUNDS= CONTESTANT= JSON=
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only '$(ONLY)') $(if $(CONTESTANT),--contestant '$(CONTESTANT)') \
 		$(if $(TASKS),--tasks $(TASKS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json '$(JSON)')
+
+figures: $(READY) ## Measure all of it on an idle machine, and write it into docs/benchmarks.md and docs/performance.md
+	$(MAKE) bench JSON=.figures.json
+	$(BIN)/python -m benchmarks.page .figures.json
 
 profile: $(READY) ## Where the time goes; TASKS=, BROKER=embedded
 	$(BIN)/python -m benchmarks.profiling $(if $(TASKS),--tasks $(TASKS)) $(if $(BROKER),--broker $(BROKER))

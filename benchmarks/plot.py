@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from benchmarks.table import heading, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.scenario import Figure, Measured
 
@@ -28,10 +28,16 @@ _OPEN: Final = """\
  font-family="system-ui, sans-serif" font-size="13" fill="#7a7f87" role="img">"""
 
 
-def svg(measured: Measured) -> str:
-    """One panel for each figure, one bar for each contestant: the median, and a line from least to most."""
+def svg(measured: Measured, shown: Sequence[str] | None = None) -> str:
+    """One panel for each figure, one bar for each contestant: the median, and a line from least to most.
+
+    Args:
+        measured: What was measured.
+        shown: The figures, in the order of their panels; all of them unless given.
+    """
     panels, top = [], 0
-    for figure in measured.figures:
+    by_name = {figure.name: figure for figure in measured.figures}
+    for figure in by_name.values() if shown is None else (by_name[name] for name in shown):
         if any(by.get(figure.name) for by in measured.values.values()):
             panels += list(_panel(measured, figure, top))
             top += _HEAD + _ROW * len(measured.values) + 8

@@ -12,6 +12,7 @@ import platform
 import re
 import sys
 from contextlib import ExitStack
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -38,8 +39,10 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else _PAPER)
     with ExitStack() as stack:
         server = broker(stack)
-        report = Report(command(options), machine(), versions(server))
-        console.print(f"{report.machine}\n{', '.join(f'{k} {v}' for k, v in report.versions.items())}\n")
+        report = Report(command(options), today(), machine(), versions(server))
+        console.print(
+            f"{report.date}, {report.machine}\n{', '.join(f'{k} {v}' for k, v in report.versions.items())}\n"
+        )
         for name in chosen:
             measured = measure(name, SCENARIOS[name], server, peers, options)
             report.scenarios.append(measured)
@@ -122,6 +125,11 @@ def broker(stack: ExitStack) -> Server:
         return Server(url, os.environ["WARRENER_TEST_MANAGEMENT"])
     node = stack.enter_context(RabbitMQ())
     return Server(node.url, node.management_url)
+
+
+def today() -> str:
+    now = datetime.now().astimezone()
+    return f"{now.day} {now:%B %Y}"
 
 
 def machine() -> str:

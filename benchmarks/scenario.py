@@ -98,6 +98,7 @@ class Report(msgspec.Struct):
     """A whole run."""
 
     command: str
+    date: str
     machine: str
     versions: dict[str, str]
     scenarios: list[Measured] = []
