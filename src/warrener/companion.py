@@ -19,3 +19,16 @@ async def while_running(companion: asyncio.Task[None], work: Coroutine[Any, Any,
         working.cancel()  # which changes nothing where it has ended
         await asyncio.wait({working})
     (working if is_done else companion).result()
+
+
+async def until_one_ends(*works: Coroutine[Any, Any, object]) -> None:
+    """Do all of these until the first of them ends, whose error is raised; the others are cancelled, and waited for."""
+    doing = [asyncio.ensure_future(work) for work in works]
+    try:
+        ended, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
+        for work in ended:
+            work.result()
+    finally:
+        for work in doing:
+            work.cancel()
+        await asyncio.gather(*doing, return_exceptions=True)

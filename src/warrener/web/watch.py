@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from warrener.companion import until_one_ends
 from warrener.errors import BrokerError, WarrenerError
 from warrener.history import HistoryReader, find_row
 from warrener.web.board import Board
@@ -151,19 +152,11 @@ class Watch:
 
     async def _read(self, broker: Broker) -> None:
         """Read until something is lost for good, and raise that."""
-        parts = [
-            asyncio.create_task(tell_status(self.queue, broker, self.board)),
-            asyncio.create_task(self._once_viewed(tell_workers(broker, self.board))),
-            asyncio.create_task(self._once_viewed(self._tell_history(broker))),
-        ]
-        try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_EXCEPTION)
-            for part in done:
-                part.result()
-        finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+        await until_one_ends(
+            tell_status(self.queue, broker, self.board),
+            self._once_viewed(tell_workers(broker, self.board)),
+            self._once_viewed(self._tell_history(broker)),
+        )
 
     async def _tell_history(self, broker: Broker) -> None:
         self.reader = HistoryReader(broker, self.failures.overheard)

@@ -7,6 +7,7 @@ import json
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from warrener.companion import until_one_ends
 from warrener.errors import ClusterUnreachable
 from warrener.kubernetes.client.refusals import refusal
 
@@ -98,15 +99,7 @@ class _Pair:
 
     async def carry(self) -> None:
         """Carry data both ways until the pod has closed its side, or ours has and the pod is silent."""
-        ways = {asyncio.create_task(self._to_pod()), asyncio.create_task(self._from_pod())}
-        try:
-            finished, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in finished:
-                way.result()
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+        await until_one_ends(self._to_pod(), self._from_pod())
 
     async def _to_pod(self) -> None:
         from websockets.exceptions import ConnectionClosedOK
