@@ -398,6 +398,21 @@ def test_help_loads_no_verb_and_nothing_that_takes_long(place: Place) -> None:
     }
 
 
+def test_worker_loads_nothing_before_its_first_task_that_only_others_need() -> None:
+    code = "import sys, warrener.cli.work, warrener.worker.supervisor, warrener.brokers.rabbitmq\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    rest = {
+        "importlib.metadata",
+        "http.client",
+        "urllib.request",
+        "rich",
+        "sqlite3",
+        "starlette",
+        "lightkube",
+    }
+    assert not rest & set(done.stdout.split())
+
+
 def test_handler_that_publishes_takes_no_other_broker_for_its_workers(place: Place) -> None:
     (place.path / "app.py").write_text(
         "import warrener\napp = warrener.App(retries=0)\n"

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import http.client
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -171,6 +168,11 @@ class Management:
         timeout: float = TIMEOUT,
     ) -> bytes:
         """The answer's body; status `failing` is an answer, too."""
+        # Not before: they take as long to load as pika, and a worker's first task needs no HTTP.
+        import http.client
+        import urllib.error
+        import urllib.request
+
         where = self.url
         user, password = self._address.credentials
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
