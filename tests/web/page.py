@@ -42,7 +42,7 @@ class Page:
         self.complaints: list[str] = []
         """Exceptions, errors on the console, requests that failed, and what its own policy forbade."""
         self._browser = browser
-        self._answer = ""
+        self._answer = self._kind = ""
         self._context = browser.ask("Target.createBrowserContext")["browserContextId"]
         target = browser.ask("Target.createTarget", url="about:blank", browserContextId=self._context)[
             "targetId"
@@ -176,8 +176,10 @@ class Page:
         path.write_bytes(base64.b64decode(found["data"]))
 
     def answer(self, pattern: str, content: object) -> None:
-        """Have requests for such addresses answered with this, without asking the server."""
-        self._answer = base64.b64encode(json.dumps(content).encode()).decode()
+        """Have requests for such addresses answered with this, without asking the server; a text is a stream of events."""
+        self._kind = "text/event-stream" if isinstance(content, str) else "application/json"
+        body = content if isinstance(content, str) else json.dumps(content)
+        self._answer = base64.b64encode(body.encode()).decode()
         self.ask("Fetch.enable", patterns=[{"urlPattern": pattern}])
 
     def _whole(self) -> dict[str, Any]:
@@ -193,7 +195,7 @@ class Page:
                 self._session,
                 requestId=given["requestId"],
                 responseCode=200,
-                responseHeaders=[{"name": "Content-Type", "value": "application/json"}],
+                responseHeaders=[{"name": "Content-Type", "value": self._kind}],
                 body=self._answer,
             )
         elif method == "Runtime.exceptionThrown":

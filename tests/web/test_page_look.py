@@ -73,6 +73,9 @@ def test_empty_view_says_what_to_type(page: Page, scene: Scene) -> None:
     page.answer("*/api/queues", {"queues": [], "note": None, "command": "warrener run app.py tasks.jsonl"})
     page.open(scene.url)
     page.has("warrener run app.py tasks.jsonl", ".empty pre")
+    page.open(f"{scene.url}?queue=nobody")
+    page.has("warrener publish tasks.jsonl --queue nobody", ".empty pre")
+    page.has("does not exist", ".problem")
     assert findings(page) == []
 
 

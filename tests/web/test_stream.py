@@ -95,7 +95,7 @@ async def test_broker_that_is_away_is_told_and_read_again_when_it_is_back(sqlite
     await publish(sqlite_address, [task("echo", "a")])
     async with served(sqlite_address, opener=sometimes) as visitor, visitor.events("test") as events:
         problem = await events.have("problem")
-        assert problem == {"error": "the broker has gone fishing; trying again"}
+        assert problem == {"error": "the broker has gone fishing; trying again", "is_missing": False}
         (row,) = (await visitor.get("/api/queues")).json["queues"]
         assert (row["state"], row["error"]) == ("unknown", problem["error"])
 

@@ -16,8 +16,10 @@ from warrener.web.answers import Refused
 _ROOT: Final = Path(__file__).parent / "static"
 _PAGE: Final = "index.html"
 _OTHERS: Final = "vendor"  # as they came, with what their licences ask for
-# Whole lines alone: what looks like a comment may also be within a text.
-_COMMENT: Final = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
+# Of comments whole lines alone: what looks like one may also be within a text. What lines begin with means nothing to any of our files.
+_FOR_US: Final = re.compile(
+    rb"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)$|^[ \t]+", re.MULTILINE | re.DOTALL
+)
 _DIGEST_IN_NAME: Final = re.compile(r"\.[0-9a-f]{8,}\.")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK: Final = "no-cache"
@@ -83,12 +85,12 @@ class Files:
 def _read(path: Path) -> _File:
     body = path.read_bytes()
     if path.suffix in {".js", ".css"} and _OTHERS not in path.parts:
-        body = _COMMENT.sub(_same_lines, body)
+        body = _FOR_US.sub(_same_lines, body)
     kind = _KINDS.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"
     # Weak, since it stands for the packed one, too.
     return _File(body, compress(body, mtime=0), kind, f'W/"{blake2b(body, digest_size=12).hexdigest()}"')
 
 
-def _same_lines(comment: re.Match[bytes]) -> bytes:
+def _same_lines(found: re.Match[bytes]) -> bytes:
     """Nothing, on as many lines, so that an error in the browser names the line of our file."""
-    return b"\n" * comment[0].count(b"\n")
+    return b"\n" * found[0].count(b"\n")

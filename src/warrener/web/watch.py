@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.companion import until_one_ends
-from warrener.errors import BrokerError, WarrenerError
+from warrener.errors import BrokerError, QueueMissing, WarrenerError
 from warrener.history import HistoryReader, find_row
 from warrener.web.board import Board
 from warrener.web.failures import Failures
@@ -147,7 +147,9 @@ class Watch:
                 self._error = error
             finally:
                 self._broker = None
-            self.board.tell("problem", {"error": f"{self._error}; trying again" if self._error else None})
+            is_missing = isinstance(self._error, QueueMissing)
+            sentence = f"{self._error}; trying again" if self._error else None
+            self.board.tell("problem", {"error": sentence, "is_missing": is_missing})
             await asyncio.sleep(_AGAIN_AFTER)
 
     async def _read(self, broker: Broker) -> None:

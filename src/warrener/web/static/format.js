@@ -2,6 +2,7 @@
 
 export const UNKNOWN = "–";
 const whole = new Intl.NumberFormat("en-US");
+const compact = new Intl.NumberFormat("en-US", { notation: "compact" });
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
@@ -9,6 +10,11 @@ const two = (number) => String(Math.floor(number)).padStart(2, "0");
 
 export function count(number) {
   return number === null || number === undefined ? UNKNOWN : whole.format(number);
+}
+
+/** A number on an axis: "20K". */
+export function short(number) {
+  return compact.format(number);
 }
 
 /** "1 failure", "2 failures". */
@@ -41,6 +47,11 @@ export function duration(seconds) {
   if (all < HOUR) return `${Math.floor(all / MINUTE)} min ${two(all % MINUTE)} s`;
   if (all < DAY) return `${Math.floor(all / HOUR)} h ${two((all % HOUR) / MINUTE)} min`;
   return `${Math.floor(all / DAY)} d ${two((all % DAY) / HOUR)} h`;
+}
+
+/** The same where there is little room: "8m20s". */
+export function brief(seconds) {
+  return seconds >= MINUTE ? duration(seconds).replaceAll(/ (min|[hsd])( |$)/g, (_, unit) => unit[0]) : duration(seconds);
 }
 
 /** How long something has run: whole seconds, since it is read again each second. */

@@ -2,7 +2,7 @@
 import { queuePath } from "./api.js";
 import { useEffect, useState } from "./html.js";
 
-const NOTHING = { status: null, workers: null, history: null, problem: null, isCut: false };
+const NOTHING = { status: null, workers: null, history: null, problem: null, isMissing: false, isCut: false };
 const KINDS = ["status", "workers", "history"];
 
 export function useStream(queue) {
@@ -20,8 +20,8 @@ export function useStream(queue) {
         });
       }
       source.addEventListener("problem", (event) => {
-        const problem = JSON.parse(event.data).error;
-        setTold((old) => ({ ...old, problem, isCut: false }));
+        const { error: problem, is_missing: isMissing } = JSON.parse(event.data);
+        setTold((old) => ({ ...old, problem, isMissing, isCut: false }));
       });
       source.onopen = () => setTold((old) => ({ ...old, isCut: false }));
       // A browser tries again by itself where the connection was cut, and gives up where it was refused.

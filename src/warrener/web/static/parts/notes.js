@@ -19,7 +19,7 @@ export function Reading({ of: found, what }) {
   const part = found.expected ? Math.min(found.read / found.expected, 0.999) : null;
   return html`<p class="reading" role="status">
     <progress max="1" value=${part ?? 0} aria-label="Read of the ${what}"></progress>
-    <span class="number">${count(found.read)} of ${count(found.expected)} ${what} read${part === null ? "" : ` (${percent(part)})`}; what is shown is of these.</span>
+    <span>${count(found.read)} of ${count(found.expected)} ${what} read${part === null ? "" : ` (${percent(part)})`}; what is shown is of these.</span>
   </p>`;
 }
 

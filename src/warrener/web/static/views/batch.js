@@ -1,7 +1,7 @@
 // One batch: how far it is, how it went since its beginning, which types of task and which workers it has.
 import { queuePath } from "../api.js";
 import { act } from "../actions.js";
-import { clock, count, percent, rate, remaining } from "../format.js";
+import { clock, count, duration, percent, rate, remaining } from "../format.js";
 import { html } from "../html.js";
 import { useKeys } from "../keys.js";
 import { Empty, Notes, Reading } from "../parts/notes.js";
@@ -11,6 +11,7 @@ import { Timeline } from "../parts/timeline.js";
 import { Time } from "../parts/ids.js";
 import { href } from "../route.js";
 import { line } from "../text.js";
+import { Journal } from "./journal.js";
 import { Longest, Slowest } from "./longest.js";
 import { Types } from "./types.js";
 import { Waiting } from "./waiting.js";
@@ -31,32 +32,40 @@ function Counts({ queue, status }) {
   )}</dl>`;
 }
 
-function Head({ queue, status, me }) {
-  const isOver = status.state === "done" || status.state === "cancelled";
+/** How quickly it goes, or went, and until when. */
+function Pace({ status, history, isOver }) {
+  const took = isOver && history?.is_complete ? history.end - history.begin : null;
+  if (took === null || !history.end) {
+    return html`<div><dt>Per second</dt><dd class="number">${rate(isOver ? null : status.rate)}</dd></div>
+      <div class="wide"><dt>${isOver ? "Ended" : "Left"}</dt><dd class="number">${isOver ? status.state : remaining(status.eta)}</dd></div>`;
+  }
+  return html`<div><dt>Per second</dt><dd class="number">${rate(took > 0 ? (status.completed + status.failed) / took : null)}</dd></div>
+    <div class="wide"><dt>Ended</dt><dd class="number"><${Time} at=${history.end} shown=${clock(history.end)} />, after ${duration(took)}</dd></div>`;
+}
+
+function Head({ queue, status, history, me, isOver }) {
   return html`<div class="batch-head">
-    <p class="far"><b class="number">${percent(status.progress)}</b><span class="soft number">of ${count(status.total)} tasks</span></p>
+    <div class="line"><p class="far"><b class="number">${percent(status.progress)}</b><span class="soft number">of ${count(status.total)} tasks</span></p>
+      <${Hold} queue=${queue} status=${status} me=${me} isOver=${isOver} /></div>
     <${Progress} of=${status} />
     <${Counts} queue=${queue} status=${status} />
     <dl class="facts">
-      <div><dt>Per second</dt><dd class="number">${rate(status.rate)}</dd></div>
-      <div class="wide"><dt>${isOver ? "Ended" : "Left"}</dt><dd class="number">${isOver ? status.state : remaining(status.eta)}</dd></div>
+      <${Pace} status=${status} history=${history} isOver=${isOver} />
       <div><dt>Workers</dt><dd class="number">${count(status.workers)}</dd></div>
       <div><dt>Began</dt><dd><${Time} at=${status.began} shown=${clock(status.began)} /></dd></div>
       ${status.source && html`<div class="wide"><dt>Source</dt><dd><bdi>${line(status.source)}</bdi>${status.by && html`<span class="soft"> by ${line(status.by)}</span>`}</dd></div>`}
     </dl>
-    <${Hold} queue=${queue} status=${status} me=${me} />
   </div>`;
 }
 
-function Hold({ queue, status, me }) {
+function Hold({ queue, status, me, isOver }) {
   const verb = status.state === "paused" ? "resume" : "pause";
-  const isOver = status.state === "done" || status.state === "cancelled";
   const change = me?.can_act && !isOver ? () => act({ verb, path: queuePath(queue, "actions", verb), queue }) : null;
   useKeys({ pause: change });
-  return html`<p class="buttons">
+  return html`<p class="buttons end">
+    ${status.hold && html`<span class="soft">${line(`${status.hold.what} by ${status.hold.by}`)} at <${Time} at=${status.hold.at} shown=${clock(status.hold.at)} /></span>`}
     ${change && html`<button onClick=${change}>${verb === "pause" ? "Pause…" : "Resume…"}</button>
       <button onClick=${() => act({ verb: "cancel", path: queuePath(queue, "actions", "cancel"), queue, left: status.ready })}>Cancel…</button>`}
-    ${status.hold && html`<span class="note">${line(`${status.hold.what} by ${status.hold.by}`)} at <${Time} at=${status.hold.at} shown=${clock(status.hold.at)} /></span>`}
   </p>`;
 }
 
@@ -64,8 +73,10 @@ export function Batch({ queue, told, me }) {
   const { status, workers, history } = told;
   if (!status) {
     return html`<section><h1 class="hidden">Overview</h1>
-      ${!told.problem && !told.isCut && html`<p class="soft">Asking the broker about ${line(queue)}…</p>`}</section>`;
+      ${told.isMissing ? html`<${Empty} command=${`warrener publish tasks.jsonl --queue ${line(queue)}`}>It may be among <a href=${href({ view: "batches" })}>the batches</a> by another name. This makes it:</${Empty}>`
+        : !told.problem && !told.isCut && html`<p class="soft">Asking the broker about ${line(queue)}…</p>`}</section>`;
   }
+  const isOver = status.state === "done" || status.state === "cancelled";
   const isFresh = !status.total && !status.completed && !status.failed;
   if (isFresh) {
     return html`<section><h1 class="hidden">Overview</h1><${Notes} of=${[...(status.notes ?? []), ...(status.may_not ?? []), status.error]} />
@@ -73,13 +84,13 @@ export function Batch({ queue, told, me }) {
   }
   return html`<section class="batch">
     <h1 class="hidden">Overview</h1>
-    <${Head} queue=${queue} status=${status} me=${me} />
+    <${Head} queue=${queue} status=${status} history=${history} me=${me} isOver=${isOver} />
     <${Notes} of=${[...(status.notes ?? []), ...(status.may_not ?? []), status.error]} />
     <${Reading} of=${history} what="rows" />
-    ${history?.timeline?.completed.length > 0 && html`<${Timeline} history=${history} />`}
+    ${history?.timeline?.completed.length > 0 && html`<${Timeline} history=${history} status=${status} isOver=${isOver} />`}
     <div class="columns">
       <div><${Types} queue=${queue} history=${history} /><${Waiting} status=${status} /></div>
-      <div class="side"><${Workers} queue=${queue} told=${workers} status=${status} /></div>
+      <div class="side"><${Workers} queue=${queue} told=${workers} status=${status} /><${Journal} queue=${queue} /></div>
       <div><${Longest} queue=${queue} workers=${workers?.workers} history=${history} /><${Slowest} queue=${queue} history=${history} /></div>
     </div>
   </section>`;

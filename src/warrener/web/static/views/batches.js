@@ -19,7 +19,7 @@ function Row({ batch }) {
     <td class="grow"><a class="strong" data-row href=${href({ queue: batch.queue })}><bdi>${line(batch.queue)}</bdi></a>
       ${batch.source && html`<span class="soft source"><${Name}>${batch.source}</${Name}></span>`}
       ${batch.error && html`<span class="soft source">${line(batch.error)}</span>`}</td>
-    <td class="w-state"><${State} name=${batch.state} /></td>
+    <td class="w-state"><${State} name=${batch.state}><span class="word">${batch.state}</span></${State}></td>
     <td class="w-bar"><span class="with-bar"><span class="number">${percent(batch.progress)}</span><${Progress} of=${batch} /></span></td>
     <td class="w-count number hide-1">${count(batch.completed)}</td>
     <td class="w-count number ${batch.failed ? "is-failed" : "soft"}">${count(batch.failed)}</td>

@@ -60,8 +60,8 @@ export function Failures({ queue, route, told, me }) {
           ${canAct && html`<button class="main" onClick=${() => start("retry")}>Retry ${count(answer.count)}…</button><button onClick=${() => start("discard")}>Discard ${count(answer.count)}…</button>`}
           <a class="button" download href=${queuePath(queue, "failures.jsonl") + asQuery(filter)}>JSONL</a><a class="button" download href=${queuePath(queue, "failures.csv") + asQuery(filter)}>CSV</a></p></div>
       ${me && !me.can_act && html`<p class="soft">${me.why_not}</p>`}
-      <${Groups} queue=${queue} filter=${filter} answer=${answer} />
-      <${FailureRows} queue=${queue} failures=${more.failures} />
+      <div class="columns is-even"><div><${Groups} queue=${queue} filter=${filter} answer=${answer} /></div>
+        <div><${FailureRows} queue=${queue} failures=${more.failures} /></div></div>
       ${answer.count === 0 && answer.is_complete && html`<${Empty}>No failure fits.</${Empty}>`}
       ${more.ask && html`<p class="buttons"><button onClick=${more.ask}>Show ${count(Math.min(PAGE, answer.count - more.failures.length))} more of ${count(answer.count)}</button></p>`}`}
   </section>`;

@@ -5,13 +5,14 @@ import { Name, TaskLink, Time } from "../parts/ids.js";
 import { doing } from "./workers.js";
 
 const SHOWN = 10;
+const SOON = 2; // seconds, before which a task is no straggler, and only comes and goes
 const LATE = 3; // times what 95 of 100 tasks of a type need
 
 /** What runs longest, with what its type usually needs. */
 export function stragglers(workers, types) {
   const usual = new Map((types ?? []).map((type) => [type.type, type.p95]));
   return (workers ?? [])
-    .flatMap((worker) => worker.running.map((task) => ({ ...task, worker: worker.worker, usual: usual.get(task.type) })))
+    .flatMap((worker) => worker.running.filter((task) => task.seconds >= SOON).map((task) => ({ ...task, worker: worker.worker, usual: usual.get(task.type) })))
     .map((task) => ({ ...task, times: task.usual ? task.seconds / task.usual : null }))
     .toSorted((one, other) => other.seconds - one.seconds)
     .slice(0, SHOWN);
@@ -23,7 +24,7 @@ export function Longest({ queue, workers, history }) {
   return html`<div>
     <h2>Running longest</h2>
     <table class="list">
-      <thead><tr><th scope="col">Task</th><th scope="col">Type</th><th scope="col" class="hide-1">Worker</th><th scope="col" class="number hide-1">Said</th><th scope="col" class="number">For</th><th scope="col" class="number">p95 ×</th></tr></thead>
+      <thead><tr><th scope="col">Task</th><th scope="col">Type</th><th scope="col" class="hide-1">Worker</th><th scope="col" class="number hide-1">Progress</th><th scope="col" class="number">Runs for</th><th scope="col" class="number" title="So many times what 95 of 100 tasks of its type took">× p95</th></tr></thead>
       <tbody>${tasks.map((task) => html`<tr key=${task.task_id}>
         <td class="grow"><${TaskLink} queue=${queue} id=${task.task_id} isRow /></td><td class="w-type"><${Name}>${task.type}</${Name}></td>
         <td class="w-type soft hide-1"><${Name}>${task.worker}</${Name}></td><td class="w-time number hide-1">${doing(task)}</td><td class="w-time number">${age(task.seconds)}</td>

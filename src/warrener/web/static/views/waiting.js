@@ -1,7 +1,7 @@
 // What waits, by priority and by route, where the broker tells.
 import { count } from "../format.js";
 import { html } from "../html.js";
-import { line } from "../text.js";
+import { Name } from "../parts/ids.js";
 
 function Table({ name, rows }) {
   if (!rows?.length) return null;
@@ -10,7 +10,7 @@ function Table({ name, rows }) {
     <h2>Ready by ${name}</h2>
     <table class="list"><thead class="hidden"><tr><th scope="col">${name}</th><th scope="col">Ready</th><th scope="col">Share</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.name}>
-        <td class="w-few"><bdi>${line(row.name)}</bdi></td><td class="w-count number">${count(row.ready)}</td>
+        <td class="w-id"><${Name}>${row.name}</${Name}></td><td class="w-count number">${count(row.ready)}</td>
         <td class="grow"><svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width=${((row.ready ?? 0) / most) * 100} height="8" /></svg></td>
       </tr>`)}</tbody></table>
   </div>`;

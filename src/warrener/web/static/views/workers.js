@@ -6,7 +6,8 @@ import { Empty, Notes } from "../parts/notes.js";
 import { State } from "../parts/state.js";
 import { line } from "../text.js";
 
-const MANY = 30; // workers, of which each would be a page of rows
+const MANY = 30; // workers, and so many more at a time: there may be thousands, and each changes every second
+const WIDEST = 24; // slots that are drawn
 
 function used(worker) {
   return worker.running.length + (worker.omitted ?? 0);
@@ -14,11 +15,11 @@ function used(worker) {
 
 function Slots({ worker }) {
   const busy = used(worker);
-  const wide = Math.min(worker.slots, 24);
+  const wide = Math.min(worker.slots, WIDEST);
   const full = worker.slots ? Math.round((busy / worker.slots) * wide) : 0;
+  const from = (first, last, shape) => Array.from({ length: Math.max(0, last - first) }, (_, at) => `M${(first + at) * 4} ${shape}`).join("");
   return html`<span class="slots"><span class="number">${busy}/${worker.slots}</span>
-    <svg viewBox="0 0 ${wide * 4} 8" width=${wide * 4} height="8" aria-hidden="true">${Array.from({ length: wide }, (_, at) =>
-      html`<rect x=${at * 4} y=${at < full ? 0 : 3} width="3" height=${at < full ? 8 : 2} class=${at < full ? "is-busy" : "is-free"} />`)}</svg></span>`;
+    <svg viewBox="0 0 ${wide * 4} 8" width=${wide * 4} height="8" aria-hidden="true"><path class="is-busy" d=${from(0, full, "0h3v8h-3z")} /><path class="is-free" d=${from(full, wide, "3h3v2h-3z")} /></svg></span>`;
 }
 
 export function doing(task) {
@@ -54,9 +55,9 @@ function Row({ queue, worker, isOpen, toggle }) {
 
 export function Workers({ queue, told, status }) {
   const [open, setOpen] = useState(null);
-  const [isWhole, setWhole] = useState(false);
+  const [most, setMost] = useState(MANY);
   if (!told) return html`<div><h2>Workers</h2><p class="soft">Listening: each tells every two seconds what it runs.</p></div>`;
-  const { workers } = told;
+  const workers = told.workers ?? []; // null is what this user may not see
   const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
   const busy = workers.reduce((sum, worker) => sum + used(worker), 0);
   const isOver = status.state === "done" || status.state === "cancelled";
@@ -69,10 +70,10 @@ export function Workers({ queue, told, status }) {
     ${workers.length > 0 && html`<table class="list workers">
       <thead><tr><th scope="col">Worker</th><th scope="col">Slots</th><th scope="col" class="number">Per second</th><th scope="col" class="number hide-2">Done</th>
         <th scope="col" class="number hide-2">Failed</th><th scope="col" class="number hide-0">Memory</th><th scope="col" class="hide-1">State</th></tr></thead>
-      <tbody>${workers.slice(0, isWhole ? undefined : MANY).map((worker) => {
+      <tbody>${workers.slice(0, most).map((worker) => {
         const name = `${worker.worker} ${worker.key}`;
         return html`<${Row} key=${name} queue=${queue} worker=${worker} isOpen=${open === name} toggle=${() => setOpen(open === name ? null : name)} />`;
       })}</tbody></table>`}
-    ${workers.length > MANY && !isWhole && html`<button onClick=${() => setWhole(true)}>Show all ${count(workers.length)} workers</button>`}
+    ${workers.length > most && html`<button onClick=${() => setMost(most + 100)}>Show ${count(Math.min(100, workers.length - most))} more of ${count(workers.length)}</button>`}
   </div>`;
 }
