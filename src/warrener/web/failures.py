@@ -61,10 +61,12 @@ class Failures:
         if self._is_due(count) and not self._passes:
             self._is_old, self._seen = False, -1 if count is None else count
             self._reading = asyncio.create_task(self._read(broker))
-        if self._reading and not (self._reading.done() and self.is_complete):
-            await asyncio.wait({self._reading}, timeout=_PATIENCE)
-            if self._reading.done():
-                reading, self._reading = self._reading, None
+        reading = self._reading  # which others may wait for, too, and let go of before it is our turn
+        if reading and not (reading.done() and self.is_complete):
+            await asyncio.wait({reading}, timeout=_PATIENCE)
+            if reading.done():
+                if self._reading is reading:
+                    self._reading = None
                 reading.result()
         return self.store or FailureStore()
 

@@ -4,7 +4,7 @@
 export function merged({ begin, step, completed, failed }, most) {
   const wide = Math.max(1, Math.ceil(completed.length / most));
   const sums = (counts) => {
-    const found = new Array(Math.ceil(counts.length / wide)).fill(0);
+    const found = Array.from({ length: Math.ceil(counts.length / wide) }, () => 0);
     counts.forEach((number, at) => (found[Math.floor(at / wide)] += number));
     return found;
   };
