@@ -58,7 +58,10 @@ class Failures:
             BrokerError: They cannot be read.
         """
         self.expected = count or 0
-        if self._is_due(count) and not self._passes:
+        is_begun = (
+            self._reading is not None and not self._reading.done()
+        )  # and counts as a pass from its first step on
+        if self._is_due(count) and not self._passes and not is_begun:
             self._is_old, self._seen = False, -1 if count is None else count
             self._reading = asyncio.create_task(self._read(broker))
         reading = self._reading  # which others may wait for, too, and let go of before it is our turn
