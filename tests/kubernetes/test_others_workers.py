@@ -24,6 +24,8 @@ from warrener.provenance import begun_now
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from warrener.kubernetes.objects import Object
+
 JOB = "images-workers"
 
 
@@ -91,12 +93,38 @@ async def test_nothing_is_done_against_keda(
     assert kedas.deeds == []
 
 
+def admitted(job: Object) -> None:
+    """As Kueue leaves a Job that it lets start, also once that has ended."""
+    metadata = job["spec"]["template"]["metadata"]
+    metadata["labels"] |= {
+        "kueue.x-k8s.io/cluster-queue-name": "all",
+        "kueue.x-k8s.io/local-queue-name": "team",
+        "kueue.x-k8s.io/podset": "main",
+    }
+    metadata["annotations"] |= {"kueue.x-k8s.io/workload": f"job-{job['metadata']['name']}-192d0"}
+
+
+async def test_resuming_brings_nothing_that_kueue_wrote() -> None:
+    cluster = Double()
+    await worker_job.start(cluster, small_spec(kueue="team"))
+    first = cluster.objects["Job", JOB]
+    admitted(first)
+    cluster.end(JOB, "Failed", "DeadlineExceeded")
+
+    name = await worker_job.resume(cluster, "images")
+
+    again = cluster.objects["Job", name]
+    assert "kueue" not in str(again["spec"]["template"])
+    assert again["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team"
+
+
 async def test_growing_stops_nothing_that_kueue_has_admitted() -> None:
     # Given four workers that Kueue has admitted, and a quota for no more
     cluster = Double()
     spec = small_spec(kueue="team", parallelism=4)
     await worker_job.start(cluster, spec)
     first = cluster.objects["Job", JOB]
+    admitted(first)
     before = copy.deepcopy(first)
     cluster.pod(JOB)
 
@@ -113,6 +141,8 @@ async def test_growing_stops_nothing_that_kueue_has_admitted() -> None:
     )
     assert first == before
     assert cluster.objects["Job", f"{JOB}-2"]["spec"]["parallelism"] == 4
+    # And what Kueue wrote into the first one is not in it, since it would never start
+    assert "kueue" not in str(cluster.objects["Job", f"{JOB}-2"]["spec"]["template"])
     await worker_job.scale(cluster, "images", 7)
     assert cluster.objects["Job", f"{JOB}-2"]["spec"]["parallelism"] == 3
     workers = await look(cluster, "images")

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 # What Kubernetes wrote into a Job, and a new one must not bring.
 _WRITTEN_LABELS: Final = ("controller-uid", "job-name")
+# What Kueue writes into the pods' template of a Job that it admits; it admits none that brings another one's.
+_KUEUE: Final = "kueue.x-k8s.io/"
+_ADMITTED: Final = {
+    _KUEUE + key
+    for key in ("cluster-queue-name", "local-queue-name", "podset", "workload", "workload-slice-name")
+}
 
 
 def size(parallelism: int) -> dict[str, int]:
@@ -47,11 +53,11 @@ def _own(metadata: dict[str, Any]) -> dict[str, Any]:
     labels = {
         key: value
         for key, value in (metadata.get("labels") or {}).items()
-        if key.removeprefix("batch.kubernetes.io/") not in _WRITTEN_LABELS
+        if key.removeprefix("batch.kubernetes.io/") not in _WRITTEN_LABELS and key not in _ADMITTED
     }
     annotations = {
         key: value
         for key, value in (metadata.get("annotations") or {}).items()
-        if not key.startswith("batch.kubernetes.io/")
+        if not key.startswith("batch.kubernetes.io/") and key not in _ADMITTED
     }
     return {"labels": labels, "annotations": annotations}

@@ -111,7 +111,8 @@ async def _scale_under_kueue(cluster: Cluster, queue: str, jobs: list[Object], p
         names = object_names(queue)
         name = names.workers(_next_round(jobs[-1], names))
         await cluster.delete("Job", name)  # one of the last time round
-        await cluster.create(successor(jobs[-1], name, more))
+        # Rather than like one that Kueue has admitted, which has the nodes of its flavor.
+        await cluster.create(successor(await remembered(cluster, names) or jobs[-1], name, more))
     these = f"; the {admitted} that there are go on meanwhile" if admitted else ""
     return f"{more} workers start once Kueue admits them all (Job {name}): see `{cluster.commands.k8s('status', queue)}`{these}"
 
@@ -240,14 +241,20 @@ async def refuse_kedas(cluster: Cluster, queue: str) -> None:
     Raises:
         ClusterError: The queue has a ScaledJob.
     """
-    name = object_names(queue).standing
-    if any(found["metadata"]["name"] == name for found in await known(cluster, "ScaledJob")):
+    if await has_kedas(cluster, queue):
+        name = object_names(queue).standing
         stop = cluster.commands.kubectl(f"delete scaledjob {name}")
         raise ClusterError(
             f"the workers of queue {queue!r} are KEDA's (ScaledJob {name}), which starts and ends them by the tasks that wait: "
             f"publish with `{cluster.commands.on_queue('publish TASKS', queue)}`, change how many it may start with "
             f"`warrener k8s render --autoscale keda --parallelism N`, or take it away with `{stop}`"
         )
+
+
+async def has_kedas(cluster: Cluster, queue: str) -> bool:
+    """Whether KEDA starts the workers of a queue."""
+    name = object_names(queue).standing
+    return any(found["metadata"]["name"] == name for found in await known(cluster, "ScaledJob"))
 
 
 async def _working(cluster: Cluster, queue: str) -> Object:
