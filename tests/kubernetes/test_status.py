@@ -14,6 +14,7 @@ from tests.kubernetes.specs import small_spec
 from warrener.brokers import connect
 from warrener.cli.k8s.status import status
 from warrener.kubernetes.client.cluster import Cluster
+from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.operations import reach, worker_job
 from warrener.orders import Cancelled, give
 
@@ -50,3 +51,28 @@ def test_who_watches_a_cancelled_queue_hears_by_whom_and_what_takes_it_back(
     assert done.exit_code == 1
     assert "cancelled by ann@desk at " in done.output
     assert "`warrener resume --broker k8s:batch --queue images` takes that back" in done.output
+
+
+def test_who_looks_at_a_queue_of_kedas_without_workers_hears_who_starts_them(
+    monkeypatch: pytest.MonkeyPatch, sqlite_address: Address
+) -> None:
+    cluster = Double()
+    cluster.lacks.clear()
+
+    async def prepare() -> None:
+        for manifest in render(small_spec(autoscale="keda"), ["workers"]):
+            await cluster.apply(manifest)
+        await publish(sqlite_address, [])
+
+    @asynccontextmanager
+    async def queue_of(*_: object) -> AsyncIterator[Address]:
+        yield sqlite_address
+
+    asyncio.run(prepare())
+    monkeypatch.setattr(Cluster, "open", lambda **_: cluster)
+    monkeypatch.setattr(reach, "queue_of", queue_of)
+
+    done = CliRunner().invoke(status, ["--queue", "images", "--namespace", "batch"])
+
+    assert done.exit_code == 0, done.output
+    assert "none: KEDA starts them when tasks come" in done.output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,7 +18,7 @@ from warrener.cli.progress import Progress
 from warrener.cli.running import longest, running_rows
 from warrener.cli.status import has_workers, hear, line, members, table
 from warrener.cli.taken import recent_members
-from warrener.errors import AccessRefused
+from warrener.errors import AccessRefused, ClusterRefused
 from warrener.exit_codes import Exit
 from warrener.status_line import status_line
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from warrener.brokers import Broker
+    from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import WorkerJob
     from warrener.monitor import Monitor, Status
+
+_KEDAS: Final = "none: KEDA starts them when tasks come"
 
 
 @click.command()
@@ -96,11 +99,11 @@ async def _status(
         past = await recent(broker, status.counts.completed)
         if not as_json:
             await hear(heard, status)
+            pods = _pods(workers) if workers else await _no_pods(cluster, queue)
     if as_json:
         print_json({**members(status), **recent_members(past), "workers": workers, "schedule": schedule})
         return 0
     click.echo(table(Address(cluster.commands.place, queue), status, past, heard))
-    pods = _pods(workers) if workers else "none: start workers with `warrener k8s submit`"
     click.echo(f"{'pods':<11}{pods}")
     if schedule:
         click.echo(f"{'schedule':<11}{schedule}")
@@ -154,8 +157,19 @@ def show_look(
     progress.show(line, status.done, status.total or None, held_up)
 
 
+async def _no_pods(cluster: Cluster, queue: str) -> str:
+    from warrener.kubernetes.operations.worker_job import has_kedas
+
+    with suppress(ClusterRefused):
+        if await has_kedas(cluster, queue):
+            return _KEDAS
+    return "none: start workers with `warrener k8s submit`"
+
+
 def _pods(workers: WorkerJob) -> str:
     pods = workers.pods
+    if not pods.wanted:  # as no Job of ours has it
+        return _KEDAS
     counts = {
         "running": pods.running,
         "pending": pods.pending,
