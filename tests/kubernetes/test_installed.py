@@ -227,6 +227,21 @@ async def test_address_of_an_existing_broker_is_tried_before_anything_is_written
     assert [deed for deed in broker_cluster.deeds if deed not in deeds and deed[1] != "Namespace"] == []
 
 
+async def test_an_administrator_whom_only_the_cluster_can_reach_is_told_before_anything_is_written() -> None:
+    cluster = Double()
+    keep_secret(cluster, "mq", url="amqp://admin:secret@mq.others.svc/")
+    before = set(cluster.objects)
+    elsewhere = "amqp://mq.others-too.svc/jobs"
+
+    with pytest.raises(
+        BrokerUnreachable, match=r"--broker-secret mq: .*; nothing was changed\. Only the cluster knows"
+    ) as caught:
+        await install(cluster, a_spec(**EXISTING, broker_address=elsewhere), quiet)
+
+    assert set(cluster.objects) == before
+    assert "secret@" not in str(caught.value)
+
+
 async def test_secret_of_an_existing_broker_that_is_not_there() -> None:
     with pytest.raises(
         ObjectMissing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from warrener.kubernetes.manifests.spec import Spec
 
 
+_INSIDE: Final = ". Only the cluster knows that name: from here use `warrener k8s render`, with --section secrets, then setup, then workers"
+
+
 async def try_existing(cluster: Cluster, spec: Spec) -> None:
     """Log in to a broker as its administrator, over AMQP and to its management API, where the workers will find it.
 
-    A host that only the cluster knows, and that is in another namespace, is tried by nobody here.
+    A host that only the cluster knows, and that is in another namespace, is tried by nobody here; the administrator's own is.
 
     Raises:
         ObjectMissing: There is no such Secret, or it holds no administrator.
@@ -40,15 +43,16 @@ async def try_existing(cluster: Cluster, spec: Spec) -> None:
         )
     where = urlsplit(spec.broker_address or "")
     host = where.hostname or ""
+    option, there = f"--broker-address {spec.broker_address}", _at(who, where.scheme, where.netloc, host)
     if host != who.host and _is_elsewhere_inside(host, cluster.namespace):
-        return
-    there = _at(who, where.scheme, where.netloc, host)
+        option, there = f"--broker-secret {secret}", who
     async with reached(cluster, there, spec.queue) as found:
         try:
             await _try(found, spec.broker.vhost)
         except BrokerUnreachable as error:
+            inside = _is_elsewhere_inside(there.host, cluster.namespace)
             raise BrokerUnreachable(
-                f"--broker-address {spec.broker_address}: {error}; nothing was changed"
+                f"{option}: {error}; nothing was changed{_INSIDE if inside else ''}"
             ) from error
 
 
