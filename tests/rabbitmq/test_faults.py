@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +26,7 @@ from tests.batch import (
     task,
     until_written,
 )
+from tests.rabbitmq.cutting import cut
 from warrener.address import Address
 from warrener.brokers import Message, connect
 from warrener.brokers.names import Names
@@ -53,7 +53,7 @@ async def test_running_task_survives_a_cut_connection(rabbit_address: Address, t
         await supervisor.start()
         running = asyncio.create_task(supervisor.run())
         await until_written(log, 2)
-        _cut(broker)
+        cut(broker)
         gate.touch()
         assert await running is Exit.DRAINED
 
@@ -126,7 +126,7 @@ async def test_connections_cut_under_load_lose_nothing(rabbit_address: Address) 
         for after in (500, 2000, 4000):
             while supervisor.settled["completed"] < after:
                 await asyncio.sleep(0.01)
-            _cut(broker)
+            cut(broker)
         assert await running is Exit.DRAINED
 
     rows = await results(rabbit_address)
@@ -179,7 +179,7 @@ async def test_task_that_shares_its_message_id_with_one_that_has_ended_comes_bac
         await hands.have(2)
         broker.settle(hands.held[0], Completed(b'{"task_id":"ended"}'))
         await broker.settled()
-        _cut(broker)
+        cut(broker)
         await hands.have(3)
 
     assert hands.held[2].body == both[1].body
@@ -204,7 +204,7 @@ async def test_results_that_are_away_as_in_a_purge_are_waited_for(
 
         async def is_missed() -> bool:
             assert broker._consuming
-            return broker._consuming._missing_since is not None
+            return broker._consuming._settling._missing_since is not None
 
         await eventually(is_missed)
         await other.declare(DELAYS)
@@ -357,17 +357,11 @@ def _lost(supervisor: Supervisor) -> int | None:
     return None
 
 
-def _cut(broker: object) -> None:
-    """Cut the TCP connection under the broker's feet."""
-    transport = broker._connections._connection._frames._transport  # type: ignore[attr-defined]
-    transport._sock.shutdown(socket.SHUT_RDWR)
-
-
 async def _cut_and_mended(broker: RabbitBroker) -> None:
     """Cut, and wait until tasks are consumed over another connection."""
     assert broker._consuming
     before = broker._consuming._channel
-    _cut(broker)
+    cut(broker)
 
     async def is_mended() -> bool:
         assert broker._consuming

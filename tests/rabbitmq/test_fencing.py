@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ import pytest
 
 from tests.batch import APP, drain, eventually, failures, publish, results, task, until_written
 from tests.place import Place, children
+from tests.rabbitmq.cutting import cut
 from warrener.address import Address
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import RabbitBroker
@@ -257,6 +257,5 @@ async def _kept_away(broker: Broker) -> AsyncIterator[None]:
     """Cut the broker's connection, and let it have no other meanwhile."""
     assert isinstance(broker, RabbitBroker)
     async with broker._connections._opening:
-        transport = broker._connections._connection._frames._transport  # type: ignore[union-attr]
-        transport._sock.shutdown(socket.SHUT_RDWR)
+        cut(broker)
         yield

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING
 
 from tests.batch import APP, DELAYS, PATIENCE, eventually, publish, task
+from tests.rabbitmq.cutting import cut
 from warrener.brokers import Log, connect
 from warrener.brokers.rabbitmq.confirms import ConfirmTracker
 from warrener.exit_codes import Exit
@@ -78,9 +78,3 @@ async def has_begun(broker: Broker) -> bool:
     """Whether it consumes."""
     consuming = broker._consuming  # type: ignore[attr-defined]
     return bool(consuming and consuming._consumers)
-
-
-def cut(broker: Broker) -> None:
-    """Cut the TCP connection under the broker's feet."""
-    transport = broker._connections._connection._frames._transport  # type: ignore[attr-defined]
-    transport._sock.shutdown(socket.SHUT_RDWR)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.batch import drain, eventually, failures, publish, results, task
 from tests.place import Place
+from tests.rabbitmq.cutting import cut
 from warrener.brokers import FailedTask, Message, connect
 from warrener.brokers.rabbitmq import failures as failing
 from warrener.errors import BrokerError
@@ -61,8 +61,7 @@ async def test_replay_whose_connection_is_cut_before_the_confirms_says_so_and_lo
             nonlocal seen
             seen += 1
             if seen == at:
-                transport = broker._connections._connection._frames._transport  # type: ignore[attr-defined]
-                transport._sock.shutdown(socket.SHUT_RDWR)
+                cut(broker)
             return Message(found.body, found.id, found.priority, found.record.replay())
 
         with pytest.raises(BrokerError, match=r"the connection to .* was lost"):

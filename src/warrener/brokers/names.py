@@ -23,6 +23,11 @@ class Names(msgspec.Struct, frozen=True):
         return f"{self.queue}.results"
 
     @property
+    def packed(self) -> str:
+        """The stream that has those messages of the results which have many rows, by which these are counted."""
+        return f"{self.queue}.results.packed"
+
+    @property
     def failed(self) -> str:
         """The queue of failed tasks."""
         return f"{self.queue}.failed"

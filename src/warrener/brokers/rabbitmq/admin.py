@@ -11,7 +11,7 @@ from warrener.brokers.rabbitmq import topology
 from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.brokers.rabbitmq.amqp.errors import QueueAway
 from warrener.brokers.rabbitmq.policies import warn_of_limits
-from warrener.brokers.rabbitmq.stream import stream_end
+from warrener.brokers.rabbitmq.rows import count_rows
 from warrener.errors import AccessRefused, BrokerError, QueueMissing
 from warrener.retry import RetryPolicy, delay_schedule
 
@@ -71,11 +71,12 @@ async def purge(queue: Queue) -> int:
         await channel.call("queue_declare", names.queue, passive=True)  # it must be there
     dropped, output = 0, names.log(topology.OUTPUT_KEY)
     with suppress(QueueMissing):  # a purge was interrupted before it made the stream anew
-        dropped = await stream_end(connection, names.results)
+        dropped = await count_rows(connection, names, is_busy=False)
     async with await connection.channel() as channel:
         # A stream cannot be purged. It is the first, since RabbitMQ lets whoever may read a queue purge it, but only
         # who may set it up delete it: others are refused before anything is lost.
         await channel.call("queue_delete", names.results)
+        await channel.call("queue_delete", names.packed)
         await _make(queue, [])
         if output in await queue.ready([output]):
             await channel.call("queue_delete", output)
@@ -94,6 +95,7 @@ async def delete(queue: Queue) -> None:
         for name in (
             names.queue,
             names.results,
+            names.packed,
             names.failed,
             *map(names.delay, found),
             names.journal,

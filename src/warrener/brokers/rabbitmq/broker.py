@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from warrener.brokers.confirm_times import ConfirmTimes
 from warrener.brokers.names import Names
-from warrener.brokers.rabbitmq import admin, beats, counting, failures, stream, sweeping, topology
+from warrener.brokers.rabbitmq import admin, beats, counting, failures, rows, stream, sweeping, topology
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.journal import Journal
 from warrener.brokers.rabbitmq.management import Management
@@ -74,6 +74,7 @@ class RabbitBroker:
         self._confirm_times: ConfirmTimes | None = None
         self._sees_failed = True
         self._warning: asyncio.Task[None] | None = None
+        self._offsets = rows.Offsets()
 
     async def __aenter__(self) -> Self:
         connection = await self._connections.connection()
@@ -211,13 +212,13 @@ class RabbitBroker:
         return await self._again(counting.counts, self._queue)
 
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
-        return stream.messages(self._queue, self._queue.names.results, follow=follow)
+        return rows.read(self._queue, self._offsets, follow=follow)
 
     async def newest_results(self, most: int) -> Sequence[bytes]:
-        return await self._again(stream.newest, self._queue, self._queue.names.results, most)
+        return await self._again(rows.newest, self._queue, most)
 
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
-        return await self._again(stream.at, self._queue, self._queue.names.results, first, most)
+        return await self._again(rows.at, self._queue, self._offsets, first, most)
 
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         return beats.listen(self._queue)

@@ -7,20 +7,19 @@ the listener is told what had been settled, and nothing is remembered here.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from warrener.brokers.protocol import Delayed, Delivery, Lost
 from warrener.brokers.rabbitmq.acks import acknowledge, settle_for_certain
 from warrener.brokers.rabbitmq.condition import Condition
-from warrener.brokers.rabbitmq.confirms import ConfirmTracker, Refused
-from warrener.brokers.rabbitmq.topology import consumer_arguments, counts_returns, outcome_message
+from warrener.brokers.rabbitmq.confirms import ConfirmTracker
+from warrener.brokers.rabbitmq.settling import Settling
+from warrener.brokers.rabbitmq.topology import consumer_arguments, counts_returns
 from warrener.codec import decode_record
-from warrener.errors import BrokerError, QueueMissing
+from warrener.errors import BrokerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,11 +32,6 @@ if TYPE_CHECKING:
     from warrener.brokers.rabbitmq.amqp.properties import Properties
     from warrener.errors import MessageTooLarge
 
-_log = logging.getLogger("warrener.worker")
-
-# Seconds: until a refused outcome is published again, and that a queue which is missing may take to be made anew.
-_PAUSE: Final = 0.5
-_MADE_WITHIN: Final = 5.0
 _PLENTY: Final = 16  # who holds so many does not wait for the next one
 # The last so many acknowledgements may not have reached the queue yet.
 _RECENT: Final = 4000
@@ -70,26 +64,21 @@ class Consuming:
         self._arguments = consumer_arguments(version)
         self._is_return_counted = counts_returns(version)
         self._way_back = shortest if self._is_return_counted else None
-        self._give_up = give_up
-        self._confirm_times = confirm_times
         self._channel: Channel | None = None
-        self._tracker: ConfirmTracker | None = None
         self._prefetch = 0
         self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
         self._held: dict[int, Delivery] = {}  # the oldest first
-        self._settling: dict[int, Outcome] = {}
+        self._settling = Settling(names, self._acknowledge, give_up, confirm_times)
         self._confirmed: list[int] = []
         self._recent: deque[Identity] = deque(maxlen=_RECENT)
         self._beginning = asyncio.Lock()  # a consumer begins with the prefetch that its channel was last told
         self._is_certain = True  # that the queue has all that was acknowledged and requeued
-        self._is_refused = False
-        self._missing_since: float | None = None
         self._error: BrokerError | None = None
         self._condition = Condition()
 
     async def attach(self, channel: Channel) -> None:
         """Go on over a new channel."""
-        self._tracker = await ConfirmTracker(channel).open()
+        self._settling.attach(await ConfirmTracker(channel).open())
         self._channel = channel
         if self._prefetch:
             await self._begin(channel, self._prefetch)
@@ -98,12 +87,11 @@ class Consuming:
         """The channel is gone, and every delivery with it; tell what the broker may not know yet."""
         if self._channel is None:
             return
-        self._channel = self._tracker = None
+        self._channel = None
         settled = [Lost(identity, None) for identity in self._recent]
-        settled += [Lost(self._held[tag].identity, outcome) for tag, outcome in self._settling.items()]
+        settled += [Lost(delivery.identity, outcome) for delivery, outcome in self._settling.detach()]
         self._recent.clear()
         self._held.clear()
-        self._settling.clear()
         self._confirmed.clear()
         self._consumers.clear()
         self._listener.on_lost(settled)
@@ -133,20 +121,14 @@ class Consuming:
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish, wait for the confirm, acknowledge."""
-        if (
-            self._held.get(delivery.tag) is not delivery
-            or self._tracker is None
-            or delivery.tag in self._settling
-        ):
-            return
-        self._settling[delivery.tag] = outcome
-        if self._confirm_times:
-            self._confirm_times.begin(delivery.tag)
-        self._publish(delivery, outcome)
+        if self._channel and self._is_unsettled(delivery):
+            self._settling.add(delivery, outcome)
+            if len(self._settling) == len(self._held):
+                self._settling.flush()
 
     def acknowledge(self, delivery: Delivery) -> None:
         """The broker has its outcome already."""
-        if self._held.get(delivery.tag) is delivery and delivery.tag not in self._settling:
+        if self._is_unsettled(delivery):
             self._acknowledge(delivery)
 
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
@@ -159,11 +141,7 @@ class Consuming:
             if self._way_back:
                 record = decode_record(delivery.record).add_lost(delivery.lost - delivery.explained)
                 self.settle(delivery, Delayed(self._way_back, record))
-            elif (
-                self._channel
-                and self._held.get(delivery.tag) is delivery
-                and delivery.tag not in self._settling
-            ):
+            elif self._channel and self._is_unsettled(delivery):
                 del self._held[delivery.tag]
                 self._is_certain = False
                 self._channel.requeue(delivery.tag)
@@ -181,6 +159,9 @@ class Consuming:
     def unsettled(self) -> int:
         """How many outcomes are on their way."""
         return len(self._settling)
+
+    def _is_unsettled(self, delivery: Delivery) -> bool:
+        return self._held.get(delivery.tag) is delivery and delivery.tag not in self._settling
 
     def _is_done(self) -> bool:
         if self._error:
@@ -238,48 +219,6 @@ class Consuming:
         )
         self._held[delivery.tag] = delivery
         self._listener.on_delivery(delivery)
-
-    def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
-        if self._tracker is None or self._held.get(delivery.tag) is not delivery:
-            return
-        key, body, record = outcome_message(delivery, outcome)
-        self._tracker.publish(
-            self._names.outcomes,
-            key,
-            body,
-            message_id=delivery.id or uuid4().hex,
-            priority=delivery.priority,
-            record=record,
-            published_at=delivery.published_at if record else None,
-            trace=delivery.trace if record else "",
-            then=partial(self._on_outcome, delivery, outcome),
-        )
-
-    def _on_outcome(self, delivery: Delivery, outcome: Outcome, error: BrokerError | None) -> None:
-        if self._held.get(delivery.tag) is not delivery:
-            return  # a last word from a channel that is gone, and the delivery with it
-        if isinstance(error, Refused):
-            if not self._is_refused:
-                self._is_refused = True
-                _log.warning("%s; trying again", error)
-            asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
-        elif isinstance(error, QueueMissing) and self._may_come_back():
-            asyncio.get_running_loop().call_later(_PAUSE, self._publish, delivery, outcome)
-        elif error:
-            self._give_up(error)  # unacknowledged, the task stays with the broker
-        else:
-            self._is_refused = False
-            self._missing_since = None
-            self._settling.pop(delivery.tag, None)
-            if self._confirm_times:
-                self._confirm_times.end((delivery.tag,))
-            self._acknowledge(delivery)
-
-    def _may_come_back(self) -> bool:
-        """Whether a queue is missing for so short a time that somebody may be purging it, which makes it anew."""
-        now = asyncio.get_running_loop().time()
-        self._missing_since = self._missing_since or now
-        return now - self._missing_since < _MADE_WITHIN
 
     def _acknowledge(self, delivery: Delivery) -> None:
         del self._held[delivery.tag]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, Depths
 from warrener.brokers.rabbitmq.admin import DEFAULT_DELAYS
-from warrener.brokers.rabbitmq.stream import stream_end
+from warrener.brokers.rabbitmq.rows import count_rows
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def counts(queue: Queue) -> Counts:
     async with await connection.channel() as channel:
         work = await channel.call("queue_declare", names.queue, passive=True)
         failed = await channel.call("queue_declare", names.failed, passive=True)
-    completed = await stream_end(connection, names.results)
+    completed = await count_rows(connection, names, is_busy=work.message_count > 0)
     try:
         told = await queue.management.queues()
     except BrokerError as error:

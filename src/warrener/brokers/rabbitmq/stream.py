@@ -12,7 +12,7 @@ from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
 from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from warrener.brokers.rabbitmq.amqp.bulk import Delivered
     from warrener.brokers.rabbitmq.amqp.channel import Channel
@@ -33,17 +33,22 @@ _BETWEEN_ROUNDS: Final = 0.03  # seconds
 _IDLE: Final = 0.5  # seconds between two signs that a follower waits
 
 
-async def stream_end(connection: Connection, stream: str) -> int:
+async def stream_end(connection: Connection, stream: str, *, patience: float = _LAST_CHUNK_EMPTY) -> int:
     """How many messages a stream holds, now: the count that the broker tells is up to five seconds old (seen).
 
     A consumer that begins at the last chunk is sent that chunk at once. When nothing comes although the broker has
     had its time, the stream is empty.
+
+    Args:
+        connection: Over which.
+        stream: Which.
+        patience: Seconds until a stream that the broker counts nothing in is taken to be empty.
     """
     async with await connection.channel() as channel:
-        return await _end_over(channel, stream)
+        return await _end_over(channel, stream, patience)
 
 
-async def _end_over(channel: Channel, stream: str) -> int:
+async def _end_over(channel: Channel, stream: str, patience: float) -> int:
     condition = Condition()
     end = 0
 
@@ -56,7 +61,7 @@ async def _end_over(channel: Channel, stream: str) -> int:
     await channel.call("basic_consume", stream, on_message, arguments={"x-stream-offset": "last"})
     told: int = (await channel.call("queue_declare", stream, passive=True)).message_count
     with suppress(TimeoutError):
-        async with asyncio.timeout(_LAST_CHUNK if told else _LAST_CHUNK_EMPTY):
+        async with asyncio.timeout(_LAST_CHUNK if told else patience):
             await condition.wait_for(lambda: end > 0)
     for _ in range(_ROUNDS if end else 0):
         found = end
@@ -158,25 +163,32 @@ async def newest(queue: Queue, stream: str, most: int) -> Sequence[bytes]:
         return [row.body async for _, rows in batches for row in rows][-most:]
 
 
-async def at(queue: Queue, stream: str, first: int, most: int) -> Sequence[bytes]:
-    """The messages of one of the queue's streams from an offset on, at most so many."""
+async def at(queue: Queue, stream: str, first: int, most: int) -> AsyncGenerator[Sequence[bytes]]:
+    """The messages of one of the queue's streams from an offset on, to its end, in batches of at most so many."""
     connection = await queue.connections.connection()
-    found: list[bytes] = []
     batches = read_stream(connection, stream, first, follow=True, prefetch=min(most, _PREFETCH))
     async with aclosing(batches):
         async for after, rows in batches:
             if not rows or after - len(rows) < first:  # there is no more, or it ends before that
-                break
-            found += [row.body for row in rows]
-            if len(found) >= most:
-                break
-    return found[:most]
+                return
+            yield [row.body for row in rows]
 
 
 async def messages(
     queue: Queue, stream: str, *, follow: bool, by: str | None = None
-) -> AsyncIterator[Sequence[bytes]]:
-    """What is in one of the queue's streams; a lost connection is followed by reading on where it was lost.
+) -> AsyncGenerator[Sequence[bytes]]:
+    """The bodies of `batches`."""
+    async with aclosing(batches(queue, stream, follow=follow, by=by)) as found:
+        async for _, new in found:
+            yield [message.body for message in new]
+
+
+async def batches(
+    queue: Queue, stream: str, *, follow: bool, by: str | None = None
+) -> AsyncGenerator[tuple[int, Sequence[Message]]]:
+    """What is in one of the queue's streams, each batch with the offset after it.
+
+    A lost connection is followed by reading on where it was lost.
 
     Args:
         queue: Whose.
@@ -192,15 +204,15 @@ async def messages(
     while True:
         try:
             connection = await queue.connections.connection()
-            batches = read_stream(connection, stream, place.first, follow=follow)
-            async with aclosing(batches):
-                async for after, rows in batches:
+            found = read_stream(connection, stream, place.first, follow=follow)
+            async with aclosing(found):
+                async for after, rows in found:
                     new = place.go_on(after, rows)
                     if new is None:
                         break
-                    wanted = [message.body for message in new if by is None or message.exchange == by]
+                    wanted = new if by is None else [message for message in new if message.exchange == by]
                     if wanted or (follow and not rows):
-                        yield wanted
+                        yield after, wanted
                     give_up_at = loop.time() + AGAIN_FOR
                 else:
                     return

@@ -21,6 +21,7 @@ Version = tuple[int, ...]
 
 WORK_KEY: Final = "work"
 RESULTS_KEY: Final = "results"
+PACKED_KEY: Final = "results.packed"
 FAILED_KEY: Final = "failed"
 JOURNAL_KEY: Final = "journal"
 PUBLISHED_KEY: Final = "published"
@@ -31,6 +32,8 @@ CRASH_DELAY: Final = (1000, 1500)
 
 MOST_OUTPUT: Final = 1 << 30
 """So many bytes of what tasks print are kept."""
+MOST_PACKED: Final = 1 << 30
+"""So many bytes of packs are kept where they are only counted, which their offsets do even when they are gone."""
 
 _V4: Final = (4, 0)
 _V43: Final = (4, 3)
@@ -89,6 +92,8 @@ def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
         Binding(names.control, JOURNAL_KEY, names.journal),
         Binding(names.queue, PUBLISHED_KEY, names.log(PUBLISHED_KEY)),
         Binding(names.outcomes, RESULTS_KEY, names.results),
+        Binding(names.outcomes, PACKED_KEY, names.results),
+        Binding(names.outcomes, PACKED_KEY, names.packed),
         Binding(names.outcomes, FAILED_KEY, names.failed),
         *(Binding(names.outcomes, delay_key(delay), names.delay(delay)) for delay in delays),
     ]
@@ -99,6 +104,7 @@ def queue_arguments(names: Names, version: Version, delays: Sequence[int]) -> di
     return {
         names.queue: _work(names, version),
         names.results: {"x-queue-type": "stream"},
+        names.packed: {"x-queue-type": "stream", "x-max-length-bytes": MOST_PACKED},
         names.journal: {"x-queue-type": "stream"},
         names.log(PUBLISHED_KEY): {"x-queue-type": "stream"},
         names.failed: {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if version >= _V4 else {}),

@@ -1,0 +1,109 @@
+"""Rows of results that come quickly one after the other travel together, as a pack: the broker does once what it did 32 times.
+
+A pack is compressed lines of JSON, as many as `ROWS`, so that rows can be counted by messages. A row waits for company only while so many come within `WITHIN`, and then for no longer than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warrener.brokers.protocol import Completed, Delivery
+
+ROWS: Final = 32
+"""Rows in a pack."""
+LARGEST: Final = 4096
+"""Bytes of the largest row that is packed: larger ones gain nothing by it."""
+WITHIN: Final = 0.01
+"""Seconds in which a pack fills, and for which a row waits at most."""
+
+_GZIP: Final = 31  # zlib's number for that format, whose first bytes are
+_MAGIC: Final = b"\x1f\x8b"
+_QUICKEST: Final = 1
+
+
+class Row(NamedTuple):
+    """A task's row, and the delivery that it settles."""
+
+    delivery: Delivery
+    outcome: Completed
+
+
+class Packing:
+    """Rows on their way into packs.
+
+    Args:
+        send: Publishes rows: a pack of them, or fewer, each by itself.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Row]], None]) -> None:
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._rows: list[Row] = []
+        self._begun_at = 0.0  # when the first of them came
+        self._timer: asyncio.TimerHandle | None = None
+        self._counted = 0  # rows since
+        self._counted_from = 0.0
+        self._is_quick = False
+
+    def add(self, row: Row) -> None:
+        """Send a row, now or with others."""
+        if not self._rows:
+            self._begun_at = self._loop.time()
+        self._rows.append(row)
+        self._counted += 1
+        if self._counted == ROWS:
+            now = self._loop.time()
+            self._is_quick = now - self._counted_from < WITHIN
+            self._counted, self._counted_from = 0, now
+        if len(self._rows) == ROWS or not self._is_quick:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(WITHIN, self._on_timer)
+
+    def flush(self) -> None:
+        """Let nothing wait any longer."""
+        if rows := self._rows:
+            self._rows = []
+            self._send(rows)
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._rows.clear()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if not self._rows:
+            return
+        left = self._begun_at + WITHIN - self._loop.time()
+        if left <= 0:
+            self.flush()
+        else:
+            self._timer = self._loop.call_later(left, self._on_timer)
+
+
+def is_packable(row: bytes) -> bool:
+    """Whether a row may be a line of a pack."""
+    return len(row) <= LARGEST and b"\n" not in row and b"\r" not in row
+
+
+def pack(rows: Sequence[bytes]) -> bytes:
+    """The body of a pack."""
+    return zlib.compress(b"\n".join(rows), _QUICKEST, _GZIP)
+
+
+def unpack(body: bytes) -> Sequence[bytes]:
+    """The rows in a message of the stream of results; one that is no pack is a row."""
+    if not body.startswith(_MAGIC):
+        return (body,)
+    reader = zlib.decompressobj(_GZIP)
+    try:
+        text = reader.decompress(body, ROWS * (LARGEST + 1))
+    except zlib.error:
+        return (body,)
+    rows = text.split(b"\n")
+    return rows if reader.eof and not reader.unused_data and len(rows) == ROWS else (body,)

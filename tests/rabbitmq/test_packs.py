@@ -1,0 +1,148 @@
+"""Rows in packs: counted, found, purged and kept as others are."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Final
+
+import pika
+import pytest
+
+from tests.batch import PATIENCE, Hands, eventually
+from tests.conformance.broker.steps import DELAYS, consume, publish, row, rows, take
+from tests.rabbitmq.cutting import cut
+from warrener.brokers import Broker, Completed, connect
+from warrener.brokers.rabbitmq import RabbitBroker, packing
+from warrener.brokers.rabbitmq.packing import ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from pika.adapters.blocking_connection import BlockingChannel
+
+    from warrener.address import Address
+
+MANY: Final = 8 * ROWS + 3
+NAMES: Final = [f"t{number:03}" for number in range(MANY)]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any rows come quickly enough to be packed."""
+    monkeypatch.setattr(packing, "WITHIN", 1e9)
+    monkeypatch.setattr(RabbitBroker, "settling", 0)
+
+
+@pytest.fixture
+async def broker(rabbit_address: Address) -> AsyncIterator[Broker]:
+    """An open broker with a queue."""
+    async with connect(rabbit_address) as opened:
+        await opened.declare(DELAYS)
+        yield opened
+
+
+@pytest.fixture
+def channel(rabbit_address: Address) -> Iterator[BlockingChannel]:
+    """Of a plain AMQP program."""
+    connection = pika.BlockingConnection(pika.URLParameters(rabbit_address.broker))
+    yield connection.channel()
+    connection.close()
+
+
+async def settle_many(broker: Broker) -> Hands:
+    """Have tasks end with rows at the same time."""
+    await publish(broker, *NAMES)
+    hands = await take(broker, MANY)
+    await broker.pause()
+    for delivery in hands.held:
+        broker.settle(delivery, Completed(row(delivery.id)))
+    return hands
+
+
+def bodies(channel: BlockingChannel, stream: str) -> list[bytes]:
+    """The messages of a stream that has all rows, and one more."""
+    channel.basic_qos(prefetch_count=MANY + 1)
+    found: list[bytes] = []
+    for method, _, body in channel.consume(
+        stream, arguments={"x-stream-offset": "first"}, inactivity_timeout=PATIENCE
+    ):
+        assert method, "the stream ended early"
+        found.append(body)
+        if sum(ROWS if is_pack(one) else 1 for one in found) == MANY + 1:
+            break
+    channel.cancel()
+    return found
+
+
+def is_pack(body: bytes) -> bool:
+    return body.startswith(b"\x1f\x8b")
+
+
+async def test_rows_in_packs_are_read_counted_and_found_as_others(
+    broker: Broker, rabbit_address: Address, channel: BlockingChannel
+) -> None:
+    # Given rows of which most went in packs, and one that somebody else wrote among them
+    await settle_many(broker)
+    await broker.settled()
+    channel.basic_publish(f"{rabbit_address.queue}.outcomes", "results", b'{\n"strange": 1}')
+    expected = [*map(row, NAMES), b'{\n"strange": 1}']
+
+    async def has_all() -> bool:
+        return (await broker.counts()).completed == MANY + 1
+
+    await eventually(has_all)
+    # Then each is read once, in order
+    assert await rows(broker) == expected
+    assert [*await broker.newest_results(5)] == expected[-5:]
+    for place in (0, 1, 2 * ROWS + 7, MANY - 2):
+        assert [*await broker.results_at(place, 3)] == expected[place : place + 3]
+    # And a plain program reads packs as lines of JSON
+    packs = [body for body in bodies(channel, f"{rabbit_address.queue}.results") if is_pack(body)]
+    assert len(packs) >= 4
+    lines = [line for body in packs for line in gzip.decompress(body).split(b"\n")]
+    assert len(lines) == len(packs) * ROWS
+    assert {*lines} < {*expected}
+    # And all of it can be purged
+    assert await broker.purge() == MANY + 1
+    assert (await broker.counts()).completed == 0
+    assert await rows(broker) == []
+
+
+async def test_queue_that_is_older_than_packs_gets_its_rows_one_by_one(
+    broker: Broker, rabbit_address: Address, channel: BlockingChannel
+) -> None:
+    name = rabbit_address.queue
+    channel.queue_unbind(f"{name}.results", f"{name}.outcomes", "results.packed")
+    channel.queue_delete(f"{name}.results.packed")
+
+    await settle_many(broker)
+    await broker.settled()
+
+    assert (await broker.counts()).completed == MANY
+    assert sorted(await rows(broker)) == [*map(row, NAMES)]
+
+
+async def test_rows_of_a_pack_whose_connection_is_cut_are_told_with_their_outcomes(broker: Broker) -> None:
+    # Given rows on their way, some in packs and some waiting for company
+    hands = await settle_many(broker)
+    unsettled = broker.unsettled
+    assert unsettled > ROWS
+    # When the connection is cut before any of them is confirmed
+    cut(broker)
+
+    async def is_told() -> bool:
+        return bool(hands.settled)
+
+    await eventually(is_told)
+    # Then each is told once, with its row, and settled by that when it comes again
+    outcomes = {lost.identity: lost.outcome for lost in hands.settled}
+    assert len(hands.settled) == len(outcomes) == MANY
+    again = Hands()
+    await consume(broker, again, MANY)
+    await again.have(MANY)
+    for delivery in again.held:
+        outcome = outcomes[delivery.identity]
+        assert outcome == Completed(row(delivery.id))
+        broker.settle(delivery, outcome)
+    await broker.settled()
+    assert {*await rows(broker)} == {*map(row, NAMES)}
