@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from typing import TYPE_CHECKING, Final
 
 import pika
@@ -96,6 +97,8 @@ async def test_rows_in_packs_are_read_counted_and_found_as_others(
     assert [*await broker.newest_results(5)] == expected[-5:]
     for place in (0, 1, 2 * ROWS + 7, MANY - 2):
         assert [*await broker.results_at(place, 3)] == expected[place : place + 3]
+    assert [*await broker.newest_results(MANY - 2)] == expected[3:]
+    assert [*await broker.completed_at([1, time.time() + 1000])] == [0, MANY + 1]
     # And a plain program reads packs as lines of JSON
     packs = [body for body in bodies(channel, f"{rabbit_address.queue}.results") if is_pack(body)]
     assert len(packs) >= 4

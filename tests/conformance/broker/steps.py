@@ -11,7 +11,7 @@ from warrener.brokers import Completed, Failed, Message
 from warrener.models import Attempt, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from warrener.brokers import Broker, Delivery
     from warrener.brokers.protocol import Lost
@@ -76,7 +76,12 @@ async def take(broker: Broker, count: int) -> Hands:
     return hands
 
 
-async def complete(broker: Broker, *names: str) -> None:
+def row(name: str) -> bytes:
+    """A result of the task of this name."""
+    return f'{{"task_id":"{name}"}}'.encode()
+
+
+async def complete(broker: Broker, *names: str, row: Callable[[str], bytes] = row) -> None:
     """Publish tasks and have each end with a row of its name."""
     await publish(broker, *names)
     hands = await take(broker, len(names))
@@ -94,11 +99,6 @@ async def fail(broker: Broker, *names: str) -> None:
     for delivery in hands.held:
         broker.settle(delivery, Failed(RECORD.fail("exhausted")))
     await broker.settled()
-
-
-def row(name: str) -> bytes:
-    """A result of the task of this name."""
-    return f'{{"task_id":"{name}"}}'.encode()
 
 
 def ids(hands: Hands) -> list[str]:

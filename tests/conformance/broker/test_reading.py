@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -93,6 +95,32 @@ async def test_results_are_read_from_any_place(broker: Broker) -> None:
     assert [*await broker.results_at(98, 10)] == [row(name) for name in names[98:]]
     assert [*await broker.results_at(100, 10)] == []
     assert [*await broker.results_at(1000, 10)] == []
+
+
+async def test_results_there_were_at_a_time_are_counted(broker: Broker) -> None:
+    assert [*await broker.completed_at([0, time.time()])] == [0, 0]
+    # Given some that came at one time, and more that came later
+    await complete(broker, *(f"t{n}" for n in range(40)), row=_timed)
+    between = await _pass_a_second()
+    await complete(broker, *(f"t{n}" for n in range(40, 100)), row=_timed)
+    end = await _pass_a_second()
+    # Then as many are told as there were, also of times at which none came
+    assert [*await broker.completed_at([1, between, end, end + 1000])] == [0, 40, 100, 100]
+
+
+def _timed(name: str) -> bytes:
+    return f'{{"task_id":"{name}","processed_at":{time.time()}}}'.encode()
+
+
+async def _pass_a_second() -> float:
+    """A time, in whole seconds, that is after all that was, and has come."""
+    after = math.floor(time.time()) + 1
+
+    async def has_come() -> bool:
+        return time.time() > after
+
+    await eventually(has_come)
+    return float(after)
 
 
 async def test_no_results_are_no_batches(broker: Broker) -> None:

@@ -9,6 +9,7 @@ from warrener.brokers.memory.consuming import Consuming
 from warrener.brokers.memory.publishing import Session
 from warrener.brokers.memory.queue import Queue
 from warrener.brokers.protocol import Counts, Depths, FailedTask, Finding, Log, Message, Verdict
+from warrener.brokers.row_times import count_at
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
@@ -171,6 +172,10 @@ class MemoryBroker:
 
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
         return self._queue().results[first : first + most]
+
+    async def completed_at(self, times: Sequence[float]) -> Sequence[int]:
+        rows = self._queue().results
+        return count_at(times, len(rows), rows.__getitem__)
 
     async def beats(self) -> AsyncIterator[Sequence[bytes]]:
         seen, queue = 0, self._queue()

@@ -101,6 +101,15 @@ class Reader(Protocol):
             most: At least 1.
         """
 
+    async def completed_at(self, times: Sequence[float]) -> Sequence[int]:
+        """How many result rows there were at each of these times, about: as the broker or whoever wrote them measures it.
+
+        It costs the same however many there are.
+
+        Args:
+            times: Unix timestamps, the earliest first.
+        """
+
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         """What workers tell with `Consumer.beat`, in batches, for ever; empty batches mark the waiting.
 

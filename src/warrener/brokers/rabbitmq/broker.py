@@ -220,6 +220,9 @@ class RabbitBroker:
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
         return await self._again(rows.at, self._queue, self._offsets, first, most)
 
+    async def completed_at(self, times: Sequence[float]) -> Sequence[int]:
+        return await self._again(rows.counts_at, self._queue, times)
+
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         return beats.listen(self._queue)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.rabbitmq import stream
@@ -90,8 +90,23 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
 
 async def newest(queue: Queue, most: int) -> Sequence[bytes]:
     """See `Reader.newest_results`."""
-    bodies = await stream.newest(queue, queue.names.results, most)
-    return [row for body in bodies for row in unpack(body)][-most:]
+    messages = most // ROWS + 1  # as many as are needed if all of them are packs
+    while True:
+        bodies = await stream.newest(queue, queue.names.results, messages)
+        found = [row for body in bodies for row in unpack(body)]
+        if len(found) >= most or len(bodies) < messages:
+            return found[-most:]
+        messages *= 4
+
+
+async def counts_at(queue: Queue, times: Sequence[float]) -> Sequence[int]:
+    """See `Reader.completed_at`."""
+    connection = await queue.connections.connection()
+    messages = await stream.ends_at(connection, queue.names.results, times)
+    with suppress(QueueMissing):  # the queue is older than packs
+        packs = await stream.ends_at(connection, queue.names.packed, times)
+        return [ones + (ROWS - 1) * many for ones, many in zip(messages, packs, strict=True)]
+    return messages
 
 
 async def at(queue: Queue, offsets: Offsets, first: int, most: int) -> Sequence[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from warrener.brokers.rabbitmq.amqp.bulk import StreamConsumer
@@ -70,6 +71,46 @@ async def _end_over(channel: Channel, stream: str, patience: float) -> int:
         if found == end:
             break
     return max(end, told)
+
+
+async def ends_at(connection: Connection, stream: str, times: Sequence[float]) -> Sequence[int]:
+    """How many messages a stream held at each of these times, by the broker's clock, whose whole seconds count.
+
+    A consumer that begins at a time is sent the first chunk that is not older, at once. One that is sent nothing although a
+    later one is, is being sent it; where no later one is either, there is no such chunk.
+
+    Args:
+        connection: Over which.
+        stream: Which.
+        times: Unix timestamps, the earliest first.
+    """
+    end = await stream_end(connection, stream)
+    found: list[int | None] = [None] * len(times)
+    condition = Condition()
+
+    async with await connection.channel() as channel:
+        await channel.call("basic_qos", prefetch_count=1)
+        for number, at in enumerate(times):
+
+            def on_message(
+                _: object, __: object, properties: Properties, ___: bytes, number: int = number
+            ) -> None:
+                found[number] = properties.header("x-stream-offset")
+                condition.notify()
+
+            begin = {"x-stream-offset": datetime.fromtimestamp(int(at), UTC)}
+            await channel.call("basic_consume", stream, on_message, arguments=begin)
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(_BETWEEN_ROUNDS)
+            await channel.call("queue_declare", stream, passive=True)
+        async with asyncio.timeout(_LAST_CHUNK):
+            await condition.wait_for(lambda: None not in found[: _known(found)])
+    return [end if offset is None else offset for offset in found]
+
+
+def _known(found: Sequence[int | None]) -> int:
+    """How many come before the last that is known."""
+    return max((number for number, offset in enumerate(found) if offset is not None), default=0)
 
 
 class Message(NamedTuple):

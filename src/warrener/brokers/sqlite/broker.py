@@ -166,6 +166,9 @@ class SqliteBroker:
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
         return await reading.results_at(self._writer, first, most)
 
+    async def completed_at(self, times: Sequence[float]) -> Sequence[int]:
+        return await reading.completed_at(self._writer, times)
+
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         return beats.read(self._writer)
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, Depths, FailedTask, Message, Verdict
+from warrener.brokers.row_times import count_at
 from warrener.brokers.sqlite import clock
 from warrener.brokers.sqlite.claims import MESSAGE, trace_of
 from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY
@@ -30,8 +31,7 @@ def count(db: sqlite3.Connection) -> Counts:
     ready, delayed, processing = (
         db.execute(f"{query}{state}").fetchone()[0] for state in (READY, DELAYED, PROCESSING)
     )
-    # Rows of results are only ever added, so the last one's number is their count.
-    completed = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
+    completed = _completed(db)
     failed = db.execute("SELECT count(*) FROM failures").fetchone()[0]
     query = "SELECT count(*) FROM workers, pragma_user_version WHERE lease >= ? AND user_version = ?"
     workers = db.execute(query, (clock.now(), clock.boot_number())).fetchone()[0]
@@ -81,6 +81,27 @@ async def results_at(writer: Writer, first: int, most: int) -> Sequence[bytes]:
     """Rows from a place on; they are numbered from 1."""
     query = "SELECT CAST(body AS BLOB) FROM results WHERE seq > ? ORDER BY seq LIMIT ?"
     return [body for (body,) in await writer.select(query, (first, most))]
+
+
+def _completed(db: sqlite3.Connection) -> int:
+    """How many rows there are: they are only ever added, so the last one's number tells."""
+    count: int = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
+    return count
+
+
+async def completed_at(writer: Writer, times: Sequence[float]) -> Sequence[int]:
+    """How many rows there were at these times."""
+    return await writer.run(_completed_at, writer.file.db, times)
+
+
+def _completed_at(db: sqlite3.Connection, times: Sequence[float]) -> Sequence[int]:
+    def read(place: int) -> bytes:
+        row: bytes = db.execute(
+            "SELECT CAST(body AS BLOB) FROM results WHERE seq = ?", (place + 1,)
+        ).fetchone()[0]
+        return row
+
+    return count_at(times, _completed(db), read)
 
 
 async def failures(writer: Writer) -> AsyncIterator[_Page]:
