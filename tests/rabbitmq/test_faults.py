@@ -189,7 +189,7 @@ async def test_results_that_are_away_as_in_a_purge_are_waited_for(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A busy machine takes longer to make them anew.
-    monkeypatch.setattr("warrener.brokers.rabbitmq.consuming._MADE_WITHIN", PATIENCE)
+    monkeypatch.setattr("warrener.brokers.rabbitmq.settling._MADE_WITHIN", PATIENCE)
     await publish(rabbit_address, [task("echo", f"t{n}") for n in range(3000)])
     async with connect(rabbit_address) as broker, connect(rabbit_address) as other:
         assert isinstance(broker, RabbitBroker)
