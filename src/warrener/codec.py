@@ -150,7 +150,7 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
         raise InvalidTask(why_not(error, body)) from error
     if len(envelope.type) > MAX_NAME_BYTES // 4:
         _check_name("type", envelope.type)
-    if nests_too_deep(body):
+    if len(body) > _ROOM and nests_too_deep(body):
         raise InvalidTask("it nests too deep")
     if envelope.id and envelope.priority is not None and len(envelope.id) < MAX_NAME_BYTES // 4:
         task = envelope

@@ -6,11 +6,15 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
 from tests.batch import Hands
 from warrener.brokers.names import Names
 from warrener.brokers.protocol import Completed, Lost
+from warrener.brokers.rabbitmq import packing
 from warrener.brokers.rabbitmq.amqp.properties import Properties, pack
 from warrener.brokers.rabbitmq.consuming import Consuming
+from warrener.brokers.rabbitmq.packing import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +76,9 @@ async def test_task_that_runs_for_days_keeps_nothing_of_the_others() -> None:
         channel.confirm_all()
         consuming._send_acks()
 
+    consuming._settling.flush()
+    channel.confirm_all()
+    consuming._send_acks()
     assert _size(consuming) - before < 1_000_000
     assert channel.acknowledged == [(tag, False) for tag in range(2, MANY)]
 
@@ -116,6 +123,27 @@ async def test_what_had_been_settled_is_told_when_the_channel_is_gone() -> None:
 
     confirmed, acknowledged, settled, _ = (delivery.identity for delivery in hands.held)
     assert hands.settled == [Lost(confirmed, None), Lost(acknowledged, None), Lost(settled, ROW)]
+
+
+@pytest.mark.parametrize(("spoiling", "published"), [(b"row", 1), (b"r\now", ROWS), (b"r\row", ROWS)])
+async def test_rows_that_make_no_pack_go_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, spoiling: bytes, published: int
+) -> None:
+    monkeypatch.setattr(packing, "WITHIN", 1e9)
+    consuming, hands, channel = await a_consumer()
+    for tag in range(1, 2 * ROWS + 2):
+        deliver(consuming, tag)
+    for delivery in hands.held[: ROWS - 1]:  # from which on rows are known to come quickly
+        consuming.settle(delivery, ROW)
+    before = channel.published
+
+    for number, delivery in enumerate(hands.held[ROWS - 1 : 2 * ROWS - 1]):
+        consuming.settle(delivery, Completed(spoiling) if number == 7 else ROW)
+
+    assert channel.published - before == published
+    channel.confirm_all()
+    consuming._send_acks()
+    assert channel.acknowledged == [(2 * ROWS - 1, True)]
 
 
 async def a_consumer() -> tuple[Consuming, Hands, Channel]:

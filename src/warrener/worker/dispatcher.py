@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # Seconds after which a task that could not be run alone here is tried by others.
 _PASS_ON: Final = 30.0
+_NEW: Final = Record()
 LOSSES: Final = 5
 """A task that was lost with its worker more often than that ends as `crashed`."""
 
@@ -142,20 +143,19 @@ class Dispatcher(Owner):
         if self.takes_nothing:
             self._broker.requeue([delivery])
             return
-        record = decode_record(delivery.record) if delivery.record else Record()
+        record = decode_record(delivery.record) if delivery.record else _NEW
         if task.type in self.cancelled_types:
             self._settle(delivery, self._cancelled(task, record))
             return
-        self.has_seen_loss = self.has_seen_loss or delivery.lost > 0
-        lost = delivery.lost - delivery.explained
-        if lost > 0:
-            record = record.add_lost(lost)
-            if record.lost > LOSSES:
+        if delivery.lost:
+            self.has_seen_loss = True
+            record = record.add_lost(max(0, delivery.lost - delivery.explained))
+            if record.lost > LOSSES and delivery.lost > delivery.explained:
                 self._settle(delivery, Failed(record.fail("crashed")))
                 return
         self._key += 1
         attempt = RunningAttempt(self._key, delivery, task, record, rules.timeout)
-        if lost > 0 or record.was_lost_last:
+        if record.was_lost_last:
             self.quarantine.waiting.append(attempt)
             self._on_change()
             return
@@ -199,7 +199,8 @@ class Dispatcher(Owner):
         if report.kind == "stopped":
             self.on_returned([attempt])
             return
-        self._end_quarantine(attempt)
+        if attempt is self.quarantine.running:
+            self._end_quarantine(attempt)
         if attempt.delivery.trace and not report.trace_id:
             report = replace(report, trace_id=trace_id(attempt.delivery.trace))
         outcome = self.outcomes.of_report(attempt.task, attempt.record, report, worker, attempt.output)
@@ -281,7 +282,8 @@ class Dispatcher(Owner):
         return refused(record, "cancelled", f"type {task.type!r} was cancelled by {by}", "Cancelled")
 
     def _finish(self, attempt: RunningAttempt, outcome: Outcome) -> None:
-        attempt.end_log(KINDS[type(outcome)])
+        if attempt.log:
+            attempt.end_log(KINDS[type(outcome)])
         if self.redelivery.is_orphaned(attempt):
             self.redelivery.end(attempt, outcome)  # for when its delivery comes back
         else:

@@ -157,7 +157,7 @@ class Unpacker(Generic[T]):
 
     def __init__(self, decoder: msgspec.msgpack.Decoder[T]) -> None:
         self._decoder = decoder
-        self._buffer = bytearray()
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[T]:
         """The messages that are complete with this data; read them all before the next data comes.
@@ -165,20 +165,25 @@ class Unpacker(Generic[T]):
         Raises:
             NoFrame: Something else came, after the messages before it.
         """
-        buffer = self._buffer
-        buffer += data
-        start = 0
-        while len(buffer) - start >= _HEADER.size:
-            mark, size = _HEADER.unpack_from(buffer, start)
+        rest = self._rest  # to which a large message grows without being copied each time
+        if rest:
+            rest += data
+        buffer = rest or data
+        decode, start, size = self._decoder.decode, 0, len(buffer)
+        while size - start >= _HEADER.size:
+            mark, length = _HEADER.unpack_from(buffer, start)
             if mark != _MARK:
                 raise NoFrame
-            end = start + _HEADER.size + size
-            if len(buffer) < end:
+            end = start + _HEADER.size + length
+            if size < end:
                 break
             try:
-                message = self._decoder.decode(memoryview(buffer)[start + _HEADER.size : end])
+                message = decode(buffer[start + _HEADER.size : end])
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise NoFrame from error
             yield message
             start = end
-        del buffer[:start]
+        if rest:
+            del rest[:start]
+        else:
+            rest += data[start:]

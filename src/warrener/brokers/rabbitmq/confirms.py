@@ -50,6 +50,7 @@ class ConfirmTracker:
         record: Record | None,
         published_at: float | None = None,
         trace: str = "",
+        is_packed: bool = False,
         then: Callable[[BrokerError | None], None],
     ) -> None:
         """Publish a message; `then` is told None when it is confirmed, or why it was not taken.
@@ -59,7 +60,8 @@ class ConfirmTracker:
         self._number += 1
         self._pending[self._number] = ((key, message_id), then)
         header = encode_record(record) if record else None
-        self._channel.publish(exchange, key, pack(message_id, priority, header, published_at, trace), body)
+        properties = pack(message_id, priority, header, published_at, trace, is_packed=is_packed)
+        self._channel.publish(exchange, key, properties, body)
         if self._timer is None:
             self._start_timer()
 

@@ -69,6 +69,7 @@ class Consuming:
         self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
         self._held: dict[int, Delivery] = {}  # the oldest first
         self._settling = Settling(names, self._acknowledge, give_up, confirm_times)
+        self._loop = asyncio.get_running_loop()
         self._confirmed: list[int] = []
         self._recent: deque[Identity] = deque(maxlen=_RECENT)
         self._beginning = asyncio.Lock()  # a consumer begins with the prefetch that its channel was last told
@@ -129,7 +130,7 @@ class Consuming:
     def acknowledge(self, delivery: Delivery) -> None:
         """The broker has its outcome already."""
         if self._is_unsettled(delivery):
-            self._acknowledge(delivery)
+            self._acknowledge([delivery])
 
     def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Return tasks, at no cost to them.
@@ -205,27 +206,23 @@ class Consuming:
                 await channel.call("basic_cancel", tag)
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
-        # Of a first delivery the headers are whatever its producer wrote.
-        lost = properties.lost if method.redelivered else 0
         delivery = Delivery(
-            body,
-            properties.id,
-            properties.priority,
-            properties.record,
-            lost,
-            method.delivery_tag,
-            published_at=properties.published_at,
-            trace=properties.trace,
+            body, properties.id, properties.priority, None, 0, method.delivery_tag, 0, properties.published_at
         )
+        if properties.has_headers:
+            delivery.record, delivery.trace = properties.record, properties.trace
+            # Of a first delivery the headers are whatever its producer wrote.
+            delivery.lost = properties.lost if method.redelivered else 0
         self._held[delivery.tag] = delivery
         self._listener.on_delivery(delivery)
 
-    def _acknowledge(self, delivery: Delivery) -> None:
-        del self._held[delivery.tag]
-        self._recent.append(delivery.identity)
+    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if not self._confirmed:
-            asyncio.get_running_loop().call_soon(self._send_acks)
-        self._confirmed.append(delivery.tag)
+            self._loop.call_soon(self._send_acks)
+        for delivery in deliveries:
+            del self._held[delivery.tag]
+            self._recent.append(delivery.identity)
+            self._confirmed.append(delivery.tag)
 
     def _send_acks(self) -> None:
         tags, self._confirmed = self._confirmed, []

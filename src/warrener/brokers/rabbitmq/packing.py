@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from warrener.brokers.protocol import Completed, Delivery
+T = TypeVar("T")
 
 ROWS: Final = 32
 """Rows in a pack."""
@@ -26,44 +26,38 @@ _MAGIC: Final = b"\x1f\x8b"
 _QUICKEST: Final = 1
 
 
-class Row(NamedTuple):
-    """A task's row, and the delivery that it settles."""
-
-    delivery: Delivery
-    outcome: Completed
-
-
-class Packing:
+class Packing(Generic[T]):
     """Rows on their way into packs.
 
     Args:
         send: Publishes rows: a pack of them, or fewer, each by itself.
     """
 
-    def __init__(self, send: Callable[[Sequence[Row]], None]) -> None:
+    def __init__(self, send: Callable[[Sequence[T]], None]) -> None:
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._rows: list[Row] = []
+        self._rows: list[T] = []
         self._begun_at = 0.0  # when the first of them came
         self._timer: asyncio.TimerHandle | None = None
         self._counted = 0  # rows since
         self._counted_from = 0.0
         self._is_quick = False
 
-    def add(self, row: Row) -> None:
+    def add(self, row: T) -> None:
         """Send a row, now or with others."""
-        if not self._rows:
-            self._begun_at = self._loop.time()
-        self._rows.append(row)
+        rows = self._rows
+        rows.append(row)
         self._counted += 1
         if self._counted == ROWS:
             now = self._loop.time()
             self._is_quick = now - self._counted_from < WITHIN
             self._counted, self._counted_from = 0, now
-        if len(self._rows) == ROWS or not self._is_quick:
+        if not self._is_quick or len(rows) == ROWS:
             self.flush()
-        elif self._timer is None:
-            self._timer = self._loop.call_later(WITHIN, self._on_timer)
+        elif len(rows) == 1:
+            self._begun_at = self._loop.time()
+            if self._timer is None:
+                self._timer = self._loop.call_later(WITHIN, self._on_timer)
 
     def flush(self) -> None:
         """Let nothing wait any longer."""
@@ -86,14 +80,12 @@ class Packing:
             self._timer = self._loop.call_later(left, self._on_timer)
 
 
-def is_packable(row: bytes) -> bool:
-    """Whether a row may be a line of a pack."""
-    return len(row) <= LARGEST and b"\n" not in row and b"\r" not in row
-
-
-def pack(rows: Sequence[bytes]) -> bytes:
-    """The body of a pack."""
-    return zlib.compress(b"\n".join(rows), _QUICKEST, _GZIP)
+def pack(rows: Sequence[bytes]) -> bytes | None:
+    """The body of a pack; None where these are not `ROWS` rows of which each can be a line."""
+    text = b"\n".join(rows)
+    if len(rows) != ROWS or text.count(b"\n") >= ROWS or b"\r" in text:
+        return None
+    return zlib.compress(text, _QUICKEST, _GZIP)
 
 
 def unpack(body: bytes) -> Sequence[bytes]:

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from warrener.brokers.protocol import Completed
+from warrener.brokers.protocol import Completed, Delivery, Outcome
 from warrener.brokers.rabbitmq.confirms import Refused
-from warrener.brokers.rabbitmq.packing import ROWS, Packing, Row, is_packable, pack
+from warrener.brokers.rabbitmq.packing import LARGEST, Packing, pack
 from warrener.brokers.rabbitmq.topology import PACKED_KEY, outcome_message
 from warrener.errors import BrokerError, QueueMissing
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from warrener.brokers.confirm_times import ConfirmTimes
     from warrener.brokers.names import Names
-    from warrener.brokers.protocol import Delivery, Outcome
     from warrener.brokers.rabbitmq.confirms import ConfirmTracker
+
+_Settled = tuple[Delivery, Outcome]
 
 _log = logging.getLogger("warrener.worker")
 
@@ -34,7 +35,7 @@ class Settling:
 
     Args:
         names: Of the queue that the outcomes are of.
-        on_confirmed: Told of a delivery whose outcome the broker has.
+        on_confirmed: Told of deliveries whose outcomes the broker has.
         give_up: Told of an error that no new connection mends.
         confirm_times: Measures how long confirms take.
     """
@@ -42,7 +43,7 @@ class Settling:
     def __init__(
         self,
         names: Names,
-        on_confirmed: Callable[[Delivery], None],
+        on_confirmed: Callable[[Sequence[Delivery]], None],
         give_up: Callable[[BrokerError], None],
         confirm_times: ConfirmTimes | None,
     ) -> None:
@@ -51,8 +52,8 @@ class Settling:
         self._give_up = give_up
         self._confirm_times = confirm_times
         self._tracker: ConfirmTracker | None = None
-        self._outcomes: dict[int, tuple[Delivery, Outcome]] = {}  # by the delivery's tag
-        self._packing = Packing(self._publish_rows)
+        self._outcomes: dict[int, _Settled] = {}  # by the delivery's tag
+        self._packing = Packing[_Settled](self._publish_rows)
         self._can_pack = True
         self._is_refused = False
         self._missing_since: float | None = None
@@ -61,7 +62,7 @@ class Settling:
         """Publish over this channel."""
         self._tracker = tracker
 
-    def detach(self) -> Sequence[tuple[Delivery, Outcome]]:
+    def detach(self) -> Sequence[_Settled]:
         """The channel is gone; what was on its way, which is forgotten."""
         self._tracker = None
         self._packing.clear()
@@ -76,11 +77,11 @@ class Settling:
 
     def add(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish what a delivery has come to."""
-        self._outcomes[delivery.tag] = delivery, outcome
+        settled = self._outcomes[delivery.tag] = delivery, outcome
         if self._confirm_times:
             self._confirm_times.begin(delivery.tag)
-        if self._can_pack and isinstance(outcome, Completed) and is_packable(outcome.body):
-            self._packing.add(Row(delivery, outcome))
+        if isinstance(outcome, Completed) and len(outcome.body) <= LARGEST and self._can_pack:
+            self._packing.add(settled)
         else:
             self._publish(delivery, outcome)
 
@@ -109,25 +110,28 @@ class Settling:
             then=partial(self._on_outcome, delivery, outcome),
         )
 
-    def _publish_rows(self, rows: Sequence[Row]) -> None:
-        if len(rows) < ROWS or not self._can_pack:
+    def _publish_rows(self, rows: Sequence[_Settled]) -> None:
+        bodies = [outcome.body for _, outcome in rows if isinstance(outcome, Completed)]
+        body = pack(bodies) if self._can_pack else None
+        if body is None:
             for row in rows:
                 self._publish(*row)
         elif self._tracker:
             self._tracker.publish(
                 self._names.outcomes,
                 PACKED_KEY,
-                pack([row.outcome.body for row in rows]),
+                body,
                 message_id=uuid4().hex,
                 priority=None,
                 record=None,
+                is_packed=True,
                 then=partial(self._on_pack, rows),
             )
 
-    def _on_pack(self, rows: Sequence[Row], error: BrokerError | None) -> None:
-        rows = [row for row in rows if self._is_on_its_way(row.delivery)]
+    def _on_pack(self, rows: Sequence[_Settled], error: BrokerError | None) -> None:
+        rows = [row for row in rows if self._is_on_its_way(row[0])]
         if not error:
-            self._confirm([row.delivery for row in rows])
+            self._confirm([delivery for delivery, _ in rows])
         elif isinstance(error, QueueMissing):  # it is older than packs; if it is gone, each row will say so
             self._can_pack = False
             self._publish_rows(rows)
@@ -153,7 +157,7 @@ class Settling:
             self._confirm_times.end([delivery.tag for delivery in deliveries])
         for delivery in deliveries:
             del self._outcomes[delivery.tag]
-            self._on_confirmed(delivery)
+        self._on_confirmed(deliveries)
 
     def _try_again(self, error: BrokerError, publish: Callable[[], None]) -> None:
         if isinstance(error, Refused) and not self._is_refused:

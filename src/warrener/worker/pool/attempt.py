@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from warrener.brokers import Delivery
     from warrener.models import Envelope, Record
     from warrener.worker.log_keeper import KeptLog
 
 
-class RunningAttempt:
+class RunningAttempt(msgspec.Struct, eq=False):
     """An attempt in this worker's hands, from its delivery until it is settled.
 
     Args:
@@ -19,36 +21,25 @@ class RunningAttempt:
         task: What is tried.
         record: What had happened to the task before.
         timeout: Seconds that it may run; None for any.
+        started: On the monotonic clock.
+        deadline: On the monotonic clock; None where it has none.
+        was_alone: In quarantine, and out of it while it ran.
+        log: Once it has printed something, where that is kept.
+        output: The end of what it has printed, once it has ended.
+        progress: As it was reported last.
     """
 
-    __slots__ = (
-        "deadline",
-        "delivery",
-        "key",
-        "log",
-        "output",
-        "progress",
-        "record",
-        "started",
-        "task",
-        "timeout",
-        "was_alone",
-    )
-
-    def __init__(
-        self, key: int, delivery: Delivery, task: Envelope, record: Record, timeout: float | None
-    ) -> None:
-        self.key = key
-        self.delivery = delivery
-        self.task = task
-        self.record = record
-        self.timeout = timeout
-        self.started = 0.0  # on the monotonic clock
-        self.deadline: float | None = None
-        self.was_alone = False  # in quarantine, and out of it while it ran
-        self.log: KeptLog | None = None  # once it has printed something, where that is kept
-        self.output = b""  # the end of what it has printed, once it has ended
-        self.progress: tuple[float, float | None] | None = None  # as it was reported last
+    key: int
+    delivery: Delivery
+    task: Envelope
+    record: Record
+    timeout: float | None
+    started: float = 0.0
+    deadline: float | None = None
+    was_alone: bool = False
+    log: KeptLog | None = None
+    output: bytes = b""
+    progress: tuple[float, float | None] | None = None
 
     def start(self, now: float) -> None:
         """It runs from now on."""

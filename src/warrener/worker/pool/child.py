@@ -128,10 +128,11 @@ class ChildProcess:
     def finish(self, key: int, now: float) -> RunningAttempt | None:
         """It has reported this one; None where it runs none of that key."""
         attempt = self.running.pop(key, None)
-        if attempt:
+        if attempt and self.output.has_any:
             attempt.output = self.output.end(key)
         self.is_slow = False
-        self._go_on(now)
+        if self.waiting:
+            self._go_on(now)
         return attempt
 
     def look_whether_slow(self, now: float) -> bool:

@@ -92,10 +92,13 @@ class ChildOutput:
             if not self.read():
                 return
 
+    @property
+    def has_any(self) -> bool:
+        """Whether any attempt that has not ended has printed anything."""
+        return bool(self._printed)
+
     def end(self, key: int) -> bytes:
         """An attempt has ended, and all that it has printed was read; the last 4 KiB of that."""
-        if not self._printed:
-            return b""
         printed = self._printed.pop(key, None)
         return printed.end() if printed else b""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _HEADER: Final = struct.Struct(
 _TAG: Final = struct.Struct(">Q")
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct):
     """What a consumer is told of a message beside its properties and body, named as in pika's `Basic.Deliver`."""
 
     delivery_tag: int

@@ -15,6 +15,7 @@ from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 import pika
+from msgspec.structs import replace
 from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServicesAdapter
 from pika.exceptions import InvalidFrameError
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_MAX_SIZE, FRAME_METHOD, Basic
@@ -41,6 +42,7 @@ _READ: Final = 1 << 16  # bytes at a time, where pika reads 4 KiB
 _FRAME: Final = struct.Struct(">BHL")  # its type, channel and length; its content and one more byte follow
 _AROUND: Final = _FRAME.size + 1
 _CONTENT: Final = struct.Struct(">HHQ")  # class, weight and length of what follows; the properties follow
+_HEADER: Final = struct.Struct(_FRAME.format + _CONTENT.format.removeprefix(">"))
 _METHOD: Final = struct.Struct(">L")
 _TAG: Final = struct.Struct(">QB")  # and a bit
 _DELIVER: Final = _METHOD.pack(Basic.Deliver.INDEX)
@@ -205,17 +207,15 @@ class Frames(AsyncioConnection):
 
     def _deliver(self, buffer: bytes, at: int, end: int, channel: int) -> int:
         """Take in a message that begins with this frame and lies here whole; where it ends, or 0 if it does not."""
-        content = end + _FRAME.size
-        if len(buffer) < content + _CONTENT.size:
+        if len(buffer) < end + _HEADER.size:
             return 0
-        _, _, length = _CONTENT.unpack_from(buffer, content)
-        kind, _, size = _FRAME.unpack_from(buffer, end)
-        body: int = content + size + 1
+        kind, _, size, _, _, length = _HEADER.unpack_from(buffer, end)
+        body: int = end + _AROUND + size
         whole: int = body + _AROUND + length
         if (
             whole > len(buffer)
             or kind != FRAME_HEADER
-            or _FRAME.unpack_from(buffer, body) != (FRAME_BODY, channel, length)
+            or not buffer.startswith(_FRAME.pack(FRAME_BODY, channel, length), body)
             or not buffer[end - 1] == buffer[body - 1] == buffer[whole - 1] == FRAME_END
         ):
             return 0
@@ -226,17 +226,16 @@ class Frames(AsyncioConnection):
         if not on_message:
             return 0
         tag, is_again = _TAG.unpack_from(buffer, name_end)
-        properties = Properties(buffer[content + _CONTENT.size : body - 1])
+        properties = Properties(buffer[end + _HEADER.size : body - 1])
         exchange = name_end + _TAG.size + 1
-        delivered = Delivered(
-            tag, bool(is_again & 1), buffer[exchange : exchange + buffer[exchange - 1]].decode()
-        )
+        exchange_name = buffer[exchange : exchange + buffer[exchange - 1]].decode()
+        delivered = Delivered(tag, is_again & 1 == 1, exchange_name)
         on_message(owner, delivered, properties, buffer[body + _FRAME.size : whole - 1])
         if isinstance(on_message, StreamConsumer):
             run = Run(buffer, at, name_end, end)
             whole = run.take(whole)
             if run.bodies:
-                last = delivered._replace(delivery_tag=run.tag)
+                last = replace(delivered, delivery_tag=run.tag)
                 on_message.more(run.bodies, last, Properties(run.properties))
         return whole
 

@@ -25,12 +25,20 @@ _TIMES: Final = range(
     1_000_000_000, 10_000_000_000
 )  # seconds since the epoch, from 2001 on; what is none is a producer's own
 _JSON: Final = b"\x10application/json"
+_PACKED: Final = b"\x04gzip"
 _PERSISTENT: Final = b"\x02"
 _RECORD: Final = "warrener"
 _RECORD_FIELD: Final = b"\x08warrenerS"
 _ALWAYS: Final = Flags.FLAG_CONTENT_TYPE | Flags.FLAG_DELIVERY_MODE | Flags.FLAG_MESSAGE_ID
 _BEFORE_ID: Final = Flags.FLAG_CORRELATION_ID | Flags.FLAG_REPLY_TO | Flags.FLAG_EXPIRATION
-_LATER: Final = Flags.FLAG_MESSAGE_ID | Flags.FLAG_TIMESTAMP
+# Of this module, since each message that comes asks for all of them.
+_CONTENT_TYPE: Final = Flags.FLAG_CONTENT_TYPE
+_CONTENT_ENCODING: Final = Flags.FLAG_CONTENT_ENCODING
+_HEADERS: Final = Flags.FLAG_HEADERS
+_DELIVERY_MODE: Final = Flags.FLAG_DELIVERY_MODE
+_PRIORITY: Final = Flags.FLAG_PRIORITY
+_MESSAGE_ID: Final = Flags.FLAG_MESSAGE_ID
+_TIME: Final = Flags.FLAG_TIMESTAMP
 # How long the values of a header are, by their kind; all others tell their length first.
 _FIXED: Final = {
     **dict.fromkeys(b"V", 0),
@@ -53,6 +61,8 @@ def pack(
     record: bytes | None,
     published_at: float | None = None,
     trace: str = "",
+    *,
+    is_packed: bool = False,
 ) -> bytes:
     """The properties of a message that we publish: persistent JSON.
 
@@ -63,8 +73,12 @@ def pack(
         published_at: When it was published first, in seconds since the epoch; it travels as AMQP's `timestamp`, without
             the fraction.
         trace: What `trace_context.packed` made of its trace's headers.
+        is_packed: Whether its body is packed with gzip.
     """
-    flags, headers, level, at = _ALWAYS, b"", b"", b""
+    flags, encoding, headers, level, at = _ALWAYS, b"", b"", b"", b""
+    if is_packed:
+        flags |= Flags.FLAG_CONTENT_ENCODING
+        encoding = _PACKED
     if published_at is not None:
         flags |= Flags.FLAG_TIMESTAMP
         at = _TIMESTAMP.pack(int(published_at))
@@ -78,7 +92,9 @@ def pack(
         flags |= Flags.FLAG_PRIORITY
         level = bytes((priority,))
     name = message_id.encode()
-    return b"".join((_FLAGS.pack(flags), _JSON, headers, _PERSISTENT, level, bytes((len(name),)), name, at))
+    return b"".join(
+        (_FLAGS.pack(flags), _JSON, encoding, headers, _PERSISTENT, level, bytes((len(name),)), name, at)
+    )
 
 
 def _field(name: str, text: str) -> bytes:
@@ -101,34 +117,33 @@ class Properties:
         self._headers = b""
         self._timestamp = 0
         (flags,) = _FLAGS.unpack_from(raw)
-        at = _FLAGS.size
-        if flags & Flags.FLAG_CONTENT_TYPE:
+        at = 2
+        if flags & _CONTENT_TYPE:
             at += 1 + raw[at]
-        if flags & Flags.FLAG_CONTENT_ENCODING:
+        if flags & _CONTENT_ENCODING:
             at += 1 + raw[at]
-        if flags & Flags.FLAG_HEADERS:
+        if flags & _HEADERS:
             end = at + _LENGTH.size + _LENGTH.unpack_from(raw, at)[0]
             self._headers = raw[at + _LENGTH.size : end]
             at = end
-        if flags & Flags.FLAG_DELIVERY_MODE:
+        if flags & _DELIVERY_MODE:
             at += 1
-        if flags & Flags.FLAG_PRIORITY:
+        if flags & _PRIORITY:
             self.priority = raw[at]
             at += 1
-        if flags & _LATER:
-            self._read_later(raw, flags, at)
-
-    def _read_later(self, raw: bytes, flags: int, at: int) -> None:
         if flags & _BEFORE_ID:
-            for before in (Flags.FLAG_CORRELATION_ID, Flags.FLAG_REPLY_TO, Flags.FLAG_EXPIRATION):
-                if flags & before:
-                    at += 1 + raw[at]
-        if flags & Flags.FLAG_MESSAGE_ID:
+            at = _after(raw, flags, at)
+        if flags & _MESSAGE_ID:
             end = at + 1 + raw[at]
             self.id = _text(raw[at + 1 : end])
             at = end
-        if flags & Flags.FLAG_TIMESTAMP:
+        if flags & _TIME:
             (self._timestamp,) = _TIMESTAMP.unpack_from(raw, at)
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether it has any: a record, a trace and what the broker counts are headers."""
+        return bool(self._headers)
 
     @property
     def published_at(self) -> float | None:
@@ -183,6 +198,14 @@ class Properties:
         except _UNREADABLE:
             pass
         return None
+
+
+def _after(raw: bytes, flags: int, at: int) -> int:
+    """Where what is between the priority and the id ends."""
+    for before in (Flags.FLAG_CORRELATION_ID, Flags.FLAG_REPLY_TO, Flags.FLAG_EXPIRATION):
+        if flags & before:
+            at += 1 + raw[at]
+    return at
 
 
 def _known(value: object) -> object:
