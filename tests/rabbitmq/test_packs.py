@@ -14,7 +14,9 @@ from tests.conformance.broker.steps import DELAYS, consume, publish, row, rows, 
 from tests.rabbitmq.cutting import cut
 from warrener.brokers import Broker, Completed, connect
 from warrener.brokers.rabbitmq import RabbitBroker, packing
+from warrener.brokers.rabbitmq.amqp.channel import Channel
 from warrener.brokers.rabbitmq.packing import ROWS
+from warrener.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -123,6 +125,34 @@ async def test_queue_that_is_older_than_packs_gets_its_rows_one_by_one(
 
     assert (await broker.counts()).completed == MANY
     assert sorted(await rows(broker)) == [*map(row, NAMES)]
+
+
+async def test_no_row_is_lost_while_a_purge_has_deleted_one_stream_and_not_the_other(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a purge that is interrupted between the two
+    call, deleted = Channel.call, 0
+
+    async def interrupted(channel: Channel, method: str, /, *args: object, **kwargs: object) -> object:
+        nonlocal deleted
+        deleted += method == "queue_delete"
+        if deleted == 2:
+            raise BrokerUnreachable("cut")
+        return await call(channel, method, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Channel, "call", interrupted)
+        with pytest.raises(BrokerUnreachable):
+            await broker.purge()
+    # When rows go in packs all the same
+    await settle_many(broker)
+    await broker.settled()
+    # Then none of them is gone
+    assert sorted(await rows(broker)) == [*map(row, NAMES)]
+    # And the next purge ends what was begun
+    await broker.purge()
+    assert await rows(broker) == []
+    assert (await broker.counts()).completed == 0
 
 
 async def test_rows_of_a_pack_whose_connection_is_cut_are_told_with_their_outcomes(broker: Broker) -> None:

@@ -73,10 +73,11 @@ async def purge(queue: Queue) -> int:
     with suppress(QueueMissing):  # a purge was interrupted before it made the stream anew
         dropped = await count_rows(connection, names, is_busy=False)
     async with await connection.channel() as channel:
-        # A stream cannot be purged. It is the first, since RabbitMQ lets whoever may read a queue purge it, but only
-        # who may set it up delete it: others are refused before anything is lost.
-        await channel.call("queue_delete", names.results)
+        # A stream cannot be purged. They are the first, since RabbitMQ lets whoever may read a queue purge it, but only
+        # who may set it up delete it: others are refused before anything is lost. The one that only counts packs goes
+        # before the one that keeps them: a pack that comes in between must not seem to be kept.
         await channel.call("queue_delete", names.packed)
+        await channel.call("queue_delete", names.results)
         await _make(queue, [])
         if output in await queue.ready([output]):
             await channel.call("queue_delete", output)
@@ -94,8 +95,8 @@ async def delete(queue: Queue) -> None:
     async with await connection.channel() as channel:
         for name in (
             names.queue,
-            names.results,
             names.packed,
+            names.results,
             names.failed,
             *map(names.delay, found),
             names.journal,
