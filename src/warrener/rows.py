@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,21 @@ class _Row(msgspec.Struct):
     wording: str = ""
 
 
+class _Whole(_Row, forbid_unknown_fields=True, gc=False):
+    """What a worker writes, with all that is in it."""
+
+    type: Any = None
+    status: Any = None
+    value: Any = None
+    worker: Any = None
+    started_at: Any = None
+    processed_at: Any = None
+    duration: Any = None
+    history: Any = None
+    origin: Any = None
+    trace_id: Any = None
+
+
 class Row(NamedTuple):
     """What must be known of a row, and the row as it came."""
 
@@ -33,6 +48,7 @@ class Row(NamedTuple):
 
 
 _rows = msgspec.json.Decoder(_Row)
+_whole = msgspec.json.Decoder(_Whole)
 _anything = msgspec.json.Decoder()
 
 
@@ -76,14 +92,24 @@ def readable_rows(batch: Sequence[bytes], summary: Summary) -> list[Row]:
     """The rows among what came; what is none is counted as strange."""
     rows = []
     for line in batch:
-        try:
-            known = _rows.decode(line)
-            _anything.decode(line)  # what is not looked into above may be no JSON, too
-        except NOT_JSON:
-            summary.strange += 1
-        else:
+        if known := _known(line):
             rows.append(Row(known.task_id, known.wording, known.attempts, _in_one_line(line)))
+        else:
+            summary.strange += 1
     return rows
+
+
+def _known(line: bytes) -> _Row | None:
+    try:
+        return _whole.decode(line)
+    except NOT_JSON:
+        pass
+    try:
+        known = _rows.decode(line)
+        _anything.decode(line)  # what is not looked into above may be no JSON, too
+    except NOT_JSON:
+        return None
+    return known
 
 
 def _in_one_line(row: bytes) -> bytes:
