@@ -174,7 +174,9 @@ async def test_run_ends_as_stopped_when_the_terminal_with_its_bar_goes_away(plac
     )
     terminal, its_end = pty.openpty()
     options = ("-o", "out.jsonl", "--processes", "1")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs these tests by nohup ignores it
     run = place.begin("run", APP, tasks, *options, stderr=its_end, is_fresh=True)
+    signal.signal(signal.SIGHUP, before)
     os.close(its_end)
     await until_written(log, 1)
 
