@@ -158,7 +158,9 @@ def test_within_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightkube.config.kubeconfig", None)
 
-    with pytest.raises(UsageError, match=r"needs the extra `kubernetes`: pip install 'warrener\[kubernetes\]'$"):
+    with pytest.raises(
+        UsageError, match=r"needs the extra `kubernetes`: pip install 'warrener\[kubernetes\]'$"
+    ):
         Cluster.open()
 
 
