@@ -266,13 +266,18 @@ async def test_a_batch_from_end_to_end(cluster: Entitled, tmp_path: Path) -> Non
 
     first = await submit(5)
     assert first.were_done == 0
+    begun = len(started)
     # The same command again goes on where it was.
     second = await submit(8)
     assert second.were_done == 5
+    before = started.copy()
     # And starts nothing where all is done.
     third = await submit(8)
     assert third.were_done == 8
-    assert started == [wanted.names.workers(1), wanted.names.workers(2)]
+    assert started == before
+    # Each time there was a Job, and one after it where its workers had left just before the tasks came.
+    assert started == [wanted.names.workers(number) for number in range(1, len(started) + 1)]
+    assert 0 < begun < len(started)
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert {row["task_id"] for row in rows} == {f"t{n}" for n in range(8)}
     # The rights that the guide asks for suffice; whoever may not look for a namespace has been given one.
