@@ -166,10 +166,13 @@ class Publication:
         """
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
-            await wait_for_turn(broker, self.begun, self._on_wait)
+            journal = await wait_for_turn(broker, self.begun, self._on_wait)
             self.blocked_reason = None
-            with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
-                await read_published(broker, self.marks)
+            if (
+                journal is None or journal.runs > 1
+            ):  # the first one has nothing to find there, for which RabbitMQ takes a second
+                with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
+                    await read_published(broker, self.marks)
             self._session = session = broker.publish_session()
             publishing = publish_all(
                 session, Bridge(lines).start(), self._choose, on_progress=on_progress, window=self._window

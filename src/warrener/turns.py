@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.brokers import Broker
-    from warrener.journal import Begun
+    from warrener.journal import Begun, JournalState
 
 ALIVE_EVERY: Final = 3.0
 """Seconds between two signs of life that a run writes into the journal while it publishes."""
@@ -42,8 +42,8 @@ class SignsOfLife:
         return any(now - since <= _SILENT_FOR for _, since in self._heard.values())
 
 
-async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None]) -> None:
-    """Wait until no earlier run publishes the same source.
+async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None]) -> JournalState | None:
+    """Wait until no earlier run publishes the same source; what the journal says then, None for who may not read it.
 
     A run that was killed while it published is waited for as long as it might only be slow, and then given up in the journal:
     no run after this one waits for it again.
@@ -58,12 +58,12 @@ async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None
         try:
             state = await read_journal(broker)
         except AccessRefused:  # who may not read it publishes all, and each task has one row all the same
-            return
+            return None
         earlier = state.publishing_before(begun)
         signs.hear(earlier)
         if not signs.are_there:
             for run in earlier:
                 await note(broker, Left(run))
-            return
+            return state
         on_wait()
         await asyncio.sleep(_LOOK_EVERY)
