@@ -38,13 +38,8 @@ def test_who_watches_a_cancelled_queue_hears_by_whom_and_what_takes_it_back(
         async with connect(sqlite_address) as broker:
             await give(broker, Cancelled("ann@desk", 1.0))
 
-    @asynccontextmanager
-    async def queue_of(*_: object) -> AsyncIterator[Address]:
-        yield sqlite_address
-
     asyncio.run(prepare())
-    monkeypatch.setattr(Cluster, "open", lambda **_: cluster)
-    monkeypatch.setattr(reach, "queue_of", queue_of)
+    let_reach(monkeypatch, cluster, sqlite_address)
 
     done = CliRunner().invoke(status, ["--watch", "--queue", "images", "--namespace", "batch"])
 
@@ -64,15 +59,21 @@ def test_who_looks_at_a_queue_of_kedas_without_workers_hears_who_starts_them(
             await cluster.apply(manifest)
         await publish(sqlite_address, [])
 
-    @asynccontextmanager
-    async def queue_of(*_: object) -> AsyncIterator[Address]:
-        yield sqlite_address
-
     asyncio.run(prepare())
-    monkeypatch.setattr(Cluster, "open", lambda **_: cluster)
-    monkeypatch.setattr(reach, "queue_of", queue_of)
+    let_reach(monkeypatch, cluster, sqlite_address)
 
     done = CliRunner().invoke(status, ["--queue", "images", "--namespace", "batch"])
 
     assert done.exit_code == 0, done.output
     assert "none: KEDA starts them when tasks come" in done.output
+
+
+def let_reach(monkeypatch: pytest.MonkeyPatch, cluster: Double, address: Address) -> None:
+    """Have commands find this cluster, and a queue of it here."""
+
+    @asynccontextmanager
+    async def queue_of(*_: object) -> AsyncIterator[Address]:
+        yield address
+
+    monkeypatch.setattr(Cluster, "open", lambda **_: cluster)
+    monkeypatch.setattr(reach, "queue_of", queue_of)

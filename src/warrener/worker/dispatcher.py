@@ -149,10 +149,11 @@ class Dispatcher(Owner):
             return
         if delivery.lost:
             self.has_seen_loss = True
-            record = record.add_lost(max(0, delivery.lost - delivery.explained))
-            if record.lost > LOSSES and delivery.lost > delivery.explained:
-                self._settle(delivery, Failed(record.fail("crashed")))
-                return
+            if (lost := delivery.lost - delivery.explained) > 0:
+                record = record.add_lost(lost)
+                if record.lost > LOSSES:
+                    self._settle(delivery, Failed(record.fail("crashed")))
+                    return
         self._key += 1
         attempt = RunningAttempt(self._key, delivery, task, record, rules.timeout)
         if record.was_lost_last:

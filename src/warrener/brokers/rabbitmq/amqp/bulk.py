@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from warrener.brokers.rabbitmq.amqp.properties import Properties
 
 _FRAME: Final = struct.Struct(">BHL")
-_HEADER: Final = struct.Struct(
+HEADER: Final = struct.Struct(
     ">BHLHHQ"
 )  # a frame's, then class, weight and length of what follows; the properties follow
 _TAG: Final = struct.Struct(">Q")
@@ -63,11 +63,11 @@ class Run:
         buffer, head, tail, bodies = self._buffer, self._head, self._tail, self.bodies
         size, to_tail = len(head) + _TAG.size + len(tail), len(head) + _TAG.size
         (channel,) = struct.unpack_from(">H", head, 1)
-        limit = len(buffer) - _HEADER.size - _FRAME.size - 2
+        limit = len(buffer) - HEADER.size - _FRAME.size - 2
         last = -1
         while at + size <= limit and buffer.startswith(head, at) and buffer.startswith(tail, at + to_tail):
             content = at + size
-            kind, number, packed, _, _, length = _HEADER.unpack_from(buffer, content)
+            kind, number, packed, _, _, length = HEADER.unpack_from(buffer, content)
             body = content + _FRAME.size + packed + 1
             whole = body + _FRAME.size + length + 1
             if (
@@ -84,5 +84,5 @@ class Run:
             content = last + size
             (self.tag,) = _TAG.unpack_from(buffer, last + len(head))
             (packed,) = struct.unpack_from(">L", buffer, content + 3)
-            self.properties = buffer[content + _HEADER.size : content + _FRAME.size + packed]
+            self.properties = buffer[content + HEADER.size : content + _FRAME.size + packed]
         return at

@@ -20,7 +20,7 @@ from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServic
 from pika.exceptions import InvalidFrameError
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_MAX_SIZE, FRAME_METHOD, Basic
 
-from warrener.brokers.rabbitmq.amqp.bulk import Delivered, Run, StreamConsumer
+from warrener.brokers.rabbitmq.amqp.bulk import HEADER, Delivered, Run, StreamConsumer
 from warrener.brokers.rabbitmq.amqp.properties import Properties
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _READ: Final = 1 << 16  # bytes at a time, where pika reads 4 KiB
 _FRAME: Final = struct.Struct(">BHL")  # its type, channel and length; its content and one more byte follow
 _AROUND: Final = _FRAME.size + 1
 _CONTENT: Final = struct.Struct(">HHQ")  # class, weight and length of what follows; the properties follow
-_HEADER: Final = struct.Struct(_FRAME.format + _CONTENT.format.removeprefix(">"))
 _METHOD: Final = struct.Struct(">L")
 _TAG: Final = struct.Struct(">QB")  # and a bit
 _DELIVER: Final = _METHOD.pack(Basic.Deliver.INDEX)
@@ -207,9 +206,9 @@ class Frames(AsyncioConnection):
 
     def _deliver(self, buffer: bytes, at: int, end: int, channel: int) -> int:
         """Take in a message that begins with this frame and lies here whole; where it ends, or 0 if it does not."""
-        if len(buffer) < end + _HEADER.size:
+        if len(buffer) < end + HEADER.size:
             return 0
-        kind, _, size, _, _, length = _HEADER.unpack_from(buffer, end)
+        kind, _, size, _, _, length = HEADER.unpack_from(buffer, end)
         body: int = end + _AROUND + size
         whole: int = body + _AROUND + length
         if (
@@ -226,7 +225,7 @@ class Frames(AsyncioConnection):
         if not on_message:
             return 0
         tag, is_again = _TAG.unpack_from(buffer, name_end)
-        properties = Properties(buffer[end + _HEADER.size : body - 1])
+        properties = Properties(buffer[end + HEADER.size : body - 1])
         exchange = name_end + _TAG.size + 1
         exchange_name = buffer[exchange : exchange + buffer[exchange - 1]].decode()
         delivered = Delivered(tag, is_again & 1 == 1, exchange_name)

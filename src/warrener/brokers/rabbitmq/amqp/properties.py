@@ -117,7 +117,7 @@ class Properties:
         self._headers = b""
         self._timestamp = 0
         (flags,) = _FLAGS.unpack_from(raw)
-        at = 2
+        at = _FLAGS.size
         if flags & _CONTENT_TYPE:
             at += 1 + raw[at]
         if flags & _CONTENT_ENCODING:
