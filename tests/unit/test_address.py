@@ -6,19 +6,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from warrener.address import Address
+from warrener.brokers.names import Names
+from warrener.brokers.protocol import Log
+from warrener.brokers.rabbitmq.topology import exchanges, place_of, queue_arguments
 from warrener.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(
-    "queue",
-    ["", "a b", "-a", "amq.x", "q.results", "q.failed", "q.outcomes", "q.beats", "q.delay.5", "x" * 201],
-)
+@pytest.mark.parametrize("queue", ["", "a b", "-a", "amq.x", "x" * 201])
 def test_wrong_queue_names_are_refused(queue: str) -> None:
     with pytest.raises(UsageError, match="queue name"):
         Address(queue=queue)
+
+
+def test_names_of_a_queues_own_objects_are_refused() -> None:
+    names = Names("q")
+    own = {
+        *queue_arguments(names, (4, 3), [5]),
+        *exchanges(names),
+        *(place_of(names, log).stream for log in Log),
+    }
+    assert len(own) > 10
+    for name in own - {"q"}:
+        with pytest.raises(UsageError, match="is taken by the broker's own objects"):
+            Address(queue=name)
 
 
 @pytest.mark.parametrize("broker", ["http://host", "amqp://", "amqp://host:99999", "amqp://host:x", "host"])
