@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,8 @@ def found(address: Address) -> Address:
 
 
 def embedded_queues() -> list[str]:
-    """The queues of the embedded broker in this directory, the newest first."""
-    files = sorted(Path(".warrener").glob("*.db"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return [file.stem for file in files]
+    """The queues of the embedded broker in this directory, the one that was written to last first."""
+    return [file.stem for file in sorted(Path(".warrener").glob("*.db"), key=_written_at, reverse=True)]
 
 
 async def queues_on(address: Address) -> list[str]:
@@ -62,3 +62,12 @@ def _newest(address: Address) -> Address:
     if len(names) > 1:
         say(f"queue {names[0]!r}, the newest of {len(names)} in .warrener; --queue NAME for another one")
     return replace(address, queue=names[0])
+
+
+def _written_at(file: Path) -> float:
+    """When a queue's file was written to last: for as long as somebody uses it, that is seen at its write-ahead log."""
+    times = [0.0]
+    for path in (file, file.with_name(f"{file.name}-wal")):
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return max(times)
