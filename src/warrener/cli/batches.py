@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from warrener.address import EMBEDDED, Address
 from warrener.cli.connection import connected
-from warrener.cli.ending import finish, guarded
+from warrener.cli.ending import failed, finish, guarded
 from warrener.cli.options import broker_option, json_option, management_option
 from warrener.cli.printing import print_json, say
-from warrener.errors import UsageError
+from warrener.errors import BrokerError, BrokerUnreachable, UsageError
+from warrener.exit_codes import Exit
 from warrener.text import plain
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def batches(as_json: bool, broker: str, management: str | None) -> None:
     """
     with guarded():
         address = Address(broker, management=management)
-    rows = finish(_batches(address))
+    rows, unread = finish(_batches(address))
     if as_json:
         for row in rows:
             print_json(row)
@@ -46,9 +47,12 @@ def batches(as_json: bool, broker: str, management: str | None) -> None:
             click.echo(plain(line.rstrip()))
     where = ".warrener" if address.broker == EMBEDDED else address.shown
     say(f"{len(rows):,} {'batch' if len(rows) == 1 else 'batches'} on {where}")
+    if unread:
+        raise failed(f"not listed, since they cannot be read: {'; '.join(unread)}", Exit.BROKER)
 
 
-async def _batches(address: Address) -> list[dict[str, Any]]:
+async def _batches(address: Address) -> tuple[list[dict[str, Any]], list[str]]:
+    """The batches, and a sentence for each queue that cannot be read, which keeps no other one from being listed."""
     from warrener.cli.finding import embedded_queues, queues_on
     from warrener.monitor import watching
 
@@ -58,11 +62,19 @@ async def _batches(address: Address) -> list[dict[str, Any]]:
         raise UsageError(f"{address.shown} cannot list its queues; name one: warrener status --queue NAME")
     else:
         names = await queues_on(address)
-    rows = []
+    rows, unread = [], []
     for name in names:
-        async with connected(replace(address, queue=name)) as open_broker, watching(open_broker) as monitor:
-            rows.append(_row(name, await monitor.look(), monitor.journal))
-    return rows
+        try:
+            async with (
+                connected(replace(address, queue=name)) as open_broker,
+                watching(open_broker) as monitor,
+            ):
+                rows.append(_row(name, await monitor.look(), monitor.journal))
+        except BrokerUnreachable:
+            raise
+        except (BrokerError, UsageError) as error:
+            unread.append(f"{error}")
+    return rows, unread
 
 
 def _row(name: str, status: Status, journal: JournalState | None) -> dict[str, Any]:
