@@ -50,6 +50,14 @@ async def test_error_of_sqlite(tmp_path: Path, trap: str) -> None:
         await publish(Address(f"sqlite:{file}", "q"), [task("echo", "t")])
 
 
+async def test_what_became_of_the_file_is_told_by_each_method_alike(tmp_path: Path) -> None:
+    async with connect(Address(f"sqlite:{tmp_path / 'q.db'}", "q")) as broker:
+        (tmp_path / "q.db").write_text("this is no database at all, and long enough to be looked at" * 100)
+        for ask in (broker.counts, broker.depths, lambda: broker.completed_at([0])):
+            with pytest.raises(BrokerError, match="is no SQLite database"):
+                await ask()
+
+
 def test_error_that_has_no_code(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "x")) as db:
         pass

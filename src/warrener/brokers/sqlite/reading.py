@@ -91,7 +91,7 @@ def _completed(db: sqlite3.Connection) -> int:
 
 async def completed_at(writer: Writer, times: Sequence[float]) -> Sequence[int]:
     """How many rows there were at these times."""
-    return await writer.run(_completed_at, writer.file.db, times)
+    return await writer.run(lambda: _completed_at(writer.file.db, times))
 
 
 def _completed_at(db: sqlite3.Connection, times: Sequence[float]) -> Sequence[int]:
