@@ -24,7 +24,7 @@ def durations_in(rows: Iterable[bytes]) -> list[float]:
     for row in rows:
         try:
             found.append(_rows.decode(row).duration)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             continue
     return found
 

@@ -8,6 +8,7 @@ import pytest
 
 from warrener.brokers import Counts
 from warrener.monitor import Monitor, Status
+from warrener.time_left import durations_in
 
 
 class _Queue:
@@ -40,6 +41,12 @@ async def after(queue: Any, monitor: Monitor, seconds: float, done: int) -> Stat
     queue.done += done
     queue.ready -= done
     return await monitor.look()
+
+
+def test_row_that_nests_too_deep_tells_nothing() -> None:
+    deep = b'{"value":' + b"[" * 100_000 + b"]" * 100_000 + b',"duration":1}'
+
+    assert durations_in([b'{"duration":2}', deep]) == [2]
 
 
 async def test_one_look_tells_no_rate(queue: Any) -> None:
