@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ import pytest
 from tests.batch import Hands
 from warrener.brokers.names import Names
 from warrener.brokers.protocol import Completed, Lost
-from warrener.brokers.rabbitmq import packing
+from warrener.brokers.rabbitmq import packing, settling
 from warrener.brokers.rabbitmq.amqp.properties import Properties, pack
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.packing import ROWS
@@ -33,17 +34,24 @@ class Channel:
         self.acknowledged: list[tuple[int, bool]] = []
         self.published = 0
         self._confirm: Callable[[int, bool], None] = lambda *_: None
+        self._refuse: Callable[[int, bool], None] = lambda *_: None
 
     async def call(self, *_: object, **__: object) -> None:
         """Answered at once."""
 
-    async def confirm(self, on_ack: Callable[[int, bool], None], *_: object) -> None:
+    async def confirm(
+        self, on_ack: Callable[[int, bool], None], on_nack: Callable[[int, bool], None], *_: object
+    ) -> None:
         """Tell confirms there."""
-        self._confirm = on_ack
+        self._confirm, self._refuse = on_ack, on_nack
 
     def confirm_all(self) -> None:
         """All that was published."""
         self._confirm(self.published, True)
+
+    def refuse_all(self) -> None:
+        """All that was published."""
+        self._refuse(self.published, True)
 
     def publish(self, *_: object) -> None:
         """Without a confirm."""
@@ -144,6 +152,37 @@ async def test_rows_that_make_no_pack_go_one_by_one(
     channel.confirm_all()
     consuming._send_acks()
     assert channel.acknowledged == [(2 * ROWS - 1, True)]
+
+
+async def test_pack_that_was_refused_is_published_again_unless_it_was_lost_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a pack that the broker refuses
+    monkeypatch.setattr(packing, "WITHIN", 1e9)
+    monkeypatch.setattr(settling, "_PAUSE", 0.0)
+    consuming, hands, channel = await a_consumer()
+    for tag in range(1, 2 * ROWS):
+        deliver(consuming, tag)
+    for delivery in hands.held:
+        consuming.settle(delivery, ROW)
+    before = channel.published
+    channel.refuse_all()
+    await turns()
+    assert channel.published == before + ROWS  # a pack, and those from before it one by one
+    # When it is refused once more, and its channel is gone before it is published again
+    channel.refuse_all()
+    consuming.detach()
+    other = Channel()
+    await consuming.attach(other)  # type: ignore[arg-type]
+    await turns()
+    # Then what may be somebody else's by now has no row of ours
+    assert other.published == 0
+
+
+async def turns() -> None:
+    """Let the loop do what is due."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def a_consumer() -> tuple[Consuming, Hands, Channel]:

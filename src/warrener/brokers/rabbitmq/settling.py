@@ -128,6 +128,10 @@ class Settling:
                 then=partial(self._on_pack, rows),
             )
 
+    def _publish_left(self, rows: Sequence[_Settled]) -> None:
+        """Publish those of these rows that were not lost with their channel meanwhile."""
+        self._publish_rows([row for row in rows if self._is_on_its_way(row[0])])
+
     def _on_pack(self, rows: Sequence[_Settled], error: BrokerError | None) -> None:
         rows = [row for row in rows if self._is_on_its_way(row[0])]
         if not error:
@@ -136,7 +140,7 @@ class Settling:
             self._can_pack = False
             self._publish_rows(rows)
         elif isinstance(error, Refused):
-            self._try_again(error, partial(self._publish_rows, rows))
+            self._try_again(error, partial(self._publish_left, rows))
         elif rows:
             self._give_up(error)  # unacknowledged, the tasks stay with the broker
 
