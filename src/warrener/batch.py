@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from warrener.batch_rows import BatchRows
 from warrener.codec import decode_failure
+from warrener.completion import Completion
 from warrener.errors import AccessRefused, QueueMissing, UsageError
 from warrener.id_set import IdSet
 from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
@@ -70,6 +71,7 @@ class Batch:
         self._broker = broker
         self._rows = BatchRows(self.publication, sink)
         self._monitor = Monitor(broker, 0)
+        self._completion = Completion(broker)
         self._reading: asyncio.Task[None] | None = None
         self._rows_before = 0
         self._following = Following(self._on_order)
@@ -174,6 +176,20 @@ class Batch:
             self.exceeded = limit.told(failed, ended)
             by = self.publication.begun.by
             await give(self._broker, Paused(by, time.time(), self.exceeded))
+
+    async def is_with_nobody(self) -> bool:
+        """Whether none of its tasks is left to do, or none is with any worker, where the one that asks has none.
+
+        What others have ends with rows that are this batch's. Where the broker does not tell what is processed it is taken for so.
+
+        Raises:
+            BrokerError: The broker is lost.
+        """
+        if await self.is_over():
+            return True
+        counts = await self._broker.counts()
+        is_alone = (counts.workers or 0) <= 1
+        return is_alone or counts.processing is None or await self._completion.is_proven_by(counts)
 
     @property
     def foreign_rows(self) -> int:

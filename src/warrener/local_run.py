@@ -157,6 +157,7 @@ class Run:
                 drain=True,
                 keeps_output=plan.keeps_output,
                 is_complete=self._is_complete,
+                may_leave=self._may_leave,
                 fork_server=fork_server,
             )
             self._supervisor = supervisor
@@ -242,6 +243,12 @@ class Run:
 
     def _is_complete(self) -> bool:
         return self._batch is not None and self._batch.is_complete
+
+    async def _may_leave(self) -> bool:
+        """Whether the worker can be done without: not while another one has a task, which may come back."""
+        with suppress(BrokerUnreachable):  # nobody knows at the moment
+            return self._batch is None or await self._batch.is_with_nobody()
+        return False
 
     async def _watch(self, batch: Batch) -> None:
         while True:

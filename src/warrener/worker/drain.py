@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from warrener.worker.pool import TICK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from warrener.brokers import Broker
     from warrener.worker.runs import Runs
+
+# One zero is no proof: a broker says 0 as well when its leader is slow.
+_LOOKS: Final = 2
+_ASK_AGAIN_AFTER: Final = 0.5  # seconds, where it may not leave yet
 
 
 class Drain:
@@ -23,6 +27,7 @@ class Drain:
         is_idle: Whether this worker has nothing.
         is_proven_complete: Another proof that all is done, which makes a second look unnecessary.
         is_cancelled: Whether this worker takes nothing, since all that waits is cancelled.
+        may_leave: Whether whoever waits for this worker can do without it; None where nobody does.
         runs: Of others, which may be publishing; None where nobody waits for them.
     """
 
@@ -32,6 +37,8 @@ class Drain:
         is_idle: Callable[[], bool],
         is_proven_complete: Callable[[], bool],
         is_cancelled: Callable[[], bool],
+        *,
+        may_leave: Callable[[], Awaitable[bool]] | None = None,
         runs: Runs | None = None,
     ) -> None:
         self.expects_more = False  # while more is being published, an empty queue is no end
@@ -39,6 +46,7 @@ class Drain:
         self._is_idle = is_idle
         self._is_proven_complete = is_proven_complete
         self._is_cancelled = is_cancelled
+        self._may_leave = may_leave
         self._runs = runs
         self._looks = 0
 
@@ -56,16 +64,20 @@ class Drain:
 
     async def _wait(self) -> None:
         self._looks = 0
-        while self._looks < 2:  # noqa: PLR2004 - one zero is no proof: a broker says 0 as well when its leader is slow
+        while True:
             await self._stay_idle(self._broker.drain_pause if self._looks else 0)
             if self._is_cancelled() and self._is_idle() and not self.expects_more:
                 await self._broker.settled()
                 return
             is_empty = await self._is_empty()
-            if is_empty and self._is_proven_complete():
-                return
             self._looks = self._looks + 1 if is_empty and self._is_idle() else 0
-            if not is_empty:
+            is_enough = self._looks == _LOOKS or (is_empty and self._is_proven_complete())
+            if is_enough:
+                if self._may_leave is None or await self._may_leave():
+                    return
+                self._looks = 0
+                await asyncio.sleep(_ASK_AGAIN_AFTER)
+            elif not is_empty:
                 await asyncio.sleep(TICK)
 
     async def _is_empty(self) -> bool:

@@ -31,7 +31,7 @@ from warrener.worker.pool import TICK, Pool
 from warrener.worker.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from warrener.brokers import Broker
     from warrener.worker.events import OnSettled
@@ -60,6 +60,7 @@ class Supervisor:
         fork_server: See `Pool`.
         keeps_output: Keep what attempts print, too; the queue must (`Admin.keep_output`).
         is_complete: Another proof that all is done, which makes a second look unnecessary.
+        may_leave: Asked in the end whether whoever waits for this worker can do without it.
         on_settled: Told of each outcome.
         awaits_runs: Whether a worker that drains stays while a run publishes on its queue.
     """
@@ -77,6 +78,7 @@ class Supervisor:
         fork_server: ForkServer | None = None,
         keeps_output: bool = False,
         is_complete: Callable[[], bool] = lambda: False,
+        may_leave: Callable[[], Awaitable[bool]] | None = None,
         on_settled: OnSettled | None = None,
         awaits_runs: bool = False,
     ) -> None:
@@ -96,7 +98,8 @@ class Supervisor:
         )
         self._intake = Intake(broker, self._pool, self._enforce)
         self._runs = Runs(broker) if awaits_runs else None
-        self._drain = Drain(broker, self._is_idle, self._is_proven_complete, self._is_cancelled, self._runs)
+        proofs = (self._is_idle, self._is_proven_complete, self._is_cancelled)
+        self._drain = Drain(broker, *proofs, may_leave=may_leave, runs=self._runs)
         self._dispatcher = Dispatcher(
             broker,
             self._pool,

@@ -29,6 +29,15 @@ def slow(number: int) -> int:
     return 2 * number
 
 
+@app.task
+def gated(number: int) -> int:
+    """Waits until the file `go-NUMBER` is there."""
+    _note(number)
+    while not (_place() / f"go-{number}").exists():
+        time.sleep(0.01)
+    return 2 * number
+
+
 def _note(number: int) -> None:
     with (_place() / "ran").open("a") as lines:
         lines.write(f"{number}\n")

@@ -20,6 +20,8 @@ from warrener.worker.manifest import ChildSettings
 from warrener.writers import opened
 
 if TYPE_CHECKING:
+    import pytest
+
     from warrener.address import Address
 
 APP: Final = str(Path(__file__).parent / "counting_app.py")
@@ -73,6 +75,18 @@ class Desk:
         async with connect(self.address) as broker:
             for order in orders:
                 await give(broker, order)
+
+    def count_looks(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """What brokers of this kind say from now on whenever they are asked whether nothing is left, each time."""
+        kind, looks = type(connect(self.address)), list[bool]()
+        drained = kind.drained
+
+        async def counted(broker: Any) -> bool:
+            looks.append(await drained(broker))
+            return looks[-1]
+
+        monkeypatch.setattr(kind, "drained", counted)
+        return looks
 
     @property
     def values(self) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import until_written
+from tests.batch import eventually, until_written
 from tests.conformance.batch.desk import Desk, double, slow
 from warrener.brokers import connect
 from warrener.collector import collect
@@ -161,6 +161,32 @@ async def test_second_run_beside_the_first_helps_it(desk: Desk) -> None:
         assert ended.summary
         assert (ended.summary.completed, ended.summary.missing, ended.summary.duplicates) == (40, 0, 0)
     assert desk.ran == Counter(range(40))
+
+
+async def test_run_waits_for_the_task_that_another_run_has(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two runs of a batch, each with one of its tasks
+    looks = desk.count_looks(monkeypatch)
+    desk.write(*(double(number, type="gated") for number in (1, 2)))
+    runs = [asyncio.create_task(desk.run(output=name)) for name in ("a.jsonl", "b.jsonl")]
+    await until_written(desk.path / "ran", 2)
+
+    # When one of the tasks ends, and whoever had it has looked more often than it takes to find the queue empty
+    (desk.path / "go-1").touch()
+
+    async def is_enough() -> bool:
+        return len(looks) > 2 or any(run.done() for run in runs)
+
+    await eventually(is_enough)
+    assert not any(run.done() for run in runs)
+
+    # Then both runs end with both rows
+    (desk.path / "go-2").touch()
+    for ended in await asyncio.gather(*runs):
+        assert ended.summary
+        assert (ended.summary.completed, ended.summary.missing) == (2, 0)
+    assert desk.ran == Counter([1, 2])
 
 
 async def test_interrupted_run_goes_on_and_runs_nothing_twice(desk: Desk) -> None:
