@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.errors import ObjectConflict, ObjectInvalid, ObjectMissing
 from warrener.kubernetes import lint
-from warrener.kubernetes.client.cluster import Cluster, Propagation
+from warrener.kubernetes.client.cluster import Cluster
 from warrener.kubernetes.client.endpoint import Endpoint
 from warrener.kubernetes.commands import Commands
 
@@ -64,7 +64,7 @@ class Double(Cluster):
     def commands(self) -> Commands:
         return Commands("batch")
 
-    async def apply(self, obj: Object, *, force: bool = False) -> Object:
+    async def apply(self, obj: Object) -> Object:
         self._know(obj["kind"])
         if found := self.objects.get((obj["kind"], obj["metadata"]["name"])):
             self._deed("apply", obj["kind"], obj["metadata"]["name"])
@@ -118,7 +118,7 @@ class Double(Cluster):
         self._deed("patch", kind, name)
         return copy.deepcopy(found)
 
-    async def delete(self, kind: str, name: str, propagation: Propagation = "Background") -> None:
+    async def delete(self, kind: str, name: str) -> None:
         if gone := self.objects.pop((kind, name), None):
             self._deed("delete", kind, name)
             if kind == "Job":

@@ -13,7 +13,6 @@ from warrener.kubernetes.client.kinds import KINDS
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from warrener.kubernetes.client.cluster import Propagation
     from warrener.kubernetes.client.endpoint import Endpoint
     from warrener.kubernetes.objects import Object, Objects
 
@@ -55,9 +54,9 @@ class Entitled(Double):
         group, _, plural = KINDS[kind]
         self.used |= {(group, plural, verb) for verb in verbs}
 
-    async def apply(self, obj: Object, *, force: bool = False) -> Object:
+    async def apply(self, obj: Object) -> Object:
         self._use(obj["kind"], "patch", "create")  # the second where it is not there yet
-        return await super().apply(obj, force=force)
+        return await super().apply(obj)
 
     async def create(self, obj: Object) -> Object:
         self._use(obj["kind"], "create")
@@ -75,9 +74,9 @@ class Entitled(Double):
         self._use(kind, "patch")
         return await super().patch(kind, name, changes)
 
-    async def delete(self, kind: str, name: str, propagation: Propagation = "Background") -> None:
+    async def delete(self, kind: str, name: str) -> None:
         self._use(kind, "delete")
-        await super().delete(kind, name, propagation)
+        await super().delete(kind, name)
 
     async def logs(
         self, pod: str, container: str | None = None, *, follow: bool = False

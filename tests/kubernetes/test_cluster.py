@@ -31,19 +31,19 @@ JOB: dict[str, Any] = {
 }
 
 
-async def test_version(kmock: RawHandler, cluster: Cluster) -> None:
-    kmock["get /version"] << {"major": "1", "gitVersion": "v1.36.2"}
+async def test_who_asks_is_told(kmock: RawHandler, cluster: Cluster) -> None:
+    kmock[f"get {JOBS}/render-workers"] << JOB
 
-    assert await cluster.version() == "v1.36.2"
+    assert await cluster.get("Job", "render-workers") == JOB
     assert next(iter(kmock)).headers["Authorization"] == "Bearer secret-token"
     assert next(iter(kmock)).headers["User-Agent"] == "warrener"
 
 
-async def test_a_version_that_is_none(kmock: RawHandler, cluster: Cluster) -> None:
-    kmock["get /version"] << {"hello": "world"}
+async def test_an_answer_of_something_else(kmock: RawHandler, cluster: Cluster) -> None:
+    kmock[f"get {JOBS}/it"] << b"<html>welcome</html>"
 
     with pytest.raises(ClusterUnreachable, match="does not answer as the Kubernetes API does"):
-        await cluster.version()
+        await cluster.get("Job", "it")
 
 
 async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster) -> None:
@@ -57,14 +57,6 @@ async def test_apply_is_server_side_and_ours(kmock: RawHandler, cluster: Cluster
     assert request.headers["Content-Type"] == "application/apply-patch+yaml"
     assert request.params == {"fieldManager": "warrener"}
     assert request.data == JOB
-
-
-async def test_apply_takes_fields_over_only_on_request(kmock: RawHandler, cluster: Cluster) -> None:
-    kmock[f"patch {JOBS}/render-workers"] << JOB
-
-    await cluster.apply(JOB, force=True)
-
-    assert next(iter(kmock["patch"])).params == {"fieldManager": "warrener", "force": "true"}
 
 
 async def test_an_object_goes_to_its_own_namespace(kmock: RawHandler, cluster: Cluster) -> None:
@@ -136,12 +128,8 @@ async def test_delete_always_says_what_becomes_of_the_pods(kmock: RawHandler, cl
     kmock["delete"] << status(200, "", "")
 
     await cluster.delete("Job", "it")
-    await cluster.delete("Job", "it", propagation="Foreground")
 
-    assert [request.params for request in kmock] == [
-        {"propagationPolicy": "Background"},
-        {"propagationPolicy": "Foreground"},
-    ]
+    assert [request.params for request in kmock] == [{"propagationPolicy": "Background"}]
 
 
 async def test_delete_of_a_missing_object_is_harmless(kmock: RawHandler, cluster: Cluster) -> None:

@@ -107,10 +107,10 @@ async def test_a_login_plugin(kmock: RawHandler, tmp_path: Path, version: str) -
         "interactiveMode": "Never",
     }
     path = write_kubeconfig(tmp_path / "config", str(kmock.url), exec=program)
-    kmock["get /version"] << {"gitVersion": "v1.36.2"}
+    kmock["get"] << {"kind": "Job", "metadata": {"name": "it"}}
 
     async with Cluster.open(kubeconfig=path) as cluster:
-        await cluster.version()
+        await cluster.get("Job", "it")
         endpoint = await cluster.endpoint("/x")
 
     assert next(iter(kmock)).headers["Authorization"] == f"Bearer {version}-token"
@@ -135,7 +135,7 @@ async def test_a_login_plugin_that_fails(tmp_path: Path, command: str, answer: s
 
     async with Cluster.open(kubeconfig=path) as cluster:
         with pytest.raises(ClusterRefused, match=r"^cannot log in to http://127.0.0.1:1: "):
-            await cluster.version()
+            await cluster.get("Job", "it")
 
 
 async def test_the_wrong_scheme(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ async def test_the_wrong_scheme(tmp_path: Path) -> None:
 
     async with Cluster.open(kubeconfig=path) as cluster:
         with pytest.raises(ClusterUnreachable):
-            await cluster.version()
+            await cluster.get("Job", "it")
 
 
 def test_within_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

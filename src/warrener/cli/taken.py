@@ -26,7 +26,6 @@ _SLOWEST: Final = 3
 _FEW: Final = 20
 _LONG: Final = 1.0  # seconds
 _UNUSUAL: Final = 5
-_BIG: Final = 10_000
 _NEWEST: Final = 200
 _EVERY: Final = 10.0  # seconds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from warrener.web.door import Door
     from warrener.web.house import House
-
-
-_ONLY_SHOWS: Final = "this page only shows: start it with --allow-actions"
 
 
 class Page(NamedTuple):

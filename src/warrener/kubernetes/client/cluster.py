@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Final, Self
 
 from warrener.errors import ObjectMissing, UsageError
 from warrener.kubernetes.client import internals, kinds
@@ -28,14 +26,6 @@ if TYPE_CHECKING:
 FIELD_MANAGER: Final = "warrener"
 # Where more has happened, the rest says much the same.
 MAX_EVENTS: Final = 1000
-
-Propagation: TypeAlias = Literal["Background", "Foreground", "Orphan"]
-
-
-class _Version(msgspec.Struct):
-    """What is read of the server's answer."""
-
-    gitVersion: str  # noqa: N815 - Kubernetes' name
 
 
 class Cluster:
@@ -112,29 +102,15 @@ class Cluster:
         """Commands that lead a person here."""
         return self._commands
 
-    async def version(self) -> str:
-        """The server's version: `v1.36.2`."""
-        with self._requests.translated("ask for the version"):
-            answer = await self._requests.http.get("/version")
-            answer.raise_for_status()
-            return msgspec.json.decode(answer.content, type=_Version).gitVersion
-
-    async def apply(self, obj: Object, *, force: bool = False) -> Object:
-        """Create the object, or change the fields it names, with server-side apply.
-
-        Args:
-            obj: The manifest.
-            force: Whether to take over fields that others manage.
-
-        Returns:
-            The object as the cluster has it now.
+    async def apply(self, obj: Object) -> Object:
+        """Create the object, or change the fields it names, with server-side apply; it, as the cluster has it now.
 
         Raises:
-            ObjectConflict: Others manage some of the fields, and `force` is not given.
+            ObjectConflict: Others manage some of the fields.
         """
         typed = kinds.resource(obj["kind"])(obj)
         with self._requests.translated(f"apply {kinds.title(obj)}"):
-            return dict(await self._client.apply(typed, force=force))
+            return dict(await self._client.apply(typed))
 
     async def create(self, obj: Object) -> Object:
         """Create the object.
@@ -179,20 +155,13 @@ class Cluster:
             )
             return dict(patched)
 
-    async def delete(self, kind: str, name: str, propagation: Propagation = "Background") -> None:
-        """Delete an object; harmless when it is missing.
-
-        Args:
-            kind: Its kind.
-            name: Its name.
-            propagation: What becomes of what belongs to it, a Job's pods say: `Background` deletes it soon,
-                `Foreground` before the object itself, `Orphan` not at all. It is always sent: the API's own
-                default for Jobs leaves the pods running.
-        """
+    async def delete(self, kind: str, name: str) -> None:
+        """Delete an object, and soon after it what belongs to it, a Job's pods say; harmless when it is missing."""
         from lightkube.types import CascadeType
 
         with suppress(ObjectMissing), self._requests.translated(f"delete {kind} {name}"):
-            await self._client.delete(kinds.resource(kind), name, cascade=CascadeType(propagation))
+            # The API's own default for Jobs leaves the pods running.
+            await self._client.delete(kinds.resource(kind), name, cascade=CascadeType.BACKGROUND)
 
     async def logs(
         self, pod: str, container: str | None = None, *, follow: bool = False

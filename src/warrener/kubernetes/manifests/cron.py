@@ -74,11 +74,6 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
                 "that --volume CLAIM names"
             )
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether the tasks are fetched."""
-        return not self.tasks[0].startswith("/")
-
 
 def _problem(cron: str) -> str:
     """What is wrong; empty if nothing is."""
