@@ -129,7 +129,19 @@ class Acted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", t
     of: str = ""
 
 
-Record = Begun | Publishing | Left | Read | Acted
+class Purged(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="purged"):
+    """Somebody has dropped all that waited and had ended.
+
+    Args:
+        by: Who: `user@host`.
+        at: When, in seconds since the epoch.
+    """
+
+    by: str
+    at: float
+
+
+Record = Begun | Publishing | Left | Read | Acted | Purged
 Marked = Published | Dropped
 _records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _marks: msgspec.json.Decoder[Marked] = msgspec.json.Decoder(Marked)
@@ -193,9 +205,10 @@ async def note_dropped(broker: Broker, marks: Sequence[bytes]) -> None:
     await broker.note(Log.PUBLISHED, [encode(Dropped(part)) for part in _joined(marks)])
 
 
-async def note_purged(broker: Broker) -> None:
-    """Write down that nothing is on the queue any more. Raises: as `note`."""
+async def note_purged(broker: Broker, by: str, at: float) -> None:
+    """Write down that nothing is on the queue any more, and who has dropped it. Raises: as `note`."""
     await broker.note(Log.PUBLISHED, [encode(Dropped())])
+    await note(broker, Purged(by, at))
 
 
 def _take_in(record: Marked, marks: Marks) -> None:
@@ -225,7 +238,7 @@ class JournalState:
         self.last: Begun | None = None
         """The newest run."""
         self.totals: dict[str, int] = {}
-        """How many tasks each source has, as far as is known: as planned until it was read to its end."""
+        """How many tasks each source has here, as far as is known: as planned until it was read to its end."""
         self.read: Read | None = None
         """What the newest run said when it had published all of its source."""
         self._publishing: dict[str, tuple[Begun, int]] = {}  # and the number of its records, by run
@@ -288,6 +301,8 @@ class JournalState:
             if record.run in self._publishing:
                 begun, count = self._publishing[record.run]
                 self._publishing[record.run] = (begun, count + 1)
+        elif isinstance(record, Purged):  # a queue stays its sources', of which nothing is there
+            self.totals, self.read = dict.fromkeys(self.totals, 0), None
         elif not isinstance(record, Acted):
             self._end(record)
 

@@ -133,8 +133,16 @@ def test_each_verb_on_its_own(place: Place) -> None:
     for answer, code, why in (("n\n", 1, "nothing was done"), ("", 2, "nobody is there to answer; --yes")):
         asked = place.warrener("purge", text=answer)
         assert (asked.returncode, why in asked.stderr) == (code, True)
-    assert json.loads(place.warrener("status", "--json").stdout)["completed"] == 1
+    watched = json.loads(place.warrener("status", "--watch", "--json").stdout.splitlines()[-1])
+    assert (watched["completed"], watched["types"][0]["type"], watched["types"][0]["p50"] > 0) == (
+        1,
+        "echo",
+        True,
+    )
+    assert watched["types_of"] == {"newest": 1, "rows": 1}
     assert place.warrener("purge", "--yes").returncode == 0
+    purged = json.loads(place.warrener("status", "--json").stdout)
+    assert (purged["total"], purged["completed"], purged["progress"]) == (0, 0, 1)
     assert place.warrener("delete", "--yes").returncode == 0
     assert place.warrener("status").returncode == 3
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from tests.batch import failures
 from tests.web.ended import FAILED, fill
 from tests.web.visitor import USER, served
 from warrener.brokers import connect
+from warrener.journal import note_purged
 from warrener.web.door import Door
 
 if TYPE_CHECKING:
@@ -55,9 +57,11 @@ async def test_retry_and_discard_touch_what_was_counted(address: Address) -> Non
         assert (again["done"], "any more" in again["notes"][0]) == (0, True)
         async with connect(address) as broker:
             assert (await broker.counts()).ready == 2
-        entries = (await visitor.get(f"/api/queues/{queue}/journal")).json["entries"]
+            await note_purged(broker, "bob@there", time.time() + 1)
+        last, *entries = (await visitor.get(f"/api/queues/{queue}/journal")).json["entries"]
         assert [entry["what"] for entry in entries] == ["edited", "discarded", "discarded", "retried"]
         assert {entry["by"] for entry in entries} == {f"{USER} (page)"}
+        assert (last["what"], last["by"]) == ("purged", "bob@there")
 
 
 async def test_what_is_no_action_is_refused_in_a_sentence(sqlite_address: Address) -> None:

@@ -33,7 +33,7 @@ def purge(yes: bool, address: Address) -> None:
     async def main() -> None:
         async with connected(address) as open_broker:
             count = await open_broker.purge()
-            await note_purged(open_broker)  # so that the same file may be published again
+            await note_purged(open_broker, who(), time.time())  # so that the same file may be published again
             await _lift_cancellation(open_broker)
         say(f"{count:,} tasks, results and failures dropped from {address.queue!r}")
 

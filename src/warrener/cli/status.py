@@ -125,11 +125,13 @@ async def _watch(
     *,
     as_json: bool,
 ) -> int:
-    completion, lately, took = Completion(broker), Lately(broker), ""
+    completion, lately, took, past = Completion(broker), Lately(broker), "", recent_members(None)
     with Progress(address.queue) as progress:
         while True:
             if as_json:
-                click.echo(encode(members(seen, heard)))
+                with suppress(BrokerError):
+                    past = await lately.members(seen.counts.completed)
+                click.echo(encode({**members(seen, heard), **past}))
             else:
                 with suppress(BrokerError):  # the next look says so
                     took = await lately.text()

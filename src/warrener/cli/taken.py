@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from warrener.errors import AccessRefused
-from warrener.history import Took
+from warrener.history import Took, recent
 from warrener.history.recent import BIN, BINS
 from warrener.status_line import took
 
@@ -106,7 +106,7 @@ def recent_members(found: Recent | None) -> dict[str, Any]:
 
 
 class Lately:
-    """How long the newest tasks took, for the end of a line.
+    """How long the newest tasks took, of one look after the other: as it was within the last ten seconds.
 
     Args:
         broker: An open broker.
@@ -115,10 +115,25 @@ class Lately:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._text = ""
+        self._members = recent_members(None)
         self._due = 0.0
 
+    async def members(self, rows: int) -> dict[str, Any]:
+        """It, as `recent_members` has it.
+
+        Args:
+            rows: How many rows there are, as the broker counts them.
+
+        Raises:
+            BrokerError: The broker is lost.
+        """
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _EVERY
+            self._members = recent_members(await recent(self._broker, rows))
+        return self._members
+
     async def text(self) -> str:
-        """It, as it was within the last ten seconds; nothing where no row tells, or this user may not see any.
+        """It, for the end of a line; nothing where no row tells, or this user may not see any.
 
         Raises:
             BrokerError: The broker is lost.

@@ -10,14 +10,14 @@ import msgspec
 from warrener.brokers import Log
 from warrener.codec import NOT_JSON
 from warrener.errors import AccessRefused, QueueMissing
-from warrener.journal import Acted, Begun
+from warrener.journal import Acted, Begun, Purged
 from warrener.orders import Cancelled, Paused, Resumed
 
 if TYPE_CHECKING:
     from warrener.brokers import Broker
 
 _MOST: Final = 200
-_Record = Begun | Acted | Paused | Resumed | Cancelled
+_Record = Begun | Acted | Purged | Paused | Resumed | Cancelled
 _records: Final[msgspec.json.Decoder[_Record]] = msgspec.json.Decoder(_Record)
 
 
@@ -50,6 +50,8 @@ def _words(record: _Record) -> tuple[str, str]:
         case Acted():
             failures = "1 failure" if record.count == 1 else f"{record.count:,} failures"
             return record.what, f"{record.what} {failures}{f': {record.of}' if record.of else ''}"
+        case Purged():
+            return "purged", "purged: all that waited and had ended was dropped"
         case Paused():
             return "paused", f"paused: {record.limit}" if record.limit else "paused"
         case Resumed():
