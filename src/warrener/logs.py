@@ -12,7 +12,7 @@ from warrener.brokers.protocol import Log
 from warrener.codec import NOT_JSON
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Container
+    from collections.abc import AsyncGenerator, AsyncIterator, Container, Sequence
 
     from warrener.brokers import Broker
 
@@ -62,7 +62,7 @@ def pack(piece: LogPiece) -> bytes:
     return _encoder.encode(piece)
 
 
-async def read(
+def read(
     broker: Broker, ids: Container[str] | None = None, *, follow: bool = False
 ) -> AsyncGenerator[LogPiece]:
     """What was printed, in the order it was kept.
@@ -75,9 +75,19 @@ async def read(
     Raises:
         QueueMissing: There is no queue, or it keeps no logs.
     """
+    return _pieces(broker.noted(Log.OUTPUT, follow=follow), ids)
+
+
+def read_since(broker: Broker, at: float) -> AsyncGenerator[LogPiece]:
+    """What was kept from a time on, and maybe some of before, as far as there is any; see `Journal.output_since`."""
+    return _pieces(broker.output_since(at), None)
+
+
+async def _pieces(
+    batches: AsyncIterator[Sequence[bytes]], ids: Container[str] | None
+) -> AsyncGenerator[LogPiece]:
     recent: deque[int] = deque(maxlen=_RECENT)
     seen: set[int] = set()
-    batches = broker.noted(Log.OUTPUT, follow=follow)
     async with aclosing(batches):  # type: ignore[type-var] # all of them are generators
         async for records in batches:
             for record in records:

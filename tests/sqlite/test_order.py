@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from tests.batch import eventually
+from tests.batch import eventually, publish, task
 from tests.sqlite.gated import APP, Gated, ask
+from warrener.brokers import connect
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.place import Place
+    from warrener.address import Address
 
 WORK = ["work", APP, "--processes", "1"]
 
@@ -54,3 +58,13 @@ async def _is_empty(place: Place) -> None:
         return ask(place, "SELECT count(*) FROM tasks") == [(0,)]
 
     await eventually(is_empty)
+
+
+async def test_more_ready_tasks_than_are_quickly_counted_are_not_told_by_priority(
+    sqlite_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(sqlite_address, [task("echo", "a", 9), task("echo", "b"), task("echo", "c")])
+    async with connect(sqlite_address) as broker:
+        for most, expected in ((3, {9: 1, 5: 2}), (2, None)):
+            monkeypatch.setattr("warrener.brokers.sqlite.reading._MOST_COUNTED", most)
+            assert await broker.ready_by_priority() == expected

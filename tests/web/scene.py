@@ -102,7 +102,7 @@ def set_scene(place: Place) -> Scene:
         done = place.warrener("publish", "tasks.jsonl")
         assert done.returncode == 0, done.stderr
         await publish(place.address, strange())
-        place.begin("work", shop_app.__file__, "--processes", "2")
+        place.begin("work", shop_app.__file__, "--processes", "2", "--keep-logs")
         await place.has_completed(COPIES + 1)
         return await begin_page(place, "--allow-actions")
 

@@ -14,6 +14,7 @@ EXACT = 98765432109876543210987
 
 @app.task
 def copy(number: int, big: int = 0) -> dict[str, int]:
+    print(f"copied {number}")  # noqa: T201 - it is shown
     return {"number": number, "big": big}
 
 

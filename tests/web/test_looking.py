@@ -11,6 +11,8 @@ from pyarrow import parquet
 
 from tests.web.ended import FAILED, HOSTILE, fill
 from tests.web.visitor import served
+from warrener.brokers import Log, connect
+from warrener.logs import LogPiece, pack
 
 if TYPE_CHECKING:
     from tests.web.visitor import Visitor
@@ -84,6 +86,37 @@ async def test_all_that_has_ended_is_found_and_told_whole(address: Address) -> N
         async with visitor.events(address.queue) as events:
             history = await events.have("history", lambda history: history["is_complete"])
         assert (history["read"], history["completed"], history["failed"]) == (7, 3, 4)
+
+
+async def test_end_of_what_a_completed_task_has_printed_is_told(address: Address) -> None:
+    await fill(address)
+    path = f"/api/queues/{address.queue}/output?id="
+    async with served(address) as visitor, connect(address) as broker:
+        assert (await visitor.get(f"{path}done-0")).json == {"text": None, "note": None, "is_whole": True}
+        await broker.keep_output()
+        lines = [f"line {n} of many\n".encode() for n in range(10_000)]
+        pieces = [
+            LogPiece("done-1", 1, 1000.0, "in vain\n", outcome="delayed"),
+            *(LogPiece.of("done-1", 2, 1001.0, line, "") for line in lines),
+            LogPiece.of("done-0", 1, 1001.5, b"h\xe9llo\n", ""),
+            LogPiece.of("done-1", 2, 1002.0, b"no end", "completed"),
+            LogPiece("other", 1, 2000.0, "much later"),
+            LogPiece("done-2", 1, 1001.0, "after its time"),
+        ]
+        await broker.note(Log.OUTPUT, [b"\n".join(map(pack, pieces))])
+
+        told = (await visitor.get(f"{path}done-1")).json
+        assert told["text"].startswith("line ")
+        assert told["text"].endswith("line 9999 of many\nno end")
+        assert 60_000 < len(told["text"]) <= 65_536
+        left_out = len(b"".join([*lines, b"no end"])) - len(told["text"])
+        assert f"{left_out:,} bytes before that are left out" in told["note"]
+        told = (await visitor.get(f"{path}done-0")).json
+        assert told == {"text": "h\ufffdllo\n", "note": None, "is_whole": False}
+        told = (await visitor.get(f"{path}done-2")).json
+        assert told == {"text": "", "note": "Nothing that it printed is kept.", "is_whole": False}
+        assert (await visitor.get(f"{path}disk-1")).json["text"] is None
+        assert (await visitor.get(path)).status == 400
 
 
 async def test_downloads_are_files_and_what_the_command_writes(sqlite_address: Address) -> None:

@@ -105,6 +105,7 @@ def test_task_shows_where_it_is_and_every_attempt(page: Page, scene: Scene) -> N
     page.open(scene.at("task", id="copy-7"))
     page.has("completed", ".state")
     page.has(f'"big": {BIG + 7}', "pre")  # each digit of it
+    page.has("copied 7", ".attempts pre")
 
     page.open(scene.at("task", id="waiting"))
     page.has("running", ".state")

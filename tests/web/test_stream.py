@@ -15,7 +15,7 @@ from warrener.beats import Beat, Running, write
 from warrener.brokers import connect
 from warrener.errors import BrokerUnreachable
 from warrener.orders import Paused, give
-from warrener.web import looking
+from warrener.web import looking, priorities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,6 +52,16 @@ async def _beat(broker: Broker) -> None:
     for seconds in count():
         broker.beat(write(Beat("host:1", "key", "1.0", 1, seconds, (Running("a", "echo", 1, seconds),))))
         await asyncio.sleep(0.2)
+
+
+async def test_stream_has_what_is_ready_by_priority_once_somebody_looks(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(priorities, "_EVERY", 0.5)
+    await publish(address, [task("echo", "a", 9), task("echo", "b"), task("echo", "c")])
+    expected = [{"priority": 9, "ready": 1}, {"priority": 5, "ready": 2}]
+    async with served(address) as visitor, visitor.events(address.queue) as events:
+        await events.have("priorities", lambda told: told == expected)
 
 
 async def test_ten_browsers_are_one_reader_which_ends_after_the_last(sqlite_address: Address) -> None:

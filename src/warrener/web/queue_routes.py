@@ -15,6 +15,7 @@ from warrener.web import acting, failure_list, results
 from warrener.web.answers import Refused, answer
 from warrener.web.failure_filter import FailureFilter
 from warrener.web.logbook import entries
+from warrener.web.printed import printed
 from warrener.web.selections import Selection, Selections
 from warrener.web.tasks import task
 
@@ -73,6 +74,7 @@ class QueueRoutes:
             Route(f"{base}/failures", self.failures),
             Route(f"{base}/failures.{{form}}", self.failures_file),
             Route(f"{base}/tasks", self.task),
+            Route(f"{base}/output", self.output),
             Route(f"{base}/results", self.results),
             Route(f"{base}/results.{{form}}", self.results_file),
             Route(f"{base}/journal", self.journal),
@@ -110,11 +112,15 @@ class QueueRoutes:
 
     async def task(self, request: Request) -> Response:
         """One task. Its id is in the query: as a part of a path, `..` would not come here."""
-        task_id = request.query_params.get("id")
-        if not task_id:
-            raise UsageError("which task is wanted: tasks?id=ID")
+        task_id = _task_id(request)
         async with self._watches.of(_queue(request)) as watch:
             return answer(await task(watch, task_id))
+
+    async def output(self, request: Request) -> Response:
+        """What a task that has completed has printed."""
+        task_id = _task_id(request)
+        async with self._watches.of(_queue(request)) as watch:
+            return answer(await printed(watch, task_id))
 
     async def results(self, request: Request) -> Response:
         """The newest rows, or the one of a task."""
@@ -226,6 +232,17 @@ def _form(request: Request, forms: tuple[Format, ...]) -> Format:
         if form == known:
             return known
     raise Refused(404, f"there is no file in the form {form[:50]!r}: there are {', '.join(forms)}")
+
+
+def _task_id(request: Request) -> str:
+    """The task that is asked for.
+
+    Raises:
+        UsageError: None is.
+    """
+    if task_id := request.query_params.get("id"):
+        return task_id
+    raise UsageError("which task is wanted: ?id=ID")
 
 
 def _queue(request: Request) -> str:

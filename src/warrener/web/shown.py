@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from warrener.codec import NOT_JSON, encode
+from warrener.models import Result
 
 if TYPE_CHECKING:
     from warrener.models import Attempt, Failure
@@ -52,6 +53,14 @@ def example_members(found: Failure) -> dict[str, Any]:
 def attempt_members(attempt: Attempt) -> dict[str, Any]:
     """An attempt that failed."""
     return {**asdict(attempt), "outcome": "failed"}
+
+
+def completed(row: bytes | None) -> Result | None:
+    """A row of the results; None where it is none, or not of Warrener's."""
+    try:
+        return msgspec.json.decode(row, type=Result) if row else None
+    except NOT_JSON:
+        return None
 
 
 def row_members(line: bytes, *, is_alone: bool = False) -> dict[str, Any] | None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from warrener.errors import AccessRefused
-from warrener.models import Attempt, Result
-from warrener.web.shown import attempt_members, failure_members, row_members
+from warrener.models import Attempt
+from warrener.web.shown import attempt_members, completed, failure_members, row_members
 
 if TYPE_CHECKING:
-    from warrener.models import Failure
+    from warrener.models import Failure, Result
     from warrener.web.watch import Watch
 
 
@@ -35,7 +35,7 @@ async def task(watch: Watch, task_id: str) -> dict[str, Any]:
         told.append(_told(rows, counted, "row", is_all=rows >= counted))
     except AccessRefused as error:
         told.append(f"no results, which are not for this user to see ({error})")
-    result = _result(row)
+    result = completed(row)
     workers = (watch.board.values.get("workers") or {}).get("workers")
     told.append("what no worker tells it runs" if workers is None else _run_by(len(workers)))
     state = "running" if running else "completed" if row else "failed" if found else "unknown"
@@ -67,13 +67,6 @@ def _running(watch: Watch, task_id: str) -> dict[str, Any] | None:
             if running.task_id == task_id:
                 return {**msgspec.structs.asdict(running), "worker": worker["worker"]}
     return None
-
-
-def _result(row: bytes | None) -> Result | None:
-    try:
-        return msgspec.json.decode(row, type=Result) if row else None
-    except msgspec.DecodeError:  # somebody else's row
-        return None
 
 
 def _of_task(found: Failure | None) -> dict[str, Any]:

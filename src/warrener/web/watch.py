@@ -13,6 +13,7 @@ from warrener.web.board import Board
 from warrener.web.failures import Failures
 from warrener.web.histories import tell_history
 from warrener.web.looking import tell_status
+from warrener.web.priorities import tell_priorities
 from warrener.web.results import Newest
 from warrener.web.workers import tell_workers
 
@@ -157,6 +158,7 @@ class Watch:
         await until_one_ends(
             tell_status(self.queue, broker, self.board),
             self._once_viewed(tell_workers(broker, self.board)),
+            self._once_viewed(tell_priorities(broker, self.board)),
             self._once_viewed(self._tell_history(broker)),
         )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from tests.batch import Hands
+from tests.batch import Hands, eventually
 from warrener.brokers import Completed, Failed, Message
 from warrener.models import Attempt, Record
 
@@ -120,3 +122,14 @@ async def failed(broker: Broker, most: int | None = None) -> Sequence[str]:
             if len(found) == most:
                 break
     return found
+
+
+async def pass_a_second() -> float:
+    """A time, in whole seconds, that is after all that was, and has come."""
+    after = math.floor(time.time()) + 1
+
+    async def has_come() -> bool:
+        return time.time() > after
+
+    await eventually(has_come)
+    return float(after)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.broker.steps import publish
+from tests.conformance.broker.steps import pass_a_second, publish
 from warrener.brokers import Broker, Log
+from warrener.brokers.memory import MemoryBroker
 from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
@@ -70,7 +71,28 @@ async def test_oldest_output_makes_room(open_broker: Open, monkeypatch: pytest.M
         assert found == records[5:]
 
 
+async def test_output_is_read_from_a_time_on(broker: Broker) -> None:
+    async def since(at: float) -> list[bytes]:
+        return [record async for records in broker.output_since(at) for record in records]
+
+    with pytest.raises(QueueMissing):
+        await since(0)
+    await broker.keep_output()
+    assert await since(0) == []
+    await broker.note(Log.OUTPUT, [b"one", b"two"])
+    between = await pass_a_second()
+    await broker.note(Log.OUTPUT, [b"three", b"four"])
+
+    assert await since(0) == await since(between - 1000) == [b"one", b"two", b"three", b"four"]
+    assert (await since(between))[-2:] == [b"three", b"four"]
+    if not isinstance(broker, MemoryBroker):  # which keeps too little for it to matter
+        assert await since(between) == [b"three", b"four"]
+        assert await since(await pass_a_second()) == []
+
+
 async def test_there_is_no_output_of_a_missing_queue(open_broker: Open) -> None:
     broker = await open_broker()
     with pytest.raises(QueueMissing):
         await broker.keep_output()
+    with pytest.raises(QueueMissing):
+        await anext(aiter(broker.output_since(0)))

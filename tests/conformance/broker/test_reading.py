@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from tests.conformance.broker.steps import (
     RECORD,
     complete,
     fail,
+    pass_a_second,
     publish,
     row,
     rows,
@@ -36,6 +36,8 @@ async def test_missing_queue_is_said(open_broker: Open) -> None:
         await rows(broker)
     with pytest.raises(QueueMissing):
         [task async for task in broker.failures()]
+    with pytest.raises(QueueMissing):
+        await broker.ready_by_priority()
 
 
 async def test_each_task_is_counted_in_its_state(broker: Broker, open_broker: Open) -> None:
@@ -70,6 +72,26 @@ async def test_workers_are_counted(broker: Broker, open_broker: Open) -> None:
     assert (await broker.counts()).workers == 2
 
 
+async def test_ready_tasks_are_counted_by_priority(broker: Broker, open_broker: Open) -> None:
+    assert await broker.ready_by_priority() == {}
+    # Given tasks of three priorities, of which the most urgent one is taken
+    await publish(broker, "now", "soon", priority=9)
+    await publish(broker, "a", "b", "c")
+    await publish(broker, "whenever", priority=0)
+    await take(broker, 1)
+    await broker.pause()
+    # When somebody else looks
+    watching = await open_broker(is_managed=True)
+
+    # Then each is counted that is ready, no later than the broker says, where it can tell
+    async def are_counted() -> bool:
+        found = await watching.ready_by_priority()
+        return found == {9: 1, 5: 3, 0: 1}
+
+    await eventually(are_counted, patience=watching.counts_late + 10)
+    assert await broker.ready_by_priority() == (None if hasattr(broker, "settling") else {9: 1, 5: 3, 0: 1})
+
+
 async def test_results_are_read_in_order_however_often(broker: Broker) -> None:
     names = [f"t{n}" for n in range(100)]
     await complete(broker, *names)
@@ -101,26 +123,15 @@ async def test_results_there_were_at_a_time_are_counted(broker: Broker) -> None:
     assert [*await broker.completed_at([0, time.time()])] == [0, 0]
     # Given some that came at one time, and more that came later
     await complete(broker, *(f"t{n}" for n in range(40)), row=_timed)
-    between = await _pass_a_second()
+    between = await pass_a_second()
     await complete(broker, *(f"t{n}" for n in range(40, 100)), row=_timed)
-    end = await _pass_a_second()
+    end = await pass_a_second()
     # Then as many are told as there were, also of times at which none came
     assert [*await broker.completed_at([1, between, end, end + 1000])] == [0, 40, 100, 100]
 
 
 def _timed(name: str) -> bytes:
     return f'{{"task_id":"{name}","processed_at":{time.time()}}}'.encode()
-
-
-async def _pass_a_second() -> float:
-    """A time, in whole seconds, that is after all that was, and has come."""
-    after = math.floor(time.time()) + 1
-
-    async def has_come() -> bool:
-        return time.time() > after
-
-    await eventually(has_come)
-    return float(after)
 
 
 async def test_no_results_are_no_batches(broker: Broker) -> None:

@@ -13,7 +13,7 @@ from warrener.brokers.row_times import count_at
 from warrener.errors import BrokerError, QueueMissing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from warrener.address import Address
     from warrener.brokers.protocol import Delivery, Listener, Outcome
@@ -154,6 +154,9 @@ class MemoryBroker:
             workers=queue.consumers,
         )
 
+    async def ready_by_priority(self) -> Mapping[int, int]:
+        return self._queue().ready_by_priority
+
     async def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         kept, seen = self._queue().results, 0
         while True:
@@ -219,6 +222,9 @@ class MemoryBroker:
             yield records
             if not records:
                 await asyncio.sleep(POLL)
+
+    def output_since(self, at: float) -> AsyncIterator[Sequence[bytes]]:  # noqa: ARG002 - few are kept
+        return self.noted(Log.OUTPUT)
 
     def _log_of(self, log: Log) -> Queue:
         queue = self._queue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, Fai
 from warrener.codec import decode_record, encode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from warrener.brokers.protocol import Message, Outcome
     from warrener.models import Record
@@ -148,6 +149,11 @@ class Queue:
         while self._delayed and self._delayed[0][0] <= now:
             self._make_ready(heapq.heappop(self._delayed)[-1])
         return len(self._ready)
+
+    @property
+    def ready_by_priority(self) -> Mapping[int, int]:
+        """The same of each priority."""
+        return Counter(entry.priority for *_, entry in self._ready) if self.ready else {}
 
     @property
     def delayed(self) -> int:

@@ -44,3 +44,15 @@ class Journal(Protocol):
         Raises:
             QueueMissing: There is no queue, or not this log; or, while following, another one in its place.
         """
+
+    def output_since(self, at: float) -> AsyncIterator[Sequence[bytes]]:
+        """The records of `Log.OUTPUT` that came from a time on, in batches, as far as there are any.
+
+        Some that came before may be among them, but what is not asked for is not read where that can be had.
+
+        Args:
+            at: A Unix timestamp, by the broker's clock.
+
+        Raises:
+            QueueMissing: There is no queue, or it keeps no output.
+        """

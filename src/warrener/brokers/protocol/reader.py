@@ -10,7 +10,7 @@ import msgspec
 from warrener.models import Record  # noqa: TC001 - msgspec reads the annotations when it runs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from warrener.brokers.protocol.publisher import Message
 
@@ -80,6 +80,16 @@ class Reader(Protocol):
 
     async def counts(self) -> Counts:
         """How many tasks are in each state, now."""
+
+    async def ready_by_priority(self) -> Mapping[int, int] | None:
+        """How many tasks of each priority are ready; None where the broker cannot tell, or does not tell this user.
+
+        It may lag behind `counts` by `counts_late`, and leave out those that came back from a worker. It costs more than
+        `counts`: to be asked now and then.
+
+        Raises:
+            QueueMissing: There is no queue.
+        """
 
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         """Result rows in the order they came, in batches, without consuming them.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from warrener.brokers.confirm_times import ConfirmTimes
 from warrener.brokers.names import Names
+from warrener.brokers.protocol import Log
 from warrener.brokers.rabbitmq import admin, beats, counting, failures, rows, stream, sweeping, topology
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.journal import Journal
@@ -22,7 +23,7 @@ from warrener.brokers.rabbitmq.session import Session
 from warrener.errors import AccessRefused, BrokerUnreachable, MessageTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from warrener.address import Address
     from warrener.brokers.protocol import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         FailedTask,
         Finding,
         Listener,
-        Log,
         Message,
         Outcome,
         Verdict,
@@ -211,6 +211,9 @@ class RabbitBroker:
     async def counts(self) -> Counts:
         return await self._again(counting.counts, self._queue)
 
+    async def ready_by_priority(self) -> Mapping[int, int] | None:
+        return await self._again(counting.ready_by_priority, self._queue)
+
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return rows.read(self._queue, self._offsets, follow=follow)
 
@@ -240,6 +243,14 @@ class RabbitBroker:
     def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         place = topology.place_of(self._queue.names, log)
         return stream.messages(self._queue, place.stream, follow=follow, by=place.exchange)
+
+    async def output_since(self, at: float) -> AsyncIterator[Sequence[bytes]]:
+        place = topology.place_of(self._queue.names, Log.OUTPUT).stream
+        connection = await self._queue.connections.connection()
+        (first,) = await stream.ends_at(connection, place, [at])
+        async with aclosing(stream.read_stream(connection, place, first, follow=False)) as batches:
+            async for _, messages in batches:
+                yield [message.body for message in messages]
 
     # --- the connection, and what it tells
 

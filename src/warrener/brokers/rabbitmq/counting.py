@@ -12,7 +12,7 @@ from warrener.brokers.rabbitmq.rows import count_rows
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from warrener.brokers.rabbitmq.management import QueueInfo
     from warrener.brokers.rabbitmq.queue import Queue
@@ -61,6 +61,21 @@ async def counts(queue: Queue) -> Counts:
         workers=work.consumer_count,
         notes=() if processing is not None else (note,),
     )
+
+
+async def ready_by_priority(queue: Queue) -> Mapping[int, int] | None:
+    """How many tasks of each priority are ready, which the management API alone tells, of RabbitMQ 4.3 and later.
+
+    Those that came back from a worker are not among them (source: rabbit_fifo's overview).
+    """
+    connection = await queue.connections.connection()
+    async with await connection.channel() as channel:
+        if not (await channel.call("queue_declare", queue.names.queue, passive=True)).message_count:
+            return {}
+    try:
+        return (await queue.management.queue(queue.names.queue)).ready_by_priority
+    except BrokerError:  # `counts` says that it is not there, or refuses this user
+        return None
 
 
 async def depths(queue: Queue, own_delays: Iterable[int], *, with_failed: bool) -> Depths:

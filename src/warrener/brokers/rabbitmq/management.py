@@ -31,6 +31,7 @@ class QueueInfo(msgspec.Struct, frozen=True):
     messages: int | None = None
     messages_ready: int | None = None
     messages_unacknowledged: int | None = None
+    messages_by_priority: Any = None
     consumer_details: list[dict[str, Any]] = []
 
     @property
@@ -38,6 +39,12 @@ class QueueInfo(msgspec.Struct, frozen=True):
         """What policies set, an operator's and others together; where there are none, RabbitMQ writes one of many things."""
         found = self.effective_policy_definition
         return found if isinstance(found, dict) else {}
+
+    @property
+    def ready_by_priority(self) -> dict[int, int] | None:
+        """How many messages of each priority are ready; None where that is not told, as before 4.3."""
+        found = self.messages_by_priority
+        return {int(name): count for name, count in found.items()} if isinstance(found, dict) else None
 
     @property
     def held(self) -> tuple[int | None, int | None]:

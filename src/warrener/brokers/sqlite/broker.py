@@ -21,7 +21,7 @@ from warrener.brokers.sqlite.writer import Writer
 from warrener.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from warrener.address import Address
     from warrener.brokers.protocol import Delivery, Depths, Listener, Outcome
@@ -157,6 +157,9 @@ class SqliteBroker:
     async def counts(self) -> Counts:
         return await self._writer.run(lambda: reading.count(self._file.db))
 
+    async def ready_by_priority(self) -> Mapping[int, int] | None:
+        return await self._writer.run(lambda: reading.ready_by_priority(self._file.db))
+
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return reading.results(self._writer, follow=follow)
 
@@ -187,3 +190,6 @@ class SqliteBroker:
 
     def noted(self, log: Log, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return journal.noted(self._writer, log, follow=follow)
+
+    def output_since(self, at: float) -> AsyncIterator[Sequence[bytes]]:
+        return journal.output(self._writer, since=at)

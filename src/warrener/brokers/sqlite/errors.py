@@ -28,7 +28,7 @@ _BROKEN: Final[_Meaning] = (
 )
 _READ_ONLY: Final[_Meaning] = (
     BrokerError,
-    "cannot be written: it or its directory is read-only for this user",
+    "cannot be written: it or its directory is read-only for this user, who needs to write there to look, too, while nobody works",
 )
 _NO_DATABASE: Final[_Meaning] = (
     BrokerError,

@@ -53,6 +53,8 @@ class File:
 
     def __init__(self, path: Path, queue: str, *, makes_directory: bool) -> None:
         self.path = path
+        self.lacks: frozenset[str] = frozenset()
+        """Columns, as `table.column`, that this file of an earlier version lacks for whoever may only read it."""
         self._makes_directory = makes_directory
         self._queue = queue
         self._connection: sqlite3.Connection | None = None
@@ -102,7 +104,7 @@ class File:
             if tables and application == _APPLICATION_ID:
                 # FULL: a confirmed task survives a power cut, too, not only the end of this process.
                 db.execute("PRAGMA synchronous = FULL")
-                _complete(db)
+                self.lacks = _complete(db)
                 db.text_factory = partial(str, encoding="utf-8", errors="replace")
                 self._seen = {file: _look(file) for file in self._all_files() if file.exists()}
                 self._connection = db
@@ -180,17 +182,23 @@ class File:
             self._seen[file] = seen
 
 
-def _complete(db: sqlite3.Connection) -> None:
-    """Add what a file of an earlier version lacks."""
+def _complete(db: sqlite3.Connection) -> frozenset[str]:
+    """Add what a file of an earlier version lacks; what it still lacks, since this user may only read."""
+    lacks = set()
     for table, column, kind in (
         ("tasks", "published", "REAL"),
         ("tasks", "trace", "TEXT"),
         ("failures", "trace", "TEXT"),
+        ("output", "at", "REAL"),
     ):
         columns = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
         if columns and column not in columns:
-            with suppress(sqlite3.OperationalError):  # another process does it, or this one may only read
+            try:
                 db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+            except sqlite3.OperationalError as error:  # which may also be that another process does it
+                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                    lacks.add(f"{table}.{column}")
+    return frozenset(lacks)
 
 
 def _look(file: Path) -> tuple[int, int, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Log
@@ -11,7 +13,7 @@ from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from warrener.brokers.sqlite.writer import Writer
 
@@ -37,8 +39,9 @@ def keep_output(writer: Writer) -> None:
     with writer.file.transaction() as db:
         # Numbers are not used again, so that a reader whom the oldest rows, or all, are taken from goes on.
         db.execute(
-            "CREATE TABLE IF NOT EXISTS output (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS output (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, at REAL)"
         )
+        db.execute("CREATE INDEX IF NOT EXISTS output_at ON output (at)")
 
 
 def drop_output(db: sqlite3.Connection) -> None:
@@ -50,7 +53,8 @@ def drop_output(db: sqlite3.Connection) -> None:
 def _note_output(db: sqlite3.Connection, records: Sequence[bytes]) -> None:
     if not _keeps_output(db):
         raise QueueMissing("the queue keeps no output")
-    db.executemany("INSERT INTO output (body) VALUES (?)", [(record,) for record in records])
+    now = time.time()
+    db.executemany("INSERT INTO output (body, at) VALUES (?, ?)", [(record, now) for record in records])
     ((size, first),) = db.execute("SELECT sum(length(body)), min(seq) FROM output").fetchall()
     while size > MOST_OUTPUT:
         ((length, first),) = db.execute(
@@ -67,22 +71,41 @@ def _keeps_output(db: sqlite3.Connection) -> bool:
     )
 
 
-async def noted(writer: Writer, log: Log, *, follow: bool) -> AsyncIterator[Sequence[bytes]]:
+def noted(writer: Writer, log: Log, *, follow: bool) -> AsyncGenerator[Sequence[bytes]]:
     """The records in batches."""
-    query = "SELECT seq, CAST(body AS BLOB) FROM noted WHERE seq > ? AND log = ? ORDER BY seq LIMIT ?"
-    values: tuple[object, ...] = (log.value, PAGE)
     if log is Log.OUTPUT:
-        query = "SELECT seq, CAST(body AS BLOB) FROM output WHERE seq > ? ORDER BY seq LIMIT ?"
-        values = (_OUTPUT_PAGE,)
-        if not await writer.run(lambda: _keeps_output(writer.file.db)):
-            raise QueueMissing("the queue keeps no output")
+        return output(writer, follow=follow)
+    query = "SELECT seq, CAST(body AS BLOB) FROM noted WHERE seq > ? AND log = ? ORDER BY seq LIMIT ?"
+    pause = _LOOK_FOR_ORDERS if log is Log.CONTROL else POLL
+    return _records(writer, query, (log.value, PAGE), pause if follow else None)
+
+
+async def output(
+    writer: Writer, *, since: float | None = None, follow: bool = False
+) -> AsyncGenerator[Sequence[bytes]]:
+    """What tasks have printed, in batches; all of it, or what came from a time on."""
+    if not await writer.run(lambda: _keeps_output(writer.file.db)):
+        raise QueueMissing("the queue keeps no output")
     seen = 0
+    if since is not None and "output.at" not in writer.file.lacks:
+        query = "SELECT seq FROM output WHERE at < ? ORDER BY at DESC, seq DESC LIMIT 1"
+        seen = max((seq for (seq,) in await writer.select(query, (since,))), default=0)
+    query = "SELECT seq, CAST(body AS BLOB) FROM output WHERE seq > ? ORDER BY seq LIMIT ?"
+    async with aclosing(_records(writer, query, (_OUTPUT_PAGE,), POLL if follow else None, seen)) as batches:
+        async for records in batches:
+            yield records
+
+
+async def _records(
+    writer: Writer, query: str, values: tuple[object, ...], pause: float | None, seen: int = 0
+) -> AsyncGenerator[Sequence[bytes]]:
+    """The records that a query finds after a number, and, with a pause between two looks, those to come."""
     while True:
         rows = await writer.select(query, (seen, *values))
-        if not rows and not follow:
+        if not rows and pause is None:
             return
         yield [record for _, record in rows]
         if rows:
             seen = rows[-1][0]
-        else:
-            await asyncio.sleep(_LOOK_FOR_ORDERS if log is Log.CONTROL else POLL)
+        elif pause is not None:
+            await asyncio.sleep(pause)

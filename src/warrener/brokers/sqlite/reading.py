@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, Depths, FailedTask, Message, Verdict
@@ -15,12 +16,14 @@ from warrener.codec import decode_record
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from warrener.brokers.sqlite.writer import Writer
 
 PAGE: Final = 2000
 POLL: Final = 0.05
+_MOST_COUNTED: Final = 250_000
+"""Ready tasks that are counted by priority, in 20 ms."""
 _Page = list[tuple[int, FailedTask]]
 
 
@@ -43,6 +46,24 @@ def count(db: sqlite3.Connection) -> Counts:
         failed=failed,
         workers=workers,
     )
+
+
+def ready_by_priority(db: sqlite3.Connection) -> Mapping[int, int] | None:
+    """How many tasks of each priority are ready; None of so many that to count them takes too long."""
+    found: Counter[int] = Counter()
+    left, below, values = _MOST_COUNTED, "", ()
+    while True:
+        # From one to the next by the index, and each counted in it: three times as quick as to group them.
+        query = f"SELECT priority, CAST(priority AS INTEGER) FROM tasks WHERE state = {READY} {below} ORDER BY priority DESC LIMIT 1"  # noqa: S608 - these are no values
+        row = db.execute(query, values).fetchone()
+        if row is None:
+            return found
+        query = f"SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = {READY} AND priority = ? LIMIT ?)"  # noqa: S608
+        (count,) = db.execute(query, (row[0], left + 1)).fetchone()
+        if count > left:
+            return None
+        found[row[1]] += count
+        left, below, values = left - count, "AND priority < ?", row[:1]
 
 
 def depths(db: sqlite3.Connection) -> Depths:
@@ -108,9 +129,8 @@ async def failures(writer: Writer) -> AsyncIterator[_Page]:
     """Those that there are now, in pages, by their numbers; what a replay lets fail again is not among them."""
     ((end,),) = await writer.select("SELECT coalesce(max(seq), 0) FROM failures")
     seen = 0
-    query = (
-        f"SELECT {MESSAGE}, CAST(trace AS TEXT) FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
-    )
+    trace = "NULL" if "failures.trace" in writer.file.lacks else "CAST(trace AS TEXT)"
+    query = f"SELECT {MESSAGE}, {trace} FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
     while rows := await writer.select(query, (seen, end, PAGE)):
         yield [
             (seq, FailedTask(body, message_id, priority, decode_record(record), trace_of(trace)))

@@ -2,8 +2,8 @@
 import { queuePath } from "./api.js";
 import { useEffect, useState } from "./html.js";
 
-const NOTHING = { status: null, workers: null, history: null, problem: null, isMissing: false, isCut: false };
-const KINDS = ["status", "workers", "history"];
+const NOTHING = { status: null, workers: null, history: null, priorities: null, problem: null, isMissing: false, isCut: false };
+const KINDS = ["status", "workers", "history", "priorities"];
 
 export function useStream(queue) {
   const [told, setTold] = useState(NOTHING);

@@ -28,7 +28,14 @@ function Line({ attempts }) {
     <p class="line soft number"><span>${clock(begin)}</span><span class="end">${duration(end - begin)} later</span></p>`;
 }
 
-export function Attempts({ attempts }) {
+/** What the attempt that completed has printed. */
+function Printed({ of, attempt }) {
+  if (!of || attempt.outcome !== "completed") return null;
+  return html`${of.text && html`<p class="soft">It printed:</p><${Block} text=${of.text} label="Output of attempt ${attempt.number}" />`}
+    ${of.note && html`<p class="soft">${line(of.note)}</p>`}`;
+}
+
+export function Attempts({ attempts, printed }) {
   if (!attempts.length) return null;
   return html`<div>
     <h2>Attempts</h2>
@@ -41,6 +48,7 @@ export function Attempts({ attempts }) {
         ? html`<p class="soft">The traceback is the one above.</p>`
         : html`<${Block} text=${attempt.traceback} label="Traceback of attempt ${attempt.number}" />`)}
       ${attempt.output && html`<p class="soft">It printed:</p><${Block} text=${attempt.output} label="Output of attempt ${attempt.number}" />`}
+      <${Printed} of=${printed} attempt=${attempt} />
     </li>`)}</ol>
   </div>`;
 }

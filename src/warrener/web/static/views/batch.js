@@ -70,7 +70,7 @@ function Hold({ queue, status, me, isOver }) {
 }
 
 export function Batch({ queue, told, me }) {
-  const { status, workers, history } = told;
+  const { status, workers, history, priorities } = told;
   if (!status) {
     return html`<section><h1 class="hidden">Overview</h1>
       ${told.isMissing ? html`<${Empty} command=${`warrener publish tasks.jsonl --queue ${line(queue)}`}>It may be among <a href=${href({ view: "batches" })}>the batches</a> by another name. This makes it:</${Empty}>`
@@ -89,7 +89,7 @@ export function Batch({ queue, told, me }) {
     <${Reading} of=${history} what="rows" />
     ${history?.timeline?.completed.length > 0 && html`<${Timeline} history=${history} status=${status} isOver=${isOver} />`}
     <div class="columns">
-      <div><${Types} queue=${queue} history=${history} /><${Waiting} status=${status} /></div>
+      <div><${Types} queue=${queue} history=${history} /><${Waiting} priorities=${priorities} status=${status} /></div>
       <div class="side"><${Workers} queue=${queue} told=${workers} status=${status} /><${Journal} queue=${queue} /></div>
       <div><${Longest} queue=${queue} workers=${workers?.workers} history=${history} /><${Slowest} queue=${queue} history=${history} /></div>
     </div>

@@ -16,6 +16,8 @@ import { doing } from "./workers.js";
 // What may become something else is asked for again; soon, once it was retried here, as the server may hear of that later.
 const MOVING = { running: 2, delayed: 5, unknown: 15, failed: 15 };
 const SOON = 2;
+// Seconds in which what a task has printed may still be on its way after it has ended.
+const LATE = 10;
 
 function Facts({ task }) {
   const facts = [
@@ -35,12 +37,20 @@ function Facts({ task }) {
     .map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd class="number">${typeof value === "number" ? count(value) : html`<bdi>${value}</bdi>`}</dd></div>`)}</dl>`;
 }
 
+/** What the attempt that completed a task has printed, where that is kept. */
+function usePrinted(queue, task) {
+  const ended = task?.state === "completed" ? task.result?.processed_at : null;
+  const path = ended && queuePath(queue, "output") + `?id=${encodeURIComponent(task.task_id)}`;
+  return useAnswer(path, { again: (found) => (!found.is_whole && Date.now() / 1000 < ended + LATE ? SOON : null) });
+}
+
 export function Task({ queue, id, me }) {
   const [version, setVersion] = useState(0);
   const [isEdited, setEdited] = useState(false);
   const path = id && queuePath(queue, "tasks") + `?id=${encodeURIComponent(id)}`;
   const { answer, error } = useAnswer(path, { ask: getExactly, version, again: ({ plain }) => (version && plain.state !== "completed" ? SOON : MOVING[plain.state]) });
   const task = answer?.plain;
+  const printed = usePrinted(queue, task);
   const exact = answer?.exact;
   const refresh = () => setVersion((old) => old + 1);
   const canAct = me?.can_act && task?.state === "failed";
@@ -61,7 +71,7 @@ export function Task({ queue, id, me }) {
       <${Facts} task=${task} />
       ${isEdited && html`<${Edit} queue=${queue} id=${id} data=${exact.data} close=${() => setEdited(false)} then=${refresh} />`}
       <div class="columns">
-        <div><${Attempts} attempts=${task.attempts} /></div>
+        <div><${Problem}>${printed.error}</${Problem}><${Attempts} attempts=${task.attempts} printed=${printed.isOld ? null : printed.answer} /></div>
         <div class="side">
           ${exact.data && html`<div><h2>Data</h2><${Json} value=${exact.data} label="Data of the task" /></div>`}
           ${task.failure?.body_base64 && html`<div><h2>Body, which is no JSON, as base64</h2><${Block} text=${task.failure.body_base64} label="Body of the message" /></div>`}
