@@ -21,6 +21,14 @@ from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.workers import worker_template
 from warrener.worker.manifest import ChildSettings
 
+PACKAGE = [
+    "images/",
+    "images/sizes/",
+    "images/__init__.py",
+    "images/sizes/__init__.py",
+    "images/sizes/table.json",
+]
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -45,12 +53,8 @@ def names(archive: bytes) -> list[str]:
     [
         ("app.py", "app", ["app.py"]),
         ("./app.py:app", "app:app", ["app.py"]),
-        ("images/", "images", ["images/__init__.py", "images/sizes/__init__.py", "images/sizes/table.json"]),
-        (
-            "./images:app",
-            "images:app",
-            ["images/__init__.py", "images/sizes/__init__.py", "images/sizes/table.json"],
-        ),
+        ("images/", "images", PACKAGE),
+        ("./images:app", "images:app", PACKAGE),
     ],
 )
 def test_paths_are_sent_along(here: Path, app: str, module: str, files: list[str]) -> None:
@@ -79,6 +83,25 @@ def test_paths_that_cannot_be_sent(here: Path, app: str, sentence: str) -> None:
     with pytest.raises(UsageError) as refused:
         pack(app)
     assert sentence in str(refused.value)
+
+
+def test_a_package_within_that_has_no_init_is_imported(here: Path) -> None:
+    (here / "images" / "__init__.py").write_text("from images.plain.sizes import SIZES\n")
+    (here / "images" / "plain").mkdir()
+    (here / "images" / "plain" / "sizes.py").write_text("SIZES = [1]\n")
+    (here / "away").mkdir()
+    (here / "away" / "app.zip").write_bytes(pack("images/")[1])
+
+    command = [sys.executable, "-c", "import images; assert images.SIZES"]
+    subprocess.run(command, cwd=here / "away", env={**os.environ, "PYTHONPATH": "app.zip"}, check=True)
+
+
+def test_a_package_with_a_data_set_is_refused_before_it_is_read(here: Path) -> None:
+    with (here / "images" / "data.bin").open("wb") as file:
+        file.truncate(101 * MAX_BYTES)
+
+    with pytest.raises(UsageError, match=r"images has [\d,]+ bytes in 4 files, a ConfigMap holds .*--image"):
+        pack("images/")
 
 
 def test_same_code_gives_the_same_bytes(here: Path) -> None:

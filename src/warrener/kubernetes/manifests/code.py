@@ -6,7 +6,7 @@ import hashlib
 import io
 import shlex
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,6 +21,7 @@ ARCHIVE: Final = "app.zip"
 REQUIREMENTS: Final = "requirements.txt"
 COMMAND: Final = "command"
 """The directory with a command's files, in which it runs."""
+_MOST: Final = 100 * MAX_BYTES  # so much is not read first: no code packs so well
 _EXECUTABLE: Final = 0o555
 # A zip keeps times; a constant one keeps the same code the same bytes.
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
@@ -46,10 +47,7 @@ class Code(msgspec.Struct, frozen=True):
         size = sum(map(len, self.binary.values())) + len(self.requirements.encode())
         if size > MAX_BYTES:
             what = f"the command's files ({', '.join(self.files)})" if self.files else "the app's code"
-            raise UsageError(
-                f"{what} and requirements have {size:,} bytes packed, a ConfigMap holds {MAX_BYTES:,}: "
-                "build an image with them, and name it with --image"
-            )
+            raise _too_large(f"{what} and requirements have {size:,} bytes packed")
 
     @property
     def digest(self) -> str:
@@ -77,6 +75,12 @@ class Code(msgspec.Struct, frozen=True):
         return [*([{"key": REQUIREMENTS, "path": REQUIREMENTS}] if self.requirements else []), *files]
 
 
+def _too_large(fact: str) -> UsageError:
+    return UsageError(
+        f"{fact}, a ConfigMap holds {MAX_BYTES:,}: build an image with them, and name it with --image"
+    )
+
+
 def pack(app: str) -> tuple[str, bytes]:
     """What workers import an app by, and the zip to send along.
 
@@ -85,7 +89,7 @@ def pack(app: str) -> tuple[str, bytes]:
             `module:name` are left for the image to have, and the zip is empty.
 
     Raises:
-        UsageError: The path does not exist, or cannot be imported by its name.
+        UsageError: The path does not exist, cannot be read, is too large, or cannot be imported by its name.
     """
     source, _, name = app.partition(":")
     if not source.endswith(".py") and "/" not in source:
@@ -114,10 +118,7 @@ def files_of(command: str) -> dict[str, bytes]:
         path = Path(word)
         if path.is_absolute() or ".." in path.parts or not _is_file(path):
             continue
-        try:
-            found[path.as_posix()] = path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{word} cannot be read, and the command needs it: {error.strerror}") from error
+        found[path.as_posix()] = _read(path)
     return found
 
 
@@ -135,12 +136,28 @@ def _key(number: int) -> str:
 def _zipped(path: Path) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for inside, file in sorted(_files(path)):
+        files = sorted(_files(path))
+        if (
+            size := sum(file.stat().st_size for _, file in files)
+        ) > _MOST:  # a data set, say, or an environment
+            raise _too_large(f"{path} has {size:,} bytes in {len(files):,} files")
+        # Before 3.14 Python imports no package without __init__.py from a zip that does not name its directory.
+        directories = {f"{parent}/" for inside, _ in files for parent in PurePosixPath(inside).parents[:-1]}
+        for directory in sorted(directories):
+            archive.writestr(zipfile.ZipInfo(directory, _TIME), b"")
+        for inside, file in files:
             entry = zipfile.ZipInfo(inside, _TIME)
             entry.create_system = 3  # Unix, wherever it is packed
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.writestr(entry, _read(file), zipfile.ZIP_DEFLATED, compresslevel=9)
     return target.getvalue()
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read, and is to be sent along: {error.strerror}") from error
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
