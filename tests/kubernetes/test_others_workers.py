@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +161,17 @@ async def test_growing_stops_nothing_that_kueue_has_admitted() -> None:
     cluster.end(JOB, "Complete")
     await worker_job.cancel(cluster, "images")
     assert [name for kind, name in cluster.objects if kind == "Job"] == [JOB]
+
+
+async def test_logs_of_pods_that_have_none_are_said_to_be_none(
+    monkeypatch: pytest.MonkeyPatch, kedas: Double
+) -> None:
+    monkeypatch.setattr(Cluster, "open", lambda **_: kedas)
+    words = ["--failed", "--queue", "images", "--namespace", "batch"]
+
+    done = await asyncio.to_thread(CliRunner().invoke, logs, words)
+
+    assert (done.exit_code, done.output) == (0, "no pod of queue 'images' has failed: there are 2\n")
 
 
 @pytest.mark.parametrize("more", [[], ["--failed"], ["-f"]])

@@ -48,9 +48,13 @@ def logs(
             pods = await cluster.list("Pod", labels)
             if not pods:
                 await _say_why_none(cluster, queue)
-            for pod in pods:
-                if _is_wanted(pod, only_failed=only_failed):
-                    await _write(cluster, pod["metadata"]["name"], follow=False)
+            wanted = [pod for pod in pods if _is_wanted(pod, only_failed=only_failed)]
+            for pod in wanted:
+                await _write(cluster, pod["metadata"]["name"], follow=False)
+            if pods and not wanted:
+                say(
+                    f"no pod of queue {queue!r} has {'failed' if only_failed else 'started'}: there are {len(pods)}"
+                )
 
     finish(main())
 
