@@ -7,10 +7,14 @@ from typing import Final, Self
 
 import msgspec
 
-from warrener.errors import UsageError
+from warrener.errors import UsageError, WarrenerError
 
 _ENOUGH: Final = 20
 """Tasks that must have ended before a share of them says anything."""
+
+
+class LimitExceeded(WarrenerError):  # noqa: N818 - reads as what it is
+    """More tasks failed than may; the batch is paused, and its workers wait."""
 
 
 class FailureLimit(msgspec.Struct, frozen=True):

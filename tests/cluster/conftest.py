@@ -51,11 +51,11 @@ class Place:
             check=False,
         )
 
-    def up(self, queue: str) -> subprocess.CompletedProcess[str]:
+    def up(self, queue: str, *more: str) -> subprocess.CompletedProcess[str]:
         small = ["--storage", "1Gi", "--broker-memory", "1Gi"]
         if image := os.environ.get("WARRENER_TEST_RABBITMQ_IMAGE"):
             small += ["--rabbitmq-image", image]
-        return self.warrener("k8s", "up", "--queue", queue, "--namespace", self.namespace, *small)
+        return self.warrener("k8s", "up", "--queue", queue, "--namespace", self.namespace, *small, *more)
 
     def submit_words(self, queue: str, *more: str) -> list[str]:
         where = ["--queue", queue, "--namespace", self.namespace]

@@ -111,22 +111,6 @@ def test_options_that_lack_another(words: list[str], why: str) -> None:
     assert (done.exit_code, why in done.output) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        (
-            ["--no-wait"],
-            "--report needs the end, and --no-wait leaves before it: leave one out, or write it later",
-        ),
-        (["--schedule", "@daily"], "each run of a --schedule keeps one beside its rows, with --volume"),
-    ],
-)
-def test_a_report_of_what_is_not_waited_for_is_refused(words: list[str], why: str) -> None:
-    done = CliRunner().invoke(app, ["k8s", "submit", "app", URL, "--report", "report.html", *words])
-
-    assert (done.exit_code, why in done.output) == (2, True), done.output
-
-
 def test_its_pod_reads_what_was_wanted_and_has_neither_the_workers_code_nor_their_memory() -> None:
     wanted, sections = SPECS["schedule"]
     found = render(wanted, sections)

@@ -107,7 +107,7 @@ CRASH_LOOP = a_pod(
             unschedulable("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
             "Unschedulable",
             "a pod's volume claim is not bound: no volume fits, or its storage class cannot make one; see "
-            "`kubectl describe pvc --namespace batch --context test`, or choose another --storage-class",
+            "`kubectl describe pvc --namespace batch --context test`",
             False,
             id="unbound claim",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +22,7 @@ from warrener.kubernetes.manifests.cron import Schedule
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.operations import app_check, first_worker, scheduled, uninstall, worker_job
 from warrener.kubernetes.operations import watch as watching
-from warrener.kubernetes.operations.look import schedule_of
+from warrener.kubernetes.operations.look import schedule_of, scheduled_run
 from warrener.models import Task
 from warrener.sources import Line
 
@@ -56,18 +57,22 @@ class Night(Entitled):
     Attributes:
         imports: Whether the app can be imported.
         works: Whether the workers do.
+        paused: Whether they are left with work, since the batch was paused.
     """
 
     def __init__(self, address: Address) -> None:
         super().__init__()
         self.imports = self.works = True
+        self.paused = False
         self.workers: list[asyncio.Task[Any]] = []
         self._address = address
         self.on_create = self._react
 
     async def close(self) -> None:
         """Once its workers have left."""
-        await asyncio.gather(*self.workers)
+        for worker in self.workers if self.paused else ():
+            worker.cancel()
+        await asyncio.gather(*self.workers, return_exceptions=self.paused)
 
     def finish(self) -> None:
         """Let the workers' Job end well."""
@@ -142,19 +147,24 @@ async def test_each_run_begins_anew_and_its_next_pod_goes_on(sqlite_address: Add
     await asyncio.gather(*cluster.workers)
 
 
+@pytest.mark.parametrize("limit", [(), ("--max-failures", "0")], ids=["to its end", "until it is paused"])
 def test_its_pod_keeps_rows_and_a_report(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_address: Address
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_address: Address, limit: tuple[str, ...]
 ) -> None:
     cluster = Night(replace(sqlite_address, queue=SPEC.queue))
+    cluster.paused = bool(limit)
     monkeypatch.setattr(Cluster, "open", lambda **_: cluster)
     monkeypatch.setenv("WARRENER_BROKER", sqlite_address.broker)
     spec, tasks, kept = tmp_path / "spec.json", tmp_path / "tasks.jsonl", tmp_path / "results"
     spec.write_bytes(msgspec.json.encode(SPEC))
     tasks.write_text('{"id": "a", "type": "echo"}\n{"id": "b", "type": "permanent"}\n')
+    if limit:  # the last task goes on until then
+        wait = {"id": "c", "type": "wait_for", "data": {"file": f"{tmp_path}/go", "log": f"{tmp_path}/log"}}
+        tasks.write_text(f"{tasks.read_text()}{json.dumps(wait)}\n")
     words = ["k8s", "scheduled", "--spec", str(spec), "--run", "nightly-1", str(tasks)]
 
     done = CliRunner().invoke(
-        app, [*words, "-o", f"{kept}/nightly-1.jsonl", "--report", f"{kept}/nightly-1.html"]
+        app, [*words, "-o", f"{kept}/nightly-1.jsonl", "--report", f"{kept}/nightly-1.html", *limit]
     )
 
     assert done.exit_code == 1, done.output  # since one of them has failed
@@ -163,6 +173,11 @@ def test_its_pod_keeps_rows_and_a_report(
     assert 'id="completed" value="1"' in report
     assert 'id="failed" value="1"' in report
     assert "k8s:batch" in report
+    if limit:
+        assert (
+            "more than 0 tasks failed (1), so the batch is paused: see `warrener failures list" in done.output
+        )
+        assert f"results so far: {kept}/nightly-1.jsonl" in done.output
 
 
 async def test_it_does_what_its_role_allows_and_makes_nothing_but_jobs(sqlite_address: Address) -> None:
@@ -211,8 +226,71 @@ async def test_an_app_that_does_not_import_drops_nothing(sqlite_address: Address
     await asyncio.gather(*cluster.workers)
 
 
-def a_schedule() -> Any:
-    return small_spec(schedule=Schedule(cron="@daily", tasks=("https://example.com/tasks.jsonl",)))
+def a_schedule(**more: Any) -> Any:
+    return small_spec(
+        schedule=Schedule(cron="@daily", **{"tasks": ("https://example.com/tasks.jsonl",), **more})
+    )
+
+
+def a_claim(phase: str) -> Any:
+    return {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "images", "namespace": "batch"},
+        "status": {"phase": phase},
+    }
+
+
+async def test_a_volume_that_is_not_there_is_said_before_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def prepare(*_: object) -> None: ...
+
+    monkeypatch.setattr(scheduled, "prepare", prepare)
+    cluster, said = Entitled(), list[str]()
+    wanted = a_schedule(tasks=("/data/tasks.jsonl",), volume="images")
+
+    with pytest.raises(ObjectMissing, match="there is no PersistentVolumeClaim 'images' in namespace batch"):
+        await scheduled.schedule(cluster, wanted, said.append, said.append)
+    assert cluster.deeds == []
+
+    cluster.objects["PersistentVolumeClaim", "images"] = a_claim("Pending")
+    cluster.tell("PersistentVolumeClaim", "images", "WaitForFirstConsumer", "waiting for first consumer")
+    await scheduled.schedule(cluster, wanted, said.append, said.append)
+    (note,) = said
+    assert note == (
+        "note: the volume claim images is not bound yet (waiting for first consumer): a pod that mounts it must be there first, "
+        "or something is wrong with its class (`kubectl describe pvc images --namespace batch`); until then no task is on it"
+    )
+
+    cluster.objects["PersistentVolumeClaim", "images"] = a_claim("Bound")
+    await scheduled.schedule(cluster, wanted, said.append, said.append)
+    assert len(said) == 1
+    assert cluster.used <= documented()
+
+
+async def test_what_is_in_the_way_of_a_run_is_seen() -> None:
+    cluster = Entitled()
+    assert await scheduled_run(cluster, "images") is None
+    wanted = a_schedule(tasks=("/data/tasks.jsonl",), volume="images")
+    (made,) = (found for found in render(wanted, ["workers"]) if found["kind"] == "CronJob")
+    await cluster.create(
+        {"apiVersion": "batch/v1", "kind": "Job", **made["spec"]["jobTemplate"]}
+        | {"metadata": {**made["spec"]["jobTemplate"]["metadata"], "name": "by-hand"}}
+    )
+    # Given a pod that waits for its volume without a word
+    cluster.pod("by-hand", "Pending")
+    cluster.objects["PersistentVolumeClaim", "images"] = a_claim("Pending")
+    cluster.tell("PersistentVolumeClaim", "images", "ExternalProvisioning", "waiting for a volume")
+
+    run = await scheduled_run(cluster, "images")
+
+    assert run
+    (found,) = run.diagnoses
+    assert found.text == (
+        "the volume claim images is not bound yet (waiting for a volume): see to what makes its volumes; "
+        "`kubectl describe pvc images --namespace batch`"
+    )
+    assert cluster.used <= documented()
+    cluster.end("by-hand", "Complete")
+    assert await scheduled_run(cluster, "images") is None
 
 
 async def test_a_schedule_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:

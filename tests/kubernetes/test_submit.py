@@ -21,6 +21,7 @@ from warrener.errors import (
     QueueTaken,
     UsageError,
 )
+from warrener.failure_limit import FailureLimit, LimitExceeded
 from warrener.journal import note
 from warrener.kubernetes.operations import first_worker, submit, worker_job
 from warrener.kubernetes.operations import watch as watching
@@ -385,6 +386,62 @@ async def test_the_end_is_known_by_the_rows_and_workers_that_had_left_are_follow
         summary = await again.run(two_lines(), target)
     assert (again.job, again.were_done) == (None, 2)
     assert jobs_of(cluster) == [JOB, f"{JOB}-2"]
+
+
+@pytest.mark.usefixtures("_queue_here")
+async def test_one_whose_tasks_fail_too_often_is_paused_and_says_how_to_go_on(
+    sqlite_address: Address, tmp_path: Path
+) -> None:
+    cluster, workers = Double(), list[asyncio.Task[Any]]()
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+
+    def react(made: dict[str, Any]) -> None:
+        if made["kind"] == "Job":
+            cluster.pod(JOB, name="pod")
+            cluster.output["pod"] = ['INFO the app is imported; its retries need {"delays":[50]}']
+            workers.append(asyncio.create_task(drain(sqlite_address, awaits_runs=True)))
+
+    cluster.on_create = react
+    submission = submit.Submission(
+        cluster,
+        SPEC,
+        begun_from("desk:tasks.jsonl", "desk:app.py", 2),
+        limit=FailureLimit(0),
+        on_progress=lambda _: None,
+        on_look=lambda *_: None,
+    )
+    waits = Task("c", "wait_for", {"file": str(tmp_path / "go"), "log": str(tmp_path / "log")})
+    lines = iter([Line(1, Task("b", "permanent", {})), Line(2, waits)])
+
+    with pytest.raises(LimitExceeded) as caught, opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
+        async with asyncio.timeout(60):
+            await submission.run(lines, target)
+
+    assert str(caught.value) == (
+        "more than 0 tasks failed (1), so the batch is paused: see `warrener failures list --broker k8s:batch --queue images`; "
+        "its workers go on with `warrener resume --broker k8s:batch --queue images`"
+    )
+    assert jobs_of(cluster) == [JOB]
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def test_workers_that_are_there_stay_as_many_as_they_are_which_is_said() -> None:
+    cluster = Double()
+    job = await worker_job.start(cluster, SPEC)
+    several = small_spec(parallelism=SPEC.parallelism + 3)
+
+    assert await worker_job.find(cluster, several) == job
+    assert await worker_job.other_size(cluster, SPEC, job) == ""
+    assert await worker_job.other_size(cluster, several, job) == (
+        f"Job {job} stays at {SPEC.parallelism} workers, instead of {SPEC.parallelism + 3}: "
+        f"`warrener k8s scale {SPEC.parallelism + 3} --queue images --namespace batch` changes that"
+    )
+    for other in ({"deadline": 5}, {"ttl": 5}, {"egress": ("10.0.0.0/8",)}, {"kueue": "team"}):
+        with pytest.raises(ClusterError, match="of another version of the app or with other options"):
+            await worker_job.find(cluster, small_spec(**other))
 
 
 async def test_a_fresh_start_drops_what_is_there_unless_its_workers_are_at_work(

@@ -13,7 +13,7 @@ from warrener.errors import BrokerError, ClusterError, NotReady, UsageError, War
 from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 T = TypeVar("T")
 
@@ -39,6 +39,15 @@ def guarded() -> Any:
         raise failed(f"{error}", Exit.FAILED) from None
     except KeyboardInterrupt:
         raise failed("interrupted", Exit.INTERRUPTED) from None
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say our errors as one sentence each, and go on: for what is done when it is known already how all has ended."""
+    try:
+        yield
+    except WarrenerError as error:
+        say(f"warrener: {error}")
 
 
 def failed(sentence: str, code: int) -> End:

@@ -29,6 +29,7 @@ from warrener.cli.work_options import (
 from warrener.errors import UsageError
 from warrener.kubernetes.manifests.code import Code, files_of, pack
 from warrener.kubernetes.manifests.patch import read_patch
+from warrener.kubernetes.manifests.record import OF_NODES
 from warrener.kubernetes.manifests.record import OPTIONS as OF_THE_BROKER
 from warrener.kubernetes.manifests.spec import DEFAULT_IMAGE, RABBITMQ_IMAGE, Autoscale, RabbitMQ, Spec
 from warrener.provenance import queue_named_after
@@ -201,8 +202,6 @@ _BROKER: Final = (
 )
 
 
-# What only those verbs change that make a broker.
-_OF_ITS_NODES: Final = ("rabbitmq_image", "storage", "storage_class", "broker_memory", "broker_cpu")
 _NO_TLS: Final = click.option(
     "--no-tls", is_flag=True, help="Take TLS from a broker that has it, which otherwise stays."
 )
@@ -225,7 +224,9 @@ def takes_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def takes_batch_spec(verb: Callable[..., Any]) -> Callable[..., Any]:
     """As `takes_spec`, for a verb that has an argument `tasks`, too: its queue is named after that file."""
-    names = [name for name in _OPTIONS if name not in _OF_ITS_NODES]
+    names = [
+        name for name in _OPTIONS if name not in OF_NODES
+    ]  # which those verbs alone change that make a broker
     return _given(verb, ["app", *names], queue_option_for("named after the file of tasks"))
 
 

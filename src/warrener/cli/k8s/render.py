@@ -16,6 +16,7 @@ from warrener.cli.files import TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.k8s.options import takes_spec
 from warrener.cli.k8s.scheduling import takes_schedule
+from warrener.cli.k8s.unheard import WITHOUT_SCHEDULE, refuse_typed
 from warrener.cli.printing import say
 from warrener.errors import UsageError
 
@@ -63,6 +64,7 @@ _MONITORING_HEAD: Final = (
 def render(
     spec: Spec,
     tasks: TaskFile,  # noqa: ARG001 - it is in the spec's schedule
+    max_failures: str | None,  # noqa: ARG001 - likewise
     sections: tuple[str, ...],
     output: str,
 ) -> None:
@@ -77,6 +79,8 @@ def render(
     Example: warrener k8s render app.py --queue images --parallelism 20 -o images.yaml
     """
     with guarded():
+        if spec.schedule is None:
+            refuse_typed(WITHOUT_SCHEDULE)
         _write(spec, list(sections), output)
 
 

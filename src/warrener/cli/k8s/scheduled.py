@@ -13,7 +13,8 @@ import click
 import msgspec
 
 from warrener.address import Address
-from warrener.cli.ending import failed, finish, guarded
+from warrener.cli.batch_options import max_failures_option
+from warrener.cli.ending import failed, finish, guarded, told
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.k8s.status import show_look
 from warrener.cli.printing import ended_with, say
@@ -21,6 +22,7 @@ from warrener.cli.progress import Progress
 from warrener.cli.report import report_on, report_option
 from warrener.errors import UsageError
 from warrener.exit_codes import Exit
+from warrener.failure_limit import FailureLimit, LimitExceeded
 from warrener.sources import count_lines
 
 if TYPE_CHECKING:
@@ -38,8 +40,16 @@ if TYPE_CHECKING:
     "--output", "-o", metavar="FILE", help="Where the results go; by default they stay on the queue."
 )
 @report_option
+@max_failures_option
 @takes_tasks
-def scheduled(tasks: TaskFile, spec_file: str, run: str, output: str | None, report_file: str | None) -> None:
+def scheduled(
+    tasks: TaskFile,
+    spec_file: str,
+    run: str,
+    output: str | None,
+    report_file: str | None,
+    max_failures: str | None,
+) -> None:
     """Run the batch of this time: what the pod of `warrener k8s submit --schedule` does."""
     with guarded(), tempfile.TemporaryDirectory() as directory:
         from warrener.kubernetes.manifests.spec import Spec
@@ -55,8 +65,9 @@ def scheduled(tasks: TaskFile, spec_file: str, run: str, output: str | None, rep
             tasks.path = fetch(source, Path(directory))
             say(f"{Path(tasks.path).stat().st_size:,} bytes of tasks fetched")
         tasks.check()
+        limit = FailureLimit.parse(max_failures) if max_failures else None
         target = (output, report_file)
-        raise click.exceptions.Exit(finish(_until_stopped(_run(spec, tasks, source, run, target))))
+        raise click.exceptions.Exit(finish(_until_stopped(_run(spec, tasks, source, run, target, limit))))
 
 
 async def _until_stopped(main: object) -> int:
@@ -70,7 +81,12 @@ async def _until_stopped(main: object) -> int:
 
 
 async def _run(
-    spec: Spec, tasks: TaskFile, source: str, run: str, target: tuple[str | None, str | None]
+    spec: Spec,
+    tasks: TaskFile,
+    source: str,
+    run: str,
+    target: tuple[str | None, str | None],
+    limit: FailureLimit | None,
 ) -> int:
     from warrener.brokers import connect
     from warrener.kubernetes.client.cluster import Cluster
@@ -82,6 +98,7 @@ async def _run(
     if output:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
     results = opened(output, ResultFile(output, None).checked(tasks)) if output else nullcontext()
+    summary: Summary | None = None
     begun = begun_by(run, source, spec.child.app or spec.child.command, count_lines(tasks.path))
     async with Cluster.open(namespace=spec.namespace) as cluster:
         commands = cluster.commands
@@ -91,21 +108,32 @@ async def _run(
             def look(status: Status, workers: WorkerJob, blocked_reason: str | None) -> None:
                 show_look(progress, status, workers, resume, blocked_reason=blocked_reason)
 
-            summary: Summary = await run_scheduled(
-                cluster,
-                spec,
-                address,
-                begun,
-                tasks.read(),
-                target=writer,
-                on_progress=lambda text: progress.show(text, 0, None),
-                on_look=look,
-            )
+            try:
+                summary = await run_scheduled(
+                    cluster,
+                    spec,
+                    address,
+                    begun,
+                    tasks.read(),
+                    target=writer,
+                    limit=limit,
+                    on_progress=lambda text: progress.show(text, 0, None),
+                    on_look=look,
+                )
+            except LimitExceeded as error:
+                say(f"warrener: {error}")
         where = output or f"on the queue until the next run; `{commands.on_queue('results', spec.queue)}`"
         left_out = tasks.left_out_text if tasks.left_out else ""
-        ended_with(summary, where, commands.on_queue("failures list", spec.queue), left_out)
+        if summary:
+            ended_with(summary, where, commands.on_queue("failures list", spec.queue), left_out)
+        else:
+            say(f"results so far: {where}")
         if report_file:
-            async with connect(address) as broker:
-                await report_on(broker, spec.queue, commands.place, report_file)
+            # Of a batch that is paused another pod would make one that goes on.
+            with nullcontext() if summary else told():
+                async with connect(address) as broker:
+                    await report_on(broker, spec.queue, commands.place, report_file)
+    if summary is None:
+        return Exit.FAILED
     has_failed = summary.failed or summary.cancelled or summary.missing or tasks.is_all_invalid
     return Exit.FAILED if has_failed else Exit.OK

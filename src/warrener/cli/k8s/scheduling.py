@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from warrener.cli.batch_options import max_failures_option
 from warrener.cli.ending import guarded
 from warrener.cli.run import ANY_COMMAND
 from warrener.errors import UsageError
-from warrener.kubernetes.manifests.cron import Schedule
+from warrener.kubernetes.manifests.cron import DATA, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,12 @@ _VOLUME: Final = click.option(
 
 
 def takes_schedule(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb that has a `spec` and `tasks` the options of a schedule; it finds that in its spec."""
+    """Give a verb that has a `spec` and `tasks` the options of a schedule; it finds that in its spec.
 
+    The verb gets `max_failures`, too, which it minds itself where there is no schedule.
+    """
+
+    @max_failures_option
     @_SCHEDULE
     @_TIME_ZONE
     @_VOLUME
@@ -51,6 +56,7 @@ def takes_schedule(verb: Callable[..., Any]) -> Callable[..., Any]:
         cron: str | None,
         time_zone: str | None,
         volume: str | None,
+        max_failures: str | None,
         **given: Any,
     ) -> Any:
         with guarded():
@@ -59,12 +65,19 @@ def takes_schedule(verb: Callable[..., Any]) -> Callable[..., Any]:
                     raise UsageError(
                         "--schedule needs --tasks: a URL, or /data/FILE on the volume of --volume"
                     )
+                if tasks.invalid and not (volume and tasks.invalid.startswith(f"{DATA}/")):
+                    raise UsageError(
+                        f"--invalid {tasks.invalid} cannot be written in the cluster: with --schedule, name {DATA}/FILE on the "
+                        "volume that --volume CLAIM names"
+                    )
                 words = _words(tasks, ANY_COMMAND if spec.child.command else "")
-                schedule = Schedule(cron=cron, tasks=words, time_zone=time_zone, volume=volume)
+                schedule = Schedule(
+                    cron=cron, tasks=words, time_zone=time_zone, volume=volume, max_failures=max_failures
+                )
                 spec = msgspec.structs.replace(spec, schedule=schedule)
             elif time_zone or volume:
                 raise UsageError("--time-zone and --volume go with --schedule")
-        return verb(spec=spec, tasks=tasks, **given)
+        return verb(spec=spec, tasks=tasks, max_failures=max_failures, **given)
 
     decorated: Callable[..., Any] = command
     return decorated

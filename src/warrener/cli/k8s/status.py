@@ -64,7 +64,7 @@ async def _status(
     from warrener.history import recent
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.operations.look import look as look_at_workers
-    from warrener.kubernetes.operations.look import schedule_of
+    from warrener.kubernetes.operations.look import schedule_of, scheduled_run
     from warrener.kubernetes.operations.reach import queue_of
     from warrener.kubernetes.operations.watch import watch as until_done
     from warrener.monitor import watching
@@ -95,13 +95,21 @@ async def _status(
         await monitor.look()
         await asyncio.sleep(1)  # a rate needs two looks
         status, workers = await monitor.look(), await look_at_workers(cluster, queue)
-        schedule = await schedule_of(cluster, queue)
+        schedule, run = await schedule_of(cluster, queue), await scheduled_run(cluster, queue)
         past = await recent(broker, status.counts.completed)
         if not as_json:
             await hear(heard, status)
             pods = _pods(workers) if workers else await _no_pods(cluster, queue)
     if as_json:
-        print_json({**members(status), **recent_members(past), "workers": workers, "schedule": schedule})
+        print_json(
+            {
+                **members(status),
+                **recent_members(past),
+                "workers": workers,
+                "schedule": schedule,
+                "scheduled_run": run,
+            }
+        )
         return 0
     click.echo(table(Address(cluster.commands.place, queue), status, past, heard))
     click.echo(f"{'pods':<11}{pods}")
@@ -109,7 +117,7 @@ async def _status(
         click.echo(f"{'schedule':<11}{schedule}")
     for row in running_rows(heard, status.counts.processing) if has_workers(status) else ():
         click.echo(line(*row))
-    for diagnosis in workers.diagnoses if workers else ():
+    for diagnosis in [found for job in (run, workers) if job for found in job.diagnoses]:
         say(f"{'stuck' if diagnosis.fatal else 'note'}: {diagnosis.text}")
     return 0
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from warrener.cli.asking import make_sure
-from warrener.cli.batch_options import fresh_option, max_failures_option, share_option
-from warrener.cli.ending import failed, finish, guarded
+from warrener.cli.batch_options import fresh_option, share_option
+from warrener.cli.ending import failed, finish, guarded, told
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.scheduling import takes_schedule
 from warrener.cli.k8s.status import show_look
+from warrener.cli.k8s.unheard import BESIDE_SCHEDULE, refuse_typed
 from warrener.cli.options import format_option, output_option, yes_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
@@ -23,9 +24,8 @@ from warrener.cli.report import check_report, report_on, report_option
 from warrener.cli.run import ANY_COMMAND
 from warrener.cli.taken import slowest_lines
 from warrener.cli.work_options import takes_app_and_tasks
-from warrener.errors import WarrenerError
 from warrener.exit_codes import Exit
-from warrener.failure_limit import FailureLimit
+from warrener.failure_limit import FailureLimit, LimitExceeded
 from warrener.kubernetes.commands import Commands
 from warrener.provenance import begun_now
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 @takes_tasks
 @click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
 @click.option("--dry-run", is_flag=True, help="Only write the manifests that would be applied, to stdout.")
-@max_failures_option
 @share_option
 @fresh_option
 @yes_option
@@ -82,6 +81,9 @@ def submit(
     """
     if spec.child.command:
         tasks.type = tasks.type or ANY_COMMAND
+    commands = Commands(spec.namespace, context, kubeconfig)
+    with guarded():
+        _refuse_unheard(spec, report_file, commands, no_wait=no_wait)
     if dry_run:
         from warrener.kubernetes.manifests.render import render
         from warrener.kubernetes.manifests.text import to_yaml
@@ -93,9 +95,6 @@ def submit(
             )
         )
         return
-    commands = Commands(spec.namespace, context, kubeconfig)
-    if report_file and (spec.schedule or no_wait):
-        raise failed(_no_report(spec, report_file, commands), Exit.USAGE)
     if spec.schedule:
         _say_scheduled(finish(_schedule(spec, commands)), spec, commands)
         return
@@ -111,7 +110,7 @@ def submit(
             f"Drop all that is on queue {spec.queue!r} in {commands.place}: waiting tasks, results and failures?"
         )
     submitted = _Submitted(spec, begun, tasks, (output, form), report_file, not no_wait, share, fresh, limit)
-    raise click.exceptions.Exit(finish(_submit(submitted, commands)))
+    raise click.exceptions.Exit(finish(_submit_within_limit(submitted, commands)))
 
 
 async def _schedule(spec: Spec, commands: Commands) -> str:
@@ -122,7 +121,7 @@ async def _schedule(spec: Spec, commands: Commands) -> str:
         context=commands.context, kubeconfig=commands.kubeconfig, namespace=spec.namespace
     ) as cluster:
         with Progress(spec.queue) as progress:
-            return await schedule(cluster, spec, lambda text: progress.show(text, 0, None))
+            return await schedule(cluster, spec, lambda text: progress.show(text, 0, None), say)
 
 
 def _say_scheduled(name: str, spec: Spec, commands: Commands) -> None:
@@ -133,11 +132,21 @@ def _say_scheduled(name: str, spec: Spec, commands: Commands) -> None:
     say(f"take that away with:  {commands.k8s('cancel --schedule', spec.queue)}")
 
 
-def _no_report(spec: Spec, report_file: str, commands: Commands) -> str:
+def _refuse_unheard(spec: Spec, report_file: str | None, commands: Commands, *, no_wait: bool) -> None:
+    from warrener.kubernetes.manifests.scaling import refuse_standing
+
+    refuse_standing(spec, commands)
     if spec.schedule:
-        return "--report is for a batch that is waited for: each run of a --schedule keeps one beside its rows, with --volume"
-    later = commands.on_queue(f"report -o {shlex.quote(report_file)}", spec.queue)
-    return f"--report needs the end, and --no-wait leaves before it: leave one out, or write it later with `{later}`"
+        refuse_typed(BESIDE_SCHEDULE)
+    elif no_wait:
+        later = commands.on_queue(f"report -o {shlex.quote(report_file or '')}", spec.queue)
+        refuse_typed(
+            {
+                "report_file": "needs the end, and --no-wait leaves before it: leave one out, or write it later with "
+                f"`{later}`",
+                "max_failures": "needs somebody who counts failures, and --no-wait leaves before there are any: leave one out",
+            }
+        )
 
 
 class _Submitted(NamedTuple):
@@ -150,6 +159,17 @@ class _Submitted(NamedTuple):
     is_shared: bool
     is_fresh: bool
     limit: FailureLimit | None
+
+
+async def _submit_within_limit(submitted: _Submitted, commands: Commands) -> int:
+    try:
+        return await _submit(submitted, commands)
+    except LimitExceeded as error:
+        say(f"warrener: {error}")
+        if submitted.report_file:
+            with told():
+                await _write_report(submitted.spec.queue, submitted.report_file, commands)
+        return Exit.FAILED
 
 
 async def _submit(submitted: _Submitted, commands: Commands) -> int:
@@ -177,6 +197,7 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
                 is_fresh=submitted.is_fresh,
                 limit=submitted.limit,
                 on_progress=lambda text: progress.show(text, 0, None),
+                on_note=say,
                 on_look=look,
             )
             try:
@@ -194,10 +215,6 @@ async def _submit(submitted: _Submitted, commands: Commands) -> int:
                     ) from None
                 say_how_to_go_on("detached; the workers go on", spec.queue, target, commands)
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
-            except WarrenerError:
-                if submission.exceeded and submitted.report_file:
-                    await _write_report(spec.queue, submitted.report_file, commands)
-                raise
     if summary is None:
         _say_left(submission, submitted, commands)
         return 0

@@ -9,7 +9,7 @@ import msgspec
 
 from warrener.kubernetes.diagnosis.containers import diagnose_containers
 from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
-from warrener.kubernetes.diagnosis.reading import is_brokers, kind, plain, queue_of, said
+from warrener.kubernetes.diagnosis.reading import about, is_brokers, kind, plain, queue_of, said
 from warrener.kubernetes.objects import conditions
 
 if TYPE_CHECKING:
@@ -54,6 +54,36 @@ def pulling(pods: Iterable[Object], events: Iterable[Object]) -> list[Diagnosis]
     return []
 
 
+def claims_of(pods: Iterable[Object]) -> set[str]:
+    """The names of the volume claims that pods mount."""
+    volumes = [volume for pod in pods for volume in pod["spec"].get("volumes") or ()]
+    return {
+        volume["persistentVolumeClaim"]["claimName"]
+        for volume in volumes
+        if "persistentVolumeClaim" in volume
+    }
+
+
+def is_bound(claim: Object) -> bool:
+    """Whether a volume claim has its volume."""
+    return bool(claim.get("status", {}).get("phase", "Bound") == "Bound")
+
+
+def unbound(claim: Object, events: Iterable[Object], way_out: str) -> Diagnosis:
+    """A volume claim that has no volume yet: a pod that waits for it says so only where its class does not wait for that pod.
+
+    Args:
+        claim: The claim.
+        events: Its own, the newest last.
+        way_out: What to do.
+    """
+    told = about(claim, events)
+    why = f" ({said(told[-1])})" if told else ""
+    return Diagnosis(
+        "Unbound", f"the volume claim {claim['metadata']['name']} is not bound yet{why}: {way_out}"
+    )
+
+
 def is_pending(pod: Object) -> bool:
     """Whether a pod has not started yet."""
     return bool(pod.get("status", {}).get("phase") == "Pending")
@@ -93,9 +123,10 @@ def _why_no_node(message: str, commands: Commands, *, is_broker: bool) -> str:
     if found := re.search(r'persistentvolumeclaim "([^"]+)" not found', message):
         return f"a pod's volume claim {found[1]} does not exist: create it"
     if "unbound" in message and "PersistentVolumeClaim" in message:
+        way_out = ", or choose another --storage-class" if is_broker else ""
         return (
             "a pod's volume claim is not bound: no volume fits, or its storage class cannot make one; see "
-            f"`{commands.kubectl('describe pvc')}`, or choose another --storage-class"
+            f"`{commands.kubectl('describe pvc')}`{way_out}"
         )
     describe = commands.kubectl("describe pod")
     ways = []

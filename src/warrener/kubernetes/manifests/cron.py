@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from warrener.errors import UsageError
+from warrener.failure_limit import FailureLimit
 from warrener.kubernetes.lint.problem import DNS_NAME
 
 DATA: Final = "/data"
@@ -39,6 +40,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             below `/data`, where the volume is.
         time_zone: Whose clock is meant: `Europe/Vienna`; None for that of the cluster's controllers, often UTC.
         volume: The PersistentVolumeClaim with the tasks, on which results are kept; None for none.
+        max_failures: Once more tasks of a run fail, it is paused and ends: `10`, or `5%` of those that have ended.
 
     Raises:
         UsageError: An option is wrong; the text names it and the way out.
@@ -48,6 +50,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[str, ...]
     time_zone: str | None = None
     volume: str | None = None
+    max_failures: str | None = None
 
     def __post_init__(self) -> None:
         if problem := _problem(self.cron):
@@ -60,6 +63,11 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"--time-zone {self.time_zone!r} is not known: write it as Europe/Vienna")
         if self.volume is not None and not DNS_NAME.fullmatch(self.volume):
             raise UsageError(f"--volume {self.volume!r} is not the name of a PersistentVolumeClaim")
+        if self.max_failures is not None:
+            FailureLimit.parse(self.max_failures)
+        self._check_tasks()
+
+    def _check_tasks(self) -> None:
         source = self.tasks[0] if self.tasks else ""
         if source.startswith(("http://", "https://")):
             if "@" in urlsplit(source).netloc:

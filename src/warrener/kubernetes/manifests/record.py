@@ -24,6 +24,10 @@ OPTIONS: Final = (
 )
 
 
+OF_NODES: Final = ("rabbitmq_image", "storage", "storage_class", "broker_memory", "broker_cpu")
+"""Those of them that say something of a broker that Warrener makes alone."""
+
+
 def record(spec: Spec) -> dict[str, Any]:
     """The ConfigMap with the broker's options; an option that is not set is empty."""
     return {

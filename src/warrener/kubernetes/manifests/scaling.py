@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from warrener.errors import UsageError
 from warrener.kubernetes.manifests.pods import metadata
 from warrener.kubernetes.manifests.workers import failure_policy, worker_template
 
 if TYPE_CHECKING:
+    from warrener.kubernetes.commands import Commands
     from warrener.kubernetes.manifests.spec import Spec
 
 _TASKS_PER_JOB: Final = 20
+
+
+def refuse_standing(spec: Spec, commands: Commands) -> None:
+    """Say so where what is wanted is for a queue that stands, which has no end that a batch could wait for.
+
+    Raises:
+        UsageError: It is.
+    """
+    if spec.autoscale:
+        raise UsageError(
+            "--autoscale is for a queue that stands, and `warrener k8s submit` for a batch that ends: apply what "
+            "`warrener k8s render --section workers` writes with the same options, then publish with "
+            f"`{commands.on_queue('publish TASKS', spec.queue)}`"
+        )
 
 
 def scaled_job(spec: Spec) -> dict[str, Any]:

@@ -137,6 +137,7 @@ def _pod(spec: Spec, schedule: Schedule) -> dict[str, Any]:
         "--run",
         "$(RUN)",
         *results,
+        *(["--max-failures", schedule.max_failures] if schedule.max_failures else []),
     ]
     args += map(literal, schedule.tasks)
     template = pod_template(

@@ -21,6 +21,7 @@ from warrener.kubernetes.manifests.names import (
     ObjectNames,
     object_names,
 )
+from warrener.kubernetes.manifests.record import OF_NODES
 from warrener.kubernetes.quantities import quantity
 from warrener.version import VERSION
 from warrener.worker.manifest import ChildSettings
@@ -215,6 +216,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
             if self.broker_secret or self.broker_address:
                 raise UsageError("--broker-secret and --broker-address are for --rabbitmq existing")
             return
+        if unheard := [option for option in OF_NODES if option in self.named]:
+            raise UsageError(
+                f"--{unheard[0].replace('_', '-')} is for a broker that is made, and this one exists: leave it out"
+            )
         name, _, key = (self.broker_secret or "").partition(":")
         if not DNS_NAME.fullmatch(name) or key not in ("", *_KEYS):
             raise UsageError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.errors import ClusterError
 from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
-from warrener.kubernetes.diagnosis.pods import diagnose_pod, is_pending
+from warrener.kubernetes.diagnosis.pods import diagnose_pod, is_bound, is_pending, unbound
 from warrener.kubernetes.diagnosis.reading import about, said
 from warrener.kubernetes.diagnosis.refused import not_created
 from warrener.kubernetes.manifests.names import BROKER, PART_OF, labels, selector
@@ -106,23 +106,16 @@ async def _not_created(cluster: Cluster, spec: Spec) -> list[Diagnosis]:
 
 async def _slow(cluster: Cluster, pods: Objects, events: Objects) -> list[Diagnosis]:
     """What nodes wait for that do not say it themselves: their volumes, and their image."""
-    claims = [claim for claim in await cluster.list("PersistentVolumeClaim", PART_OF) if not _is_bound(claim)]
+    claims = [claim for claim in await cluster.list("PersistentVolumeClaim", PART_OF) if not is_bound(claim)]
     for claim in claims:
-        name = claim["metadata"]["name"]
-        told = about(claim, await cluster.events("PersistentVolumeClaim", name))
-        why = f" ({said(told[-1])})" if told else ""
-        way_out = "choose another --storage-class, or see to what makes its volumes"
-        return [Diagnosis("Unbound", f"the volume claim {name} is not bound yet{why}: {way_out}")]
+        told = await cluster.events("PersistentVolumeClaim", claim["metadata"]["name"])
+        return [unbound(claim, told, "choose another --storage-class, or see to what makes its volumes")]
     for pod in pods:
         told = about(pod, events)
         if told and told[-1].get("reason") == "Pulling":
             text = "the node is still pulling the broker's image: if that does not end, check that it reaches the registry"
             return [Diagnosis("Pulling", f"{text}, or choose another --rabbitmq-image")]
     return []
-
-
-def _is_bound(claim: Object) -> bool:
-    return bool(claim.get("status", {}).get("phase", "Bound") == "Bound")
 
 
 async def _silent(cluster: Cluster, spec: Spec) -> str:

@@ -11,8 +11,17 @@ from warrener.errors import ClusterRefused, ObjectMissing
 from warrener.kubernetes.diagnosis.counts import PodCounts, count_pods
 from warrener.kubernetes.diagnosis.diagnose import diagnose
 from warrener.kubernetes.diagnosis.jobs import JobState, job_state
-from warrener.kubernetes.diagnosis.pods import NOT_MOUNTED, PULLING, is_pending, pulling
+from warrener.kubernetes.diagnosis.pods import (
+    NOT_MOUNTED,
+    PULLING,
+    claims_of,
+    is_bound,
+    is_pending,
+    pulling,
+    unbound,
+)
 from warrener.kubernetes.manifests.names import PART_OF, ObjectNames, object_names, selector
+from warrener.kubernetes.manifests.scheduled import COMPONENT as SCHEDULE
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
@@ -91,8 +100,32 @@ async def look_at(cluster: Cluster, job: Object) -> WorkerJob:
     diagnoses = diagnose(job, pods, events, cluster.commands)
     silent = [pod for pod in pods if is_pending(pod)]
     if silent and not diagnoses:
-        diagnoses = pulling(silent, await cluster.events("Pod", reason=PULLING))
+        diagnoses = await _unbound(cluster, silent) or pulling(
+            silent, await cluster.events("Pod", reason=PULLING)
+        )
     return WorkerJob(name, job_state(job), count_pods(pods, wanted), tuple(diagnoses))
+
+
+async def _unbound(cluster: Cluster, pods: list[Object]) -> list[Diagnosis]:
+    """Of the volumes that pods wait for, those that are not there yet; none where this user may not see it."""
+    mounted = claims_of(pods)
+    found = []
+    with suppress(ClusterRefused):
+        for claim in await cluster.list("PersistentVolumeClaim") if mounted else ():
+            if (name := claim["metadata"]["name"]) in mounted and not is_bound(claim):
+                describe = cluster.commands.kubectl(f"describe pvc {name}")
+                told = await cluster.events("PersistentVolumeClaim", name)
+                found.append(unbound(claim, told, f"see to what makes its volumes; `{describe}`"))
+    return found
+
+
+async def scheduled_run(cluster: Cluster, queue: str) -> WorkerJob | None:
+    """The pod of a batch that runs by itself, and what is in its way; None if none is at it now."""
+    jobs = await cluster.list("Job", selector(object_names(queue).base, SCHEDULE))
+    for job in jobs:
+        if job_state(job) in ("running", "finishing"):
+            return await look_at(cluster, job)
+    return None
 
 
 async def schedule_of(cluster: Cluster, queue: str) -> str | None:

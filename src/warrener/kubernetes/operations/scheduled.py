@@ -12,6 +12,7 @@ from warrener.batch import start_over
 from warrener.brokers import connect
 from warrener.errors import ClusterError, ObjectMissing, QueueMissing
 from warrener.journal import Begun, read_journal
+from warrener.kubernetes.diagnosis.pods import is_bound, unbound
 from warrener.kubernetes.manifests.names import PART_OF, object_names
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.operations import worker_job
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Broker
+    from warrener.failure_limit import FailureLimit
     from warrener.kubernetes.client.cluster import Cluster
     from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.operations.look import WorkerJob
@@ -51,20 +53,51 @@ def begun_by(run: str, source: str, app: str, planned: int | None) -> Begun:
     return Begun(uuid4().hex, f"{run}:{source}", time.time(), app, by=f"Job {run}", planned=planned)
 
 
-async def schedule(cluster: Cluster, spec: Spec, on_progress: Callable[[str], None]) -> str:
+async def schedule(
+    cluster: Cluster,
+    spec: Spec,
+    on_progress: Callable[[str], None],
+    on_note: Callable[[str], None] = lambda _: None,
+) -> str:
     """Have a batch run by itself from now on, on a queue that is made where it is missing; its CronJob's name.
 
+    Args:
+        cluster: Where.
+        spec: What, with its schedule.
+        on_progress: Told what is being done.
+        on_note: Told what may be in the way of the first run.
+
     Raises:
+        ObjectMissing: The volume's claim is not there.
         UsageError: The spec is for another broker than the namespace has.
         ClusterError: The cluster refuses something.
         BrokerError: The broker is lost, or refuses something.
     """
     spec = await as_installed(cluster, spec)
     await worker_job.refuse_kedas(cluster, spec.queue)
+    if spec.schedule and spec.schedule.volume:
+        await _see_to_claim(cluster, spec.schedule.volume, on_note)
     await prepare(cluster, spec, [], on_progress)
     for manifest in render(spec, ["workers"]):
         await cluster.apply(manifest)
     return spec.names.schedule
+
+
+async def _see_to_claim(cluster: Cluster, name: str, on_note: Callable[[str], None]) -> None:
+    """See, before the night, that there is the volume with the tasks."""
+    claims = await cluster.list("PersistentVolumeClaim")
+    claim = next((found for found in claims if found["metadata"]["name"] == name), None)
+    if claim is None:
+        raise ObjectMissing(
+            f"there is no PersistentVolumeClaim {name!r} in namespace {cluster.namespace}: make it first, with the tasks on it"
+        )
+    if not is_bound(claim):
+        told = await cluster.events("PersistentVolumeClaim", name)
+        describe = cluster.commands.kubectl(f"describe pvc {name}")
+        way_out = (
+            f"a pod that mounts it must be there first, or something is wrong with its class (`{describe}`)"
+        )
+        on_note(f"note: {unbound(claim, told, way_out).text}; until then no task is on it")
 
 
 async def unschedule(cluster: Cluster, queue: str) -> None:
@@ -90,6 +123,7 @@ async def run_scheduled(
     lines: Iterator[Line],
     *,
     target: ResultWriter | None,
+    limit: FailureLimit | None = None,
     on_progress: Callable[[str], None],
     on_look: Callable[[Status, WorkerJob, str | None], None],
 ) -> Summary:
@@ -99,6 +133,7 @@ async def run_scheduled(
         AppError: The app cannot be used; nothing was dropped then.
         ClusterError: Something stands in the way.
         BrokerError: The broker is lost, or refuses something.
+        LimitExceeded: More of its tasks failed than may, and it is paused until the next run or `warrener resume`.
     """
     async with connect(address) as broker:
         is_new = not await _is_begun(broker, begun)
@@ -113,7 +148,13 @@ async def run_scheduled(
             if spec.keep_logs:
                 await broker.keep_output()
         submission = Submission(
-            cluster, spec, begun, is_supplied=True, on_progress=on_progress, on_look=on_look
+            cluster,
+            spec,
+            begun,
+            limit=limit,
+            is_supplied=True,
+            on_progress=on_progress,
+            on_look=on_look,
         )
         summary = await submission.work(broker, lines, target, waits=True, is_checked=is_new)
         assert summary  # noqa: S101 - since it waits

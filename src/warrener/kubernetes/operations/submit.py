@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from warrener.batch import Batch, start_over
 from warrener.brokers import connect
 from warrener.completion import Completion
-from warrener.errors import UsageError, WarrenerError
+from warrener.errors import BrokerError, UsageError
+from warrener.failure_limit import LimitExceeded
 from warrener.history import Took
 from warrener.journal import read_journal
+from warrener.kubernetes.manifests.scaling import refuse_standing
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
 from warrener.kubernetes.operations.crew import Crew
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 _MOST_RENEWED: Final = 3
 
 
+def _untold(_: str) -> None:
+    """Nobody is told."""
+
+
 class Submission:
     """One file of tasks on its way through a cluster.
 
@@ -50,6 +57,7 @@ class Submission:
         limit: Once more of its tasks fail, the queue is paused.
         is_supplied: Whether the workers' code and NetworkPolicy are there already, and stay as they are.
         on_progress: Told what is being done, until the workers are at work.
+        on_note: Told what is not as the spec says it.
         on_look: Then shown each look at the queue and its workers, with what holds up the publisher, if anything.
     """
 
@@ -64,11 +72,13 @@ class Submission:
         limit: FailureLimit | None = None,
         is_supplied: bool = False,
         on_progress: Callable[[str], None],
+        on_note: Callable[[str], None] = _untold,
         on_look: Callable[[Status, WorkerJob, str | None], None],
     ) -> None:
         self._cluster = cluster
         self._spec = spec
         self._on_progress = on_progress
+        self._on_note = on_note
         self._on_look = on_look
         self.were_done = 0
         """Tasks that had a result or a failure before."""
@@ -76,8 +86,6 @@ class Submission:
         """Whether all of its tasks are."""
         self.took = Took()
         """How long they took, once they have ended."""
-        self.exceeded = False
-        """Whether its limit was, for which it was paused."""
         self._begun = begun
         self._is_shared = is_shared
         self._is_fresh = is_fresh
@@ -104,14 +112,9 @@ class Submission:
             InvalidTask: A line is no valid task; those before it are published.
             ClusterError: Something stands in the way; the text says what, and how to go on.
             BrokerError: The broker is lost, or refuses something.
-            WarrenerError: Its limit is exceeded, and it is paused.
+            LimitExceeded: More of its tasks failed than may, and it is paused.
         """
-        if self._spec.autoscale:
-            raise UsageError(
-                "--autoscale is for a queue that stands, and `warrener k8s submit` for a batch that ends: apply what "
-                "`warrener k8s render --section workers` writes with the same options, then publish with "
-                f"`{self._cluster.commands.on_queue('publish TASKS', self._spec.queue)}`"
-            )
+        refuse_standing(self._spec, self._cluster.commands)
         self._spec = await as_installed(self._cluster, self._spec)
         await worker_job.refuse_kedas(self._cluster, self._spec.queue)
         if found := await worker_job.find(self._cluster, self._spec):
@@ -121,6 +124,8 @@ class Submission:
                     f"the workers of Job {found} are at work: stop them with `{stop}` before you start over"
                 )
             self._on_progress(f"going on with the workers of Job {found}")
+            if other := await worker_job.other_size(self._cluster, self._spec, found):
+                self._on_note(other)
         else:
             await prepare(self._cluster, self._spec, [], self._on_progress)
         # Kueue may let workers in hours later; and what is on the queue is dropped for an app that can be used alone.
@@ -200,7 +205,12 @@ class Submission:
                 if not waits:
                     await publishing
                     return None
-                await self._watch(broker, batch, crew, publishing)
+                try:
+                    await self._watch(broker, batch, crew, publishing)
+                except LimitExceeded:
+                    with suppress(BrokerError):
+                        await batch.collect()  # the rows so far, for who keeps them
+                    raise
                 summary = await batch.collect()
                 self.took = batch.took
                 return summary
@@ -262,9 +272,8 @@ class Submission:
 
     def _mind_limit(self, batch: Batch) -> None:
         if batch.exceeded:
-            self.exceeded = True
             commands, queue = self._cluster.commands, self._spec.queue
-            raise WarrenerError(
+            raise LimitExceeded(
                 f"{batch.exceeded}, so the batch is paused: see `{commands.on_queue('failures list', queue)}`; its workers go "
                 f"on with `{commands.on_queue('resume', queue)}`"
             )

@@ -51,7 +51,7 @@ async def start(cluster: Cluster, spec: Spec, *, is_supplied: bool = False) -> s
         await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(spec, ["workers"]):
         if manifest["kind"] == "Job":
-            manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(manifest)
+            manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(manifest, spec)
         elif is_supplied:
             continue
         await cluster.apply(manifest)
@@ -72,6 +72,15 @@ async def find(cluster: Cluster, spec: Spec) -> str | None:
     if newest is None or _has_ended(newest) or job_state(newest) == "finishing":
         return None
     return _same(cluster, spec, newest)
+
+
+async def other_size(cluster: Cluster, spec: Spec, job: str) -> str:
+    """That a Job has not so many workers as the spec says, which stays so, as a sentence; empty where it has. Kueue's have several."""
+    found = None if spec.kueue else await cluster.get("Job", job)
+    if found is None or found["spec"]["parallelism"] == spec.parallelism:
+        return ""
+    resize = cluster.commands.k8s(f"scale {spec.parallelism}", spec.queue)
+    return f"Job {job} stays at {found['spec']['parallelism']} workers, instead of {spec.parallelism}: `{resize}` changes that"
 
 
 async def scale(cluster: Cluster, queue: str, parallelism: int) -> str:
@@ -213,7 +222,7 @@ async def until_gone(cluster: Cluster, job: str) -> None:
 def _same(cluster: Cluster, spec: Spec, job: Object) -> str:
     name = str(job["metadata"]["name"])
     (wanted,) = (manifest for manifest in render(spec, ["workers"]) if manifest["kind"] == "Job")
-    if (job["metadata"].get("annotations") or {}).get(_MADE_OF) == _digest(wanted):
+    if (job["metadata"].get("annotations") or {}).get(_MADE_OF) == _digest(wanted, spec):
         return name
     raise ClusterError(
         f"queue {spec.queue!r} has workers already (Job {name}), of another version of the app or with other options: "
@@ -222,8 +231,10 @@ def _same(cluster: Cluster, spec: Spec, job: Object) -> str:
     )
 
 
-def _digest(job: Object) -> str:
-    return hashlib.sha256(msgspec.json.encode(job["spec"]["template"], order="sorted")).hexdigest()[:16]
+def _digest(job: Object, spec: Spec) -> str:
+    """Of all that options say of the workers, but for how many they are, which changes while they work."""
+    made_of = [job["spec"]["template"], spec.deadline, spec.ttl, spec.kueue, spec.egress]
+    return hashlib.sha256(msgspec.json.encode(made_of, order="sorted")).hexdigest()[:16]
 
 
 def _has_ended(job: Object) -> bool:
