@@ -33,6 +33,28 @@ async def test_task_may_run_longer_than_the_consumer_timeout(breakable: Address)
     assert (row["task_id"], row["attempts"]) == ("t", 1)
 
 
+async def test_task_taken_from_the_only_consumer_of_a_channel_runs_on(
+    rabbit_address: Address, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    # The broker counts no loss then. Where there is another consumer it closes the channel, for which it does.
+    monkeypatch.setattr(
+        "warrener.brokers.rabbitmq.consuming.consumer_arguments", lambda _: {"x-consumer-timeout": 1000}
+    )
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    await publish(rabbit_address, [task("wait_for", "t", file=str(gate), log=str(log))])
+    draining = asyncio.create_task(drain(rabbit_address))
+
+    async def was_taken_back() -> bool:
+        return caplog.text.count("going on over a new channel") >= 2
+
+    await eventually(was_taken_back)
+    gate.touch()
+    assert await draining is Exit.DRAINED
+
+    assert len(log.read_text().splitlines()) == 1
+    assert [(row["task_id"], row["attempts"]) for row in await results(rabbit_address)] == [("t", 1)]
+
+
 @pytest.mark.usefixtures("nothing_asked")
 async def test_tasks_taken_back_several_times_run_on_and_are_charged_nothing(
     breakable: Address, caplog: pytest.LogCaptureFixture, tmp_path: Path

@@ -99,6 +99,13 @@ class Dispatcher(Owner):
         self.quarantine.waiting.clear()
         self._pool.take_back()
 
+    def requeue_all_but(self, count: int) -> None:
+        """Return what has not begun here, but for the first so many: others may have a slot for it."""
+        kept = [self.backlog.popleft() for _ in range(min(count, len(self.backlog)))]
+        self.requeue([*self.backlog])
+        self.backlog.clear()
+        self.backlog.extend(kept)
+
     def requeue(self, attempts: Sequence[RunningAttempt]) -> None:
         """Return tasks that did not run, or not to their end through no fault of theirs."""
         deliveries = [attempt.delivery for attempt in attempts if not self.redelivery.is_orphaned(attempt)]
@@ -133,7 +140,7 @@ class Dispatcher(Owner):
     def on_delivery(self, delivery: Delivery) -> None:
         """A task has come: find its handler, and put it in line."""
         self.came += 1
-        if delivery.lost and self._is_known(delivery):
+        if (delivery.is_again or delivery.lost) and self._is_known(delivery):
             return
         found = opened(delivery, self._pool.manifest)
         if isinstance(found, Failed):

@@ -33,6 +33,8 @@ class Delivery(msgspec.Struct, eq=False):
         published_at: When it was published first, in seconds since the epoch, to the second on RabbitMQ; None where its
             producer did not say.
         trace: As `Message.trace`; it stays with the task over retries.
+        is_again: Whether the broker had it back, in whatever way: one that takes it away from a worker that has it for too
+            long counts no loss.
     """
 
     body: bytes
@@ -44,6 +46,7 @@ class Delivery(msgspec.Struct, eq=False):
     explained: int = 0
     published_at: float | None = None
     trace: str = ""
+    is_again: bool = False
 
     @property
     def identity(self) -> Identity:

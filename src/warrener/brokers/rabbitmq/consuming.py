@@ -211,8 +211,9 @@ class Consuming:
         )
         if properties.has_headers:
             delivery.record, delivery.trace = properties.record, properties.trace
+        if method.redelivered:
             # Of a first delivery the headers are whatever its producer wrote.
-            delivery.lost = properties.lost if method.redelivered else 0
+            delivery.is_again, delivery.lost = True, properties.lost
         self._held[delivery.tag] = delivery
         self._listener.on_delivery(delivery)
 
