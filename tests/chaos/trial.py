@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tests.batch import eventually
 from tests.place import Place, children
 from warrener.brokers import connect
-from warrener.worker.pool.pace import MOST_READY
 from warrener.worker.prefetch import wanted_prefetch
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ PROCESSES: Final = 2
 # As many tasks as a worker may hold when it is killed: fast ones are fetched ahead, and a few in a row, such as failures, are
 # enough to have it take all for fast (seen: 504 of tasks of 10 ms). While it changes that number, what it asked for before,
 # half as much at most, may still come.
-HELD: Final = 3 * wanted_prefetch(PROCESSES, 0.0, MOST_READY) // 2
+HELD: Final = 3 * wanted_prefetch(PROCESSES, 0.0) // 2
 _PATIENCE: Final = 300.0
 
 

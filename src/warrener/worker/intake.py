@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from warrener.worker.pool import TICK
 from warrener.worker.prefetch import ENOUGH, is_unfit, wanted_prefetch
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from warrener.brokers import Broker
     from warrener.worker.dispatcher import Dispatcher
     from warrener.worker.pool import Pool
+
+_STALLED_AFTER: Final = 1.0  # seconds in which no task begins here, though some wait
 
 
 class Intake:
@@ -79,8 +82,8 @@ class Intake:
                 # Only when the outcome of what ran alone is safe: until then the next one might take it down.
                 await self._broker.settled()
                 await self._take_more(1)
-            elif self._is_prefetch_unfit:
-                await self._take_more(self._wanted_prefetch)
+            else:
+                await self._fit_prefetch()
 
     def on_report(self) -> None:
         """A task has ended."""
@@ -93,7 +96,17 @@ class Intake:
 
     @property
     def _wanted_prefetch(self) -> int:
-        return wanted_prefetch(self._pool.slots, self._pool.pace.mean, self._pool.pace.depth)
+        return wanted_prefetch(self._pool.slots, self._pool.pace.mean)
+
+    async def _fit_prefetch(self) -> None:
+        dispatcher, pace = self._dispatcher, self._pool.pace
+        if dispatcher.backlog and not self._pool.has_begun_since(time.monotonic() - _STALLED_AFTER):
+            pace.begin_anew()  # fast ones were followed by slow ones
+        if self._is_prefetch_unfit:
+            wanted = self._wanted_prefetch
+            await self._take_more(wanted)
+            if wanted <= 2 * self._pool.slots:  # slow ones are better where there is a slot for them
+                dispatcher.requeue_all_but(max(0, wanted - self._pool.held))
 
     async def _hold(self) -> None:
         """Take nothing, and return what has not begun."""

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-# Tasks shorter than the first are fetched ahead in numbers that cover a round trip; those longer than the second
-# are fetched one per slot, so that priorities hold and no worker hoards.
+# Tasks shorter than the first are fetched ahead, as many as take so long together: the broker has some until its answer
+# to their results is here. Those longer than the last are fetched one per slot, so that priorities hold and no worker hoards.
 _FAST: Final = 0.02
+_AHEAD: Final = 0.2
 _SLOW: Final = 0.5
 _MOST: Final = 1000
-ENOUGH: Final = 250
-"""With so many at a time nothing waits for the broker."""
+ENOUGH: Final = 500
+"""With so many at a time hardly anything waits for the broker."""
 
 
-def wanted_prefetch(slots: int, mean_duration: float, depth: int) -> int:
+def wanted_prefetch(slots: int, mean_duration: float) -> int:
     """How many tasks to hold.
 
     Args:
         slots: How many can run at a time.
         mean_duration: Seconds that a task has taken of late.
-        depth: How many per slot are worth holding in a child.
     """
     if mean_duration > _SLOW:
         return slots
     if mean_duration > _FAST:
         return slots * 2
-    return min(_MOST, max(slots * 2, slots * depth * 4))
+    return min(_MOST, max(slots * 2, int(slots * _AHEAD / max(mean_duration, 1e-6))))
 
 
 def is_unfit(prefetch: int, wanted: int) -> bool:

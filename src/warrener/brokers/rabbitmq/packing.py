@@ -21,6 +21,7 @@ LARGEST: Final = 4096
 WITHIN: Final = 0.01
 """Seconds in which a pack fills, and for which a row waits at most."""
 
+_SLOW: Final = 3 * WITHIN  # a moment in which none came does not make the next ones travel alone
 _GZIP: Final = 31  # zlib's number for that format, whose first bytes are
 _MAGIC: Final = b"\x1f\x8b"
 _QUICKEST: Final = 1
@@ -50,7 +51,7 @@ class Packing(Generic[T]):
         self._counted += 1
         if self._counted == ROWS:
             now = self._loop.time()
-            self._is_quick = now - self._counted_from < WITHIN
+            self._is_quick = now - self._counted_from < (_SLOW if self._is_quick else WITHIN)
             self._counted, self._counted_from = 0, now
         if not self._is_quick or len(rows) == ROWS:
             self.flush()
