@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def warrener(place: Place) -> dict[str, float]:
+    place.warrener("setup")
     seconds = place.module("warrener")
     figures = drained(place, QUEUE, seconds, place.begin_worker("noop", "--processes", "2"))
     left = json.loads(place.warrener("status", "--json").output.splitlines()[-1])

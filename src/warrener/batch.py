@@ -86,7 +86,8 @@ class Batch:
         """
         try:
             await self.publication.begin(self._broker)
-            self._rows_before = (await self._broker.counts()).completed
+            before = self.publication.counts_before or await self._broker.counts()
+            self._rows_before = before.completed
         except BaseException:
             self._rows.close()
             await self.publication.leave(self._broker)

@@ -28,8 +28,6 @@ class FailedBefore:
         Raises:
             BrokerError: The broker is lost, or refuses it.
         """
-        if not (await broker.counts()).failed:
-            return
         async for task in broker.failures():
             found = decode_failure(task.body, task.id, task.record)
             self._wordings[found.task_id] = found.wording

@@ -40,7 +40,7 @@ from warrener.window import Window
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from warrener.brokers import Broker, FailedTask, PublishSession
+    from warrener.brokers import Broker, Counts, FailedTask, PublishSession
     from warrener.models import Task
     from warrener.orders import Orders
     from warrener.sources import Line
@@ -93,6 +93,8 @@ class Publication:
         """What is known of its tasks, and of others on the queue."""
         self.failed_before = FailedBefore()
         """What of the queue had failed before."""
+        self.counts_before: Counts | None = None
+        """How many tasks were where as it began; None for who may not know."""
         self.stale_failures = 0
         """How many failures on the queue are none of its tasks', once its source was read."""
         self.blocked_reason: str | None = None
@@ -133,9 +135,11 @@ class Publication:
         last = self._journal.last
         self.is_app_changed = last is not None and differ(last.app_digest, self.begun.app_digest)
         with suppress(AccessRefused):
-            await self.failed_before.read(
-                broker, lambda mark: self._runs and self.marks.add(mark, _WAS_CANCELLED)
-            )
+            self.counts_before = await broker.counts()
+            if self.counts_before.failed:
+                await self.failed_before.read(
+                    broker, lambda mark: self._runs and self.marks.add(mark, _WAS_CANCELLED)
+                )
         self._is_waited_for = True
         await note(broker, self.begun)
 

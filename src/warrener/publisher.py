@@ -37,7 +37,8 @@ _CONFIRM_AFTER_CANCEL_SECONDS: Final = 3.0
 class Publisher:
     """Publishes to one queue, and stays open for as long as its block: `async with`, or `with` for a `BlockingPublisher`.
 
-    The queue is created if it is missing. Any number of its methods may run at a time.
+    The queue is created if it is missing; on RabbitMQ its first tasks go out a second later. Any number of its methods may
+    run at a time.
 
     Args:
         broker: As `warrener.address.Address` takes it; by default what WARRENER_BROKER says, or else the embedded broker.

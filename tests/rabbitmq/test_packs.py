@@ -82,7 +82,7 @@ def is_pack(body: bytes) -> bool:
 
 
 async def test_rows_in_packs_are_read_counted_and_found_as_others(
-    broker: Broker, rabbit_address: Address, channel: BlockingChannel
+    broker: Broker, rabbit_address: Address, channel: BlockingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given rows of which most went in packs, and one that somebody else wrote among them
     await settle_many(broker)
@@ -101,6 +101,10 @@ async def test_rows_in_packs_are_read_counted_and_found_as_others(
         assert [*await broker.results_at(place, 3)] == expected[place : place + 3]
     assert [*await broker.newest_results(MANY - 2)] == expected[3:]
     assert [*await broker.completed_at([1, time.time() + 1000])] == [0, MANY + 1]
+    # And who has read all of them knows how many they are
+    with monkeypatch.context() as patch:
+        patch.delattr("warrener.brokers.rabbitmq.rows._count_packs")
+        assert (await broker.counts()).completed == MANY + 1
     # And a plain program reads packs as lines of JSON
     packs = [body for body in bodies(channel, f"{rabbit_address.queue}.results") if is_pack(body)]
     assert len(packs) >= 4

@@ -66,8 +66,8 @@ async def test_queue_outlives_a_broker_that_is_killed_once_it_is_declared() -> N
         address = Address(fresh.url, "young", fresh.management_url)
         async with connect(address) as broker:
             await broker.declare(DELAYS)
-            await asyncio.to_thread(fresh.kill)
-            await asyncio.to_thread(fresh.start)
+        await asyncio.to_thread(fresh.kill)
+        await asyncio.to_thread(fresh.start)
         await publish(address, [task("echo", "t")])
         await drain(address)
         assert [row["task_id"] for row in await results(address)] == ["t"]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import Hands, eventually, publish, task
+from tests.batch import DELAYS, Hands, eventually, publish, task
 from tests.rabbitmq.conftest import SMALL_LIMIT
 from warrener.brokers import Message, connect
+from warrener.brokers.rabbitmq import RabbitBroker
 from warrener.errors import MessageTooLarge
 
 if TYPE_CHECKING:
@@ -83,3 +84,26 @@ async def test_waiting_for_what_was_settled_ends_no_consumer(rabbit_address: Add
 
         await eventually(has_come)
         assert (await broker.counts()).workers == 1
+
+
+async def test_nothing_is_published_before_the_broker_has_a_new_queue_for_certain(
+    rabbit_address: Address,
+) -> None:
+    async with connect(rabbit_address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        broker.settling = 3600
+        await broker.declare(DELAYS)
+        publishing = asyncio.create_task(broker.publish_session().publish([task("echo", "t")]))
+        for _ in range(3):
+            assert (await broker.depths()).ready == 0
+        assert not publishing.done()
+        publishing.cancel()
+        broker._settled_at = 0.0
+    # And one that is there already is published to at once
+    async with connect(rabbit_address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        broker.settling = 3600
+        await broker.declare(DELAYS)
+        session = broker.publish_session()
+        await session.publish([task("echo", "t")])
+        await session.flush()

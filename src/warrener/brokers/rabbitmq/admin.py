@@ -11,7 +11,7 @@ from warrener.brokers.rabbitmq import topology
 from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.brokers.rabbitmq.amqp.errors import QueueAway
 from warrener.brokers.rabbitmq.policies import warn_of_limits
-from warrener.brokers.rabbitmq.rows import count_rows
+from warrener.brokers.rabbitmq.rows import Offsets, count_rows
 from warrener.errors import AccessRefused, BrokerError, QueueMissing
 from warrener.retry import RetryPolicy, delay_schedule
 
@@ -24,12 +24,11 @@ DEFAULT_DELAYS: Final = tuple(delay_schedule([RetryPolicy()]))
 _AGAIN_AFTER: Final = 0.1  # seconds
 
 
-async def declare(queue: Queue, delays: Sequence[int], *, settling: float) -> None:
-    """Create what is missing; wait so many seconds if that was anything."""
+async def declare(queue: Queue, delays: Sequence[int]) -> bool:
+    """Create what is missing, and say whether anything was."""
     was_missing = await _make(queue, delays)
     await warn_of_limits(queue)
-    if was_missing:
-        await asyncio.sleep(settling)
+    return was_missing
 
 
 async def keep_output(queue: Queue) -> None:
@@ -71,7 +70,7 @@ async def purge(queue: Queue) -> int:
         await channel.call("queue_declare", names.queue, passive=True)  # it must be there
     dropped, output = 0, names.log(topology.OUTPUT_KEY)
     with suppress(QueueMissing):  # a purge was interrupted before it made the stream anew
-        dropped = await count_rows(connection, names, is_busy=False)
+        dropped = await count_rows(connection, names, Offsets(), is_busy=False)
     async with await connection.channel() as channel:
         # A stream cannot be purged. They are the first, since RabbitMQ lets whoever may read a queue purge it, but only
         # who may set it up delete it: others are refused before anything is lost. The one that only counts packs goes

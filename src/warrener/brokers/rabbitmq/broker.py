@@ -50,7 +50,7 @@ class RabbitBroker:
     # Longer than twice the delay of a crashed delivery, which no count shows.
     drain_pause = 2 * topology.CRASH_DELAY[1] / 1000
     # RabbitMQ answers a declaration half a second before it has written down where it keeps the queue; killed before, it
-    # forgets what was confirmed meanwhile (seen).
+    # forgets what was confirmed meanwhile (seen). No task is published, taken or left to others sooner.
     settling = 1.0
     # Quorum queues tell what is unacknowledged every five seconds.
     counts_late = 6.0
@@ -75,6 +75,7 @@ class RabbitBroker:
         self._sees_failed = True
         self._warning: asyncio.Task[None] | None = None
         self._offsets = rows.Offsets()
+        self._settled_at = 0.0  # by the loop's clock
 
     async def __aenter__(self) -> Self:
         connection = await self._connections.connection()
@@ -82,7 +83,9 @@ class RabbitBroker:
             _warn_once(f"{self._queue.shown} is RabbitMQ {connection.version_text}, which {'; '.join(lacks)}")
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, error: object = None, *_: object) -> None:
+        if error is None:
+            await self._settle()
         if self._warning:
             self._warning.cancel()
         self._telling.close()
@@ -92,7 +95,8 @@ class RabbitBroker:
 
     async def declare(self, delays: Sequence[int]) -> None:
         self._own_delays |= frozenset(delays)
-        await self._again(admin.declare, self._queue, delays, settling=self.settling)
+        if await self._again(admin.declare, self._queue, delays):
+            self._settled_at = asyncio.get_running_loop().time() + self.settling
 
     async def keep_output(self) -> None:
         await admin.keep_output(self._queue)
@@ -119,6 +123,7 @@ class RabbitBroker:
     async def _open_publishing(self) -> Publishing:
         async with self._opening_role:  # two first calls at once are to share one
             if self._publishing is None:
+                await self._settle()
                 publishing = Publishing(self._queue.names, self._connections.give_up)
                 await self._again(self._connections.add, publishing)
                 self._publishing = publishing
@@ -142,6 +147,7 @@ class RabbitBroker:
     async def _open_consuming(self, listener: Listener) -> Consuming:
         async with self._opening_role:
             if self._consuming is None:
+                await self._settle()
                 version = (await self._connections.connection()).version
                 existing = await self.delays([*admin.DEFAULT_DELAYS, *self._own_delays])
                 consuming = Consuming(
@@ -209,7 +215,7 @@ class RabbitBroker:
     # --- reading
 
     async def counts(self) -> Counts:
-        return await self._again(counting.counts, self._queue)
+        return await self._again(counting.counts, self._queue, self._offsets)
 
     async def ready_by_priority(self) -> Mapping[int, int] | None:
         return await self._again(counting.ready_by_priority, self._queue)
@@ -253,6 +259,10 @@ class RabbitBroker:
                 yield [message.body for message in messages]
 
     # --- the connection, and what it tells
+
+    async def _settle(self) -> None:
+        """Wait until what was declared is safe."""
+        await asyncio.sleep(self._settled_at - asyncio.get_running_loop().time())
 
     async def _again(self, do: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._connections.again(partial(do, *args, **kwargs))

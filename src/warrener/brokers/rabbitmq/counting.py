@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, Depths
 from warrener.brokers.rabbitmq.admin import DEFAULT_DELAYS
-from warrener.brokers.rabbitmq.rows import count_rows
+from warrener.brokers.rabbitmq.rows import Offsets, count_rows
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
@@ -24,14 +24,19 @@ _HIDDEN_FOR: Final = 190.0
 _ASK_AGAIN_AFTER: Final = 1.0
 
 
-async def counts(queue: Queue) -> Counts:
-    """How many tasks are in each state, now."""
+async def counts(queue: Queue, offsets: Offsets) -> Counts:
+    """How many tasks are in each state, now.
+
+    Args:
+        queue: Whose.
+        offsets: Of its rows, as far as they were read.
+    """
     names = queue.names
     connection = await queue.connections.connection()
     async with await connection.channel() as channel:
         work = await channel.call("queue_declare", names.queue, passive=True)
         failed = await channel.call("queue_declare", names.failed, passive=True)
-    completed = await count_rows(connection, names, is_busy=work.message_count > 0)
+    completed = await count_rows(connection, names, offsets, is_busy=work.message_count > 0)
     try:
         told = await queue.management.queues()
     except BrokerError as error:

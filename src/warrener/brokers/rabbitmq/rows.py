@@ -23,14 +23,19 @@ _PATIENCE_BUSY: Final = 0.05  # while more rows are to come, so that this count 
 _APART: Final = 1000  # rows between two offsets that are kept
 
 
-async def count_rows(connection: Connection, names: Names, *, is_busy: bool) -> int:
+async def count_rows(connection: Connection, names: Names, offsets: Offsets, *, is_busy: bool) -> int:
     """How many rows there are, now: one for each message, and for each pack as many more as it has.
 
     Args:
         connection: Over which.
         names: Whose.
+        offsets: As far as they were read: who has read all of them knows how many they are.
         is_busy: Whether more are to come. Then packs of the last five seconds may be left out where they are the first ones.
     """
+    if offsets.end[0] and not is_busy:
+        messages = await stream.stream_end(connection, names.results)
+        if messages == offsets.end[0]:
+            return offsets.end[1]
     messages, packs = await asyncio.gather(
         stream.stream_end(connection, names.results),
         _count_packs(connection, names, _PATIENCE_BUSY if is_busy else _PATIENCE),
@@ -49,6 +54,8 @@ class Offsets:
     """Which message has which row, as far as somebody has read: a message may have many."""
 
     def __init__(self) -> None:
+        self.end = (0, 0)
+        """How many messages were read from the beginning on, and how many rows they have."""
         self._first: bytes | None = None  # by which the stream is known
         self._rows = [0]
         self._offsets = [0]
@@ -85,6 +92,7 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
                 offsets.add(count + len(found), offset)
                 found += unpack(message.body)
             count, last = count + len(found), after
+            offsets.end = last, count
             yield found
 
 
