@@ -1,7 +1,7 @@
 // What changes something: each says first what it will touch, as counted by the server, and does exactly that.
 import { post, queuePath } from "./api.js";
 import { count, many } from "./format.js";
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useLayoutEffect, useRef, useState } from "./html.js";
 import { Notes, Problem } from "./parts/notes.js";
 import { Shape } from "./parts/state.js";
 import { line } from "./text.js";
@@ -52,7 +52,7 @@ function Dialog({ action, close }) {
   };
   const ask = () =>
     attempt(async () => setCounted(await post(queuePath(action.queue, "actions", "count"), { filter: action.filter ?? null, ids: action.ids ?? null })));
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current.showModal();
     if (isCounted) ask();
   }, []);

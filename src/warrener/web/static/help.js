@@ -1,11 +1,11 @@
 // The list of keys.
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useLayoutEffect, useRef, useState } from "./html.js";
 import { areKeysOn, KEYS, setKeysOn } from "./keys.js";
 
 export function Help({ close }) {
   const dialog = useRef();
   const [isOn, setOn] = useState(areKeysOn);
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   const change = (event) => {
     setKeysOn(event.target.checked);
     setOn(event.target.checked);

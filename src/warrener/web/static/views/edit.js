@@ -1,6 +1,6 @@
 // Change a failed task's data and try it again. What is typed goes to the server as it was typed, each digit of it.
 import { IS_EXACT, post, queuePath } from "../api.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../html.js";
 import { Notes, Problem } from "../parts/notes.js";
 import { pretty } from "../text.js";
 
@@ -18,7 +18,7 @@ export function Edit({ queue, id, data, close, then }) {
   const [error, setError] = useState(null);
   const [done, setDone] = useState(null);
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []); // at once: what is typed after the key that opened it is meant for it
   const wrong = IS_EXACT ? complaint(text) : "This browser cannot keep numbers as they were written: edit with `warrener failures edit`, or with a newer browser.";
   const send = async (event) => {
     event.preventDefault();
