@@ -71,6 +71,7 @@ class Dispatcher(Owner):
         self.redelivery = Redelivery()
         self.outcomes = Outcomes({}, [], broker)
         self.came = 0  # deliveries so far
+        self.mean_size = 0.0  # bytes of a task that has come of late
         self.has_seen_loss = False
         self.takes_nothing = False  # what still comes is returned
         self.is_stopping = False  # what waits does not begin
@@ -140,6 +141,7 @@ class Dispatcher(Owner):
     def on_delivery(self, delivery: Delivery) -> None:
         """A task has come: find its handler, and put it in line."""
         self.came += 1
+        self.mean_size += (len(delivery.body) - self.mean_size) * 0.1
         if (delivery.is_again or delivery.lost) and self._is_known(delivery):
             return
         found = opened(delivery, self._pool.manifest)

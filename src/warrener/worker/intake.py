@@ -96,7 +96,7 @@ class Intake:
 
     @property
     def _wanted_prefetch(self) -> int:
-        return wanted_prefetch(self._pool.slots, self._pool.pace.mean)
+        return wanted_prefetch(self._pool.slots, self._pool.pace.mean, self._dispatcher.mean_size)
 
     async def _fit_prefetch(self) -> None:
         dispatcher, pace = self._dispatcher, self._pool.pace

@@ -10,22 +10,25 @@ _FAST: Final = 0.02
 _AHEAD: Final = 0.2
 _SLOW: Final = 0.5
 _MOST: Final = 1000
+_MOST_BYTES: Final = 64 * 1024 * 1024  # of memory, for tasks that have not begun
 ENOUGH: Final = 500
 """With so many at a time hardly anything waits for the broker."""
 
 
-def wanted_prefetch(slots: int, mean_duration: float) -> int:
+def wanted_prefetch(slots: int, mean_duration: float, mean_size: float = 0) -> int:
     """How many tasks to hold.
 
     Args:
         slots: How many can run at a time.
         mean_duration: Seconds that a task has taken of late.
+        mean_size: Bytes that a task has had of late.
     """
     if mean_duration > _SLOW:
         return slots
     if mean_duration > _FAST:
         return slots * 2
-    return min(_MOST, max(slots * 2, int(slots * _AHEAD / max(mean_duration, 1e-6))))
+    most = min(_MOST, int(_MOST_BYTES / max(mean_size, 1)))
+    return max(slots, min(most, max(slots * 2, int(slots * _AHEAD / max(mean_duration, 1e-6)))))
 
 
 def is_unfit(prefetch: int, wanted: int) -> bool:
