@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from itertools import pairwise
@@ -11,6 +12,8 @@ from warrener.errors import AccessRefused
 from warrener.history.completed import Completed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from warrener.brokers import Broker
 
 _FIRST: Final = 200
@@ -48,14 +51,17 @@ async def recent(broker: Broker, rows: int) -> Recent | None:
         BrokerError: The broker is lost.
     """
     with suppress(AccessRefused):
-        newest = await broker.newest_results(_FIRST)
-        most = min(NEWEST, _MOST_BYTES // (1 + sum(map(len, newest)) // max(1, len(newest))))
-        if most > len(newest) == _FIRST:
-            newest = await broker.newest_results(most)
+        newest, pace = await asyncio.gather(_newest(broker), _pace(broker, rows))
         completed = Completed(len(newest))
         completed.add(newest)
-        return Recent(completed, max(rows, len(newest)), await _pace(broker, rows))
+        return Recent(completed, max(rows, len(newest)), pace)
     return None
+
+
+async def _newest(broker: Broker) -> Sequence[bytes]:
+    newest = await broker.newest_results(_FIRST)
+    most = min(NEWEST, _MOST_BYTES // (1 + sum(map(len, newest)) // max(1, len(newest))))
+    return await broker.newest_results(most) if most > len(newest) == _FIRST else newest
 
 
 async def _pace(broker: Broker, rows: int) -> list[int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.rabbitmq import stream
@@ -104,17 +104,24 @@ async def newest(queue: Queue, most: int) -> Sequence[bytes]:
         found = [row for body in bodies for row in unpack(body)]
         if len(found) >= most or len(bodies) < messages:
             return found[-most:]
-        messages *= 4
+        # As many as it takes if those before are as these, each of which has a row at least.
+        messages = max(2 * messages, min(most, most * len(bodies) // max(1, len(found))) + 1)
 
 
 async def counts_at(queue: Queue, times: Sequence[float]) -> Sequence[int]:
     """See `Reader.completed_at`."""
     connection = await queue.connections.connection()
-    messages = await stream.ends_at(connection, queue.names.results, times)
-    with suppress(QueueMissing):  # the queue is older than packs
-        packs = await stream.ends_at(connection, queue.names.packed, times)
-        return [ones + (ROWS - 1) * many for ones, many in zip(messages, packs, strict=True)]
-    return messages
+    messages, packs = await asyncio.gather(
+        stream.ends_at(connection, queue.names.results, times), _packs_at(connection, queue.names, times)
+    )
+    return [ones + (ROWS - 1) * many for ones, many in zip(messages, packs, strict=True)]
+
+
+async def _packs_at(connection: Connection, names: Names, times: Sequence[float]) -> Sequence[int]:
+    try:
+        return await stream.ends_at(connection, names.packed, times)
+    except QueueMissing:  # the queue is older than packs
+        return [0] * len(times)
 
 
 async def at(queue: Queue, offsets: Offsets, first: int, most: int) -> Sequence[bytes]:
