@@ -29,6 +29,25 @@ def _is_untouched(path: Path) -> bool:
     return not (path / ".warrener").exists()
 
 
+def test_nothing_that_is_written_takes_the_place_of_a_program(place: Place) -> None:
+    tasks = place.tasks([{"type": "echo"}])
+    app = place.path / "app.py"
+    app.write_text("import warrener\n")
+    for verb in (
+        ("run", "app.py", tasks, "-o", "app.py"),
+        ("run", "app.py", tasks, "--invalid", "app.py"),
+        ("run", "app.py", tasks, "--report", "app.py"),
+        ("results", "-o", "app.py"),
+        ("report", "-o", "app.py"),
+    ):
+        done = place.warrener(*verb)
+        assert done.returncode == 2, verb
+        assert (
+            "app.py cannot be written: it is named as a program is; name a file that ends in ." in done.stderr
+        )
+    assert app.read_text() == "import warrener\n"
+
+
 @pytest.mark.parametrize("output", ["tasks.jsonl", "./tasks.jsonl", "link.jsonl", "hard.jsonl"])
 def test_results_never_take_the_place_of_the_tasks(place: Place, output: str) -> None:
     file = place.path / place.tasks([{"type": "echo"}])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from warrener.cli.connection import connected
-from warrener.cli.ending import finish
+from warrener.cli.ending import finish, guarded
 from warrener.cli.files import check_apart
 from warrener.cli.options import looks_at
 from warrener.cli.printing import say
@@ -35,6 +35,8 @@ def report(output: str, address: Address) -> None:
 
     Example: warrener report -o report.html --queue images
     """
+    with guarded():
+        check_report(output)
     finish(write_report(address, output))
 
 
@@ -42,14 +44,19 @@ def check_report(report_file: str | None, *others: str) -> None:
     """See, before anything is done, that a report would take the place of no other file.
 
     Raises:
-        UsageError: It would, or its directory is missing.
+        UsageError: It would, or may, or its directory is missing.
     """
     from pathlib import Path
 
     from warrener.errors import UsageError
+    from warrener.writers.formats import PROGRAMS
 
     if report_file is None:
         return
+    if Path(report_file).suffix.lower()[1:] in PROGRAMS:
+        raise UsageError(
+            f"{report_file} cannot be written: it is named as a program is; name a file that ends in .html"
+        )
     for other in others:
         check_apart(report_file, other, "the report would take its place")
     if not Path(report_file).resolve().parent.is_dir():

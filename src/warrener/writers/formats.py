@@ -26,7 +26,10 @@ COLUMNS: Final = [
     "processed_at",
     "duration",
 ]
+PROGRAMS: Final = ("py", "pyw", "ipynb", "sh")
+"""How files end that people have written and that nothing may take the place of, the app among them."""
 _OTHERS: Final = {
+    **dict.fromkeys(PROGRAMS, "it is named as a program is"),
     **dict.fromkeys(("gz", "bz2", "xz", "zst", "zip"), "results are not packed while they are written"),
     **dict.fromkeys(("parquet", "feather", "arrow", "avro", "orc"), "results are no column store"),
     **dict.fromkeys(("xlsx", "xls", "ods"), "a spreadsheet opens .csv"),
