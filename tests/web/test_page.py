@@ -6,8 +6,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.batch import failures
 from tests.web.scene import BIG, COPIES, DECODES, FAILED, FETCHES, IMAGE, Scene
+from warrener.address import Address
+from warrener.brokers import connect
+from warrener.journal import Begun, note, note_purged
 
 if TYPE_CHECKING:
     from tests.web.page import Page
@@ -51,6 +56,21 @@ def test_batch_shows_its_course_types_workers_and_what_runs(page: Page, scene: S
     page.wait("document.querySelector('.timeline [aria-live]').innerText.includes('done')")
     assert "running" in page.text("header")
     assert scene.queue in page.run("document.title")
+
+
+@pytest.mark.parametrize("scene", ["sqlite"], indirect=True)
+def test_batch_that_was_purged_has_no_task_and_tells_who_did_it(page: Page, scene: Scene) -> None:
+    asyncio.run(_purge(Address(f"sqlite:{scene.place.path / '.warrener' / 'purged.db'}", "purged")))
+    page.open(f"{scene.url}?queue=purged")
+    page.has("No task is on purged. This publishes some", "main")
+    page.has("purged: all that waited and had ended was dropped", "main table")
+
+
+async def _purge(address: Address) -> None:
+    async with connect(address) as broker:
+        await broker.declare([])
+        await note(broker, Begun("run", "host:/tasks.jsonl", 1.0, planned=10))
+        await note_purged(broker, "bob@there", 2.0)
 
 
 def test_failures_are_grouped_filtered_and_searched(page: Page, scene: Scene) -> None:

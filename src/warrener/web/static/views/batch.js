@@ -77,10 +77,11 @@ export function Batch({ queue, told, me }) {
         : !told.problem && !told.isCut && html`<p class="soft">Asking the broker about ${line(queue)}…</p>`}</section>`;
   }
   const isOver = status.state === "done" || status.state === "cancelled";
-  const isFresh = !status.total && !status.completed && !status.failed;
-  if (isFresh) {
+  const isEmpty = !status.total && !status.completed && !status.failed;
+  if (isEmpty) {
     return html`<section><h1 class="hidden">Overview</h1><${Notes} of=${[...(status.notes ?? []), ...(status.may_not ?? []), status.error]} />
-      <${Empty} command=${`warrener publish tasks.jsonl --queue ${line(queue)}`}>No task has been published to ${line(queue)} yet. This does:</${Empty}></section>`;
+      <${Empty} command=${`warrener publish tasks.jsonl --queue ${line(queue)}`}>No task is on ${line(queue)}${status.began ? "" : " yet"}. This publishes some:</${Empty}>
+      ${status.began && html`<${Journal} queue=${queue} />`}</section>`;
   }
   return html`<section class="batch">
     <h1 class="hidden">Overview</h1>

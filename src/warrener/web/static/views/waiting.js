@@ -9,7 +9,7 @@ export function Waiting({ priorities, status }) {
     <h2>Ready by priority</h2>
     <table class="list waiting"><thead class="hidden"><tr><th scope="col">Priority</th><th scope="col">Ready</th><th scope="col">Share</th></tr></thead>
       <tbody>${priorities.map(({ priority, ready }) => html`<tr key=${priority}>
-        <th scope="row" class="number">${priority}</th><td class="w-count number">${count(ready)}</td>
+        <td class="number">${priority}</td><td class="w-count number">${count(ready)}</td>
         <td class="grow"><svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width=${(ready / most) * 100} height="8" /></svg></td>
       </tr>`)}</tbody></table>
   </div>`;
