@@ -31,10 +31,14 @@ DEEDS: st.SearchStrategy[Deed] = st.tuples(
 )
 
 
-@pytest.mark.parametrize("most_in_memory", [0, 5, 1000])
+@pytest.mark.parametrize(("most_quick", "most_in_memory"), [(5, 0), (5, 5), (5, 10), (5, 1000), (1000, 1000)])
 @given(deeds=st.lists(DEEDS, max_size=100))
-def test_marks_have_the_flags_they_were_given(most_in_memory: int, deeds: list[Deed]) -> None:
-    kept, expected = Marks(most_in_memory), dict.fromkeys(range(31), 0)
+def test_marks_have_the_flags_they_were_given(
+    most_quick: int, most_in_memory: int, deeds: list[Deed]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marks, "_MOST_QUICK", most_quick)
+        kept, expected = Marks(most_in_memory), dict.fromkeys(range(31), 0)
     for verb, number, flag in deeds:
         mark = mark_of(str(number))
         if verb == "add":
@@ -49,8 +53,9 @@ def test_marks_have_the_flags_they_were_given(most_in_memory: int, deeds: list[D
         assert [kept.flags(mark_of(str(one))) for one in expected] == [*expected.values()]
 
 
-def test_many_move_to_disk_and_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "MOST_IN_MEMORY", 1000)
+@pytest.mark.parametrize("most_quick", [10, 2000])
+def test_many_move_to_disk_and_stay_the_same(monkeypatch: pytest.MonkeyPatch, most_quick: int) -> None:
+    monkeypatch.setattr(marks, "_MOST_QUICK", most_quick)
     kept = Marks(1000)
     for number in range(5000):
         assert kept.add(mark_of(str(number)), 1 + number % 2) == 0
