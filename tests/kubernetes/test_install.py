@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.batch import drain
+from tests.kubernetes.double import Double
 from tests.kubernetes.rights import documented
 from tests.kubernetes.specs import small_spec
 from warrener.address import Address
@@ -18,6 +19,7 @@ from warrener.brokers.rabbitmq.management import Management
 from warrener.errors import AccessRefused, ClusterError, ClusterUnreachable, ObjectMissing
 from warrener.kubernetes.manifests.names import BROKER
 from warrener.kubernetes.manifests.record import RECORD
+from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.operations import broker_start, install
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of, reached
@@ -31,7 +33,6 @@ from warrener.writers import opened
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.kubernetes.double import Double
     from tests.kubernetes.rights import Entitled
     from tests.operator import Operator
 
@@ -197,6 +198,34 @@ async def test_a_broker_that_does_not_come_up_says_why(
     cluster.tell("StatefulSet", BROKER, "FailedCreate", "exceeded quota: small")
     with pytest.raises(ClusterError, match=r"the broker does not come up: .*exceeded quota: small"):
         await install.install(cluster, a_spec(), quiet)
+
+
+async def test_what_keeps_the_operator_from_its_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_start, "PATIENCE", 0.05)
+    cluster, wanted, said = Double(), small_spec(rabbitmq="operator"), list[str]()
+    cluster.lacks.clear()
+    for manifest in render(wanted, ["broker"]):
+        await cluster.apply(manifest)
+    failed = {
+        "type": "ReconcileSuccess",
+        "status": "False",
+        "message": "failed to enable all feature flags on pod",
+    }
+    owner = cluster.objects["RabbitmqCluster", BROKER]
+    owner["metadata"]["generation"] = 2  # which it does not say that it has seen
+    owner["status"] = {"conditions": [failed]}
+    cluster.objects["Pod", "node"] = {
+        "metadata": {"name": "node", "labels": {"app.kubernetes.io/name": BROKER}},
+        "spec": {"containers": []},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+    with pytest.raises(ClusterError, match="RabbitMQ's operator cannot get on: failed to enable all"):
+        await broker_start.until_ready(cluster, wanted, said.append)
+
+    assert said[0] == (
+        "0 of 3 broker nodes ready: RabbitMQ's operator cannot get on: failed to enable all feature flags on pod"
+    )
 
 
 def quiet_object(_: dict[str, Any]) -> None:

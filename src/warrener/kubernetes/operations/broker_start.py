@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from warrener.errors import ClusterError
 from warrener.kubernetes.diagnosis.diagnosis import Diagnosis
 from warrener.kubernetes.diagnosis.pods import diagnose_pod, is_bound, is_pending, unbound
-from warrener.kubernetes.diagnosis.reading import about, said
+from warrener.kubernetes.diagnosis.reading import about, plain, said
 from warrener.kubernetes.diagnosis.refused import not_created
 from warrener.kubernetes.manifests.names import BROKER, PART_OF, labels, selector
-from warrener.kubernetes.objects import is_ready
+from warrener.kubernetes.objects import conditions, is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,20 @@ async def _diagnoses(cluster: Cluster, spec: Spec, pods: Objects) -> list[Diagno
     found = [each for pod in pods for each in diagnose_pod(pod, about(pod, events), cluster.commands)]
     if is_waiting and not found:
         found = await _slow(cluster, pods, events)
+    if spec.rabbitmq == "operator" and not found:
+        found = await _of_operator(cluster)
     return sorted(found, key=lambda diagnosis: not diagnosis.fatal)
+
+
+async def _of_operator(cluster: Cluster) -> list[Diagnosis]:
+    """What keeps RabbitMQ's operator from being done with nodes that may be ready."""
+    return [
+        Diagnosis("ReconcileFailed", f"RabbitMQ's operator cannot get on: {plain(condition['message'])}")
+        for owner in await cluster.list("RabbitmqCluster", PART_OF)
+        for condition in conditions(owner)
+        if (condition["type"], condition["status"]) == ("ReconcileSuccess", "False")
+        and condition.get("message")
+    ]
 
 
 async def _not_created(cluster: Cluster, spec: Spec) -> list[Diagnosis]:
