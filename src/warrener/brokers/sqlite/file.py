@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -55,6 +56,8 @@ class File:
         self.path = path
         self.lacks: frozenset[str] = frozenset()
         """Columns, as `table.column`, that this file of an earlier version lacks for whoever may only read it."""
+        self.unweighed = math.inf
+        """Bytes of output that were written since all of it was weighed."""
         self._makes_directory = makes_directory
         self._queue = queue
         self._connection: sqlite3.Connection | None = None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncGenerator, Sequence
 
+    from warrener.brokers.sqlite.file import File
     from warrener.brokers.sqlite.writer import Writer
 
 # Every worker asks for orders, all the time.
@@ -22,13 +23,15 @@ _LOOK_FOR_ORDERS: Final = 0.5  # seconds
 # So many bytes of what tasks print are kept, and so many records of it are read at a time.
 MOST_OUTPUT: Final = 256 * 1024 * 1024
 _OUTPUT_PAGE: Final = 50
+# To weigh all of it takes as long as there are many records, so that each process does it once in so great a part of it.
+_WEIGHINGS: Final = 256
 
 
 def note(writer: Writer, log: Log, records: Sequence[bytes]) -> None:
     """Add records."""
     with writer.file.transaction() as db:
         if log is Log.OUTPUT:
-            _note_output(db, records)
+            _note_output(writer.file, db, records)
             return
         rows = [(log.value, record) for record in records]
         db.executemany("INSERT INTO noted (log, body) VALUES (?, ?)", rows)
@@ -50,11 +53,15 @@ def drop_output(db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM output")
 
 
-def _note_output(db: sqlite3.Connection, records: Sequence[bytes]) -> None:
+def _note_output(file: File, db: sqlite3.Connection, records: Sequence[bytes]) -> None:
     if not _keeps_output(db):
         raise QueueMissing("the queue keeps no output")
     now = time.time()
     db.executemany("INSERT INTO output (body, at) VALUES (?, ?)", [(record, now) for record in records])
+    file.unweighed += sum(map(len, records))
+    if file.unweighed <= MOST_OUTPUT // _WEIGHINGS:
+        return
+    file.unweighed = 0
     ((size, first),) = db.execute("SELECT sum(length(body)), min(seq) FROM output").fetchall()
     while size > MOST_OUTPUT:
         ((length, first),) = db.execute(
