@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import failures
+from tests.batch import failures, publish, task
 from tests.web.scene import BIG, COPIES, DECODES, FAILED, FETCHES, IMAGE, Scene
 from warrener.address import Address
 from warrener.brokers import connect
@@ -59,17 +59,23 @@ def test_batch_shows_its_course_types_workers_and_what_runs(page: Page, scene: S
 
 
 @pytest.mark.parametrize("scene", ["sqlite"], indirect=True)
-def test_batch_that_was_purged_has_no_task_and_tells_who_did_it(page: Page, scene: Scene) -> None:
-    asyncio.run(_purge(Address(f"sqlite:{scene.place.path / '.warrener' / 'purged.db'}", "purged")))
+def test_batch_shows_what_is_ready_by_priority_and_after_a_purge_who_did_it(page: Page, scene: Scene) -> None:
+    address = Address(f"sqlite:{scene.place.path / '.warrener' / 'purged.db'}", "purged")
+    asyncio.run(publish(address, [task("copy", "a", 9), task("copy", "b"), task("copy", "c")]))
     page.open(f"{scene.url}?queue=purged")
+    page.has("Ready by priority", "h2")
+    assert page.run("document.querySelector('.waiting tbody').innerText").split() == ["9", "1", "5", "2"]
+
+    asyncio.run(_purge(address))
+
     page.has("No task is on purged. This publishes some", "main")
     page.has("purged: all that waited and had ended was dropped", "main table")
 
 
 async def _purge(address: Address) -> None:
     async with connect(address) as broker:
-        await broker.declare([])
-        await note(broker, Begun("run", "host:/tasks.jsonl", 1.0, planned=10))
+        await note(broker, Begun("run", "host:/tasks.jsonl", 1.0, planned=3))
+        await broker.purge()
         await note_purged(broker, "bob@there", 2.0)
 
 
