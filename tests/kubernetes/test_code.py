@@ -16,7 +16,7 @@ import pytest
 from tests.kubernetes.specs import small_spec
 from warrener.errors import UsageError
 from warrener.kubernetes.lint.objects import MAX_BYTES
-from warrener.kubernetes.manifests.code import Code, files_of, pack
+from warrener.kubernetes.manifests.code import Code, files_of, left_here, pack
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.workers import worker_template
 from warrener.worker.manifest import ChildSettings
@@ -102,6 +102,21 @@ def test_a_package_with_a_data_set_is_refused_before_it_is_read(here: Path) -> N
 
     with pytest.raises(UsageError, match=r"images has [\d,]+ bytes in 4 files, a ConfigMap holds .*--image"):
         pack("images/")
+
+
+@pytest.mark.parametrize(
+    ("app", "end"),
+    [
+        ("app:app", "; app.py here is not sent along: name the app app.py for that"),
+        ("images", "; images/ here is not sent along: name the app images/ for that"),
+        ("app.py", ""),
+        ("images/", ""),
+        ("nowhere", ""),
+        ("", ""),
+    ],
+)
+def test_an_app_that_is_here_and_was_to_be_in_the_image_is_named(here: Path, app: str, end: str) -> None:
+    assert left_here(app) == end
 
 
 def test_same_code_gives_the_same_bytes(here: Path) -> None:

@@ -24,9 +24,11 @@ from warrener.cli.report import check_report, report_on, report_option
 from warrener.cli.run import ANY_COMMAND
 from warrener.cli.taken import slowest_lines
 from warrener.cli.work_options import takes_app_and_tasks
+from warrener.errors import AppError
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit, LimitExceeded
 from warrener.kubernetes.commands import Commands
+from warrener.kubernetes.manifests.code import left_here
 from warrener.provenance import begun_now
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def submit(
             f"Drop all that is on queue {spec.queue!r} in {commands.place}: waiting tasks, results and failures?"
         )
     submitted = _Submitted(spec, begun, tasks, (output, form), report_file, not no_wait, share, fresh, limit)
-    raise click.exceptions.Exit(finish(_submit_within_limit(submitted, commands)))
+    raise click.exceptions.Exit(finish(_submit_or_say_why(submitted, commands)))
 
 
 async def _schedule(spec: Spec, commands: Commands) -> str:
@@ -161,9 +163,13 @@ class _Submitted(NamedTuple):
     limit: FailureLimit | None
 
 
-async def _submit_within_limit(submitted: _Submitted, commands: Commands) -> int:
+async def _submit_or_say_why(submitted: _Submitted, commands: Commands) -> int:
     try:
         return await _submit(submitted, commands)
+    except AppError as error:
+        spec = submitted.spec
+        is_sent = spec.code is not None and spec.code.archive
+        raise AppError(f"{error}{'' if is_sent else left_here(spec.child.app)}") from None
     except LimitExceeded as error:
         say(f"warrener: {error}")
         if submitted.report_file:

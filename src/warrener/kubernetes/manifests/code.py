@@ -103,6 +103,20 @@ def pack(app: str) -> tuple[str, bytes]:
     return f"{module}:{name}" if name else module, _zipped(path)
 
 
+def left_here(app: str) -> str:
+    """What is here and is not sent along, though it has the name of an app that the image is to have: the end of a sentence.
+
+    Args:
+        app: As `pack` takes it.
+    """
+    source = app.partition(":")[0]
+    if not source or source.endswith(".py") or "/" in source:
+        return ""
+    names = {f"{source}.py": Path(f"{source}.py").is_file(), f"{source}/": Path(source).is_dir()}
+    sent = next((name for name, is_here in names.items() if is_here), "")
+    return f"; {sent} here is not sent along: name the app {sent} for that" if sent else ""
+
+
 def files_of(command: str) -> dict[str, bytes]:
     """The files here that a command names by a relative path, which are sent along; all else is left for the image to have.
 
