@@ -29,6 +29,17 @@ def _is_untouched(path: Path) -> bool:
     return not (path / ".warrener").exists()
 
 
+@pytest.mark.parametrize("file", ["missing.jsonl", ".", "damaged.jsonl.gz"])
+def test_file_that_cannot_be_read_makes_no_queue(place: Place, file: str) -> None:
+    (place.path / "damaged.jsonl.gz").write_bytes(b"\x1f\x8b\x08 damaged")
+    for verb in (("run", APP), ("publish",)):
+        done = place.warrener(*verb, file)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"warrener: {file} cannot be read: ")
+        assert done.stderr.count("\n") == 1
+    assert _is_untouched(place.path)
+
+
 def test_nothing_that_is_written_takes_the_place_of_a_program(place: Place) -> None:
     tasks = place.tasks([{"type": "echo"}])
     app = place.path / "app.py"

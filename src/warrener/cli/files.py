@@ -16,7 +16,7 @@ import msgspec
 from warrener.cli.ending import guarded
 from warrener.cli.printing import counted, say
 from warrener.errors import UsageError
-from warrener.sources import STDIN, InvalidLine, Line, TableOptions, read
+from warrener.sources import STDIN, InvalidLine, Line, TableOptions, opening, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +78,16 @@ class TaskFile(msgspec.Struct):
         if not self.count and not self.left_out:
             say(f"warrener: {'stdin' if self.is_stdin else self.path} has no tasks")
 
+    def check_begin(self) -> None:
+        """Open a file, before anything is done; what can be read only once is not.
+
+        Raises:
+            UsageError: It is not there, is a directory, or cannot be read.
+        """
+        if not self._is_stream:
+            with opening.opened(self.path):
+                pass
+
     def check(self) -> None:
         """Read a file to its end, before anything is done with its tasks; what can be read only once is not.
 
@@ -85,7 +95,7 @@ class TaskFile(msgspec.Struct):
             UsageError: It is not there, or has no tasks.
             InvalidTask: A line is no valid task, and is not to be left out.
         """
-        if self.is_stdin or (Path(self.path).exists() and not Path(self.path).is_file()):
+        if self._is_stream:
             return
         invalid: list[InvalidLine] = []
         leave_out = invalid.append if self.skip_invalid or self.invalid else None
@@ -99,6 +109,11 @@ class TaskFile(msgspec.Struct):
     def lines(self, _: object) -> Iterator[Line]:
         """The tasks, whatever is in the app."""
         return self.read()
+
+    @property
+    def _is_stream(self) -> bool:
+        path = Path(self.path)
+        return self.is_stdin or (path.exists() and not path.is_file() and not path.is_dir())
 
     def _leave_out(self, stack: ExitStack) -> Callable[[InvalidLine], None]:
         from warrener.writers import opened

@@ -57,6 +57,7 @@ def publish(tasks: TaskFile, start_line: int, window: int, address: Address) -> 
     from warrener.publication import Publication
 
     with guarded():
+        tasks.check_begin()
         publication = Publication(begun_now(tasks.path), is_shared=True, window=window)
     tasks.start_line = start_line
     finish(_publish(address, publication, tasks))

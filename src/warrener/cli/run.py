@@ -87,6 +87,7 @@ def run(
         tasks.type = tasks.type or ANY_COMMAND
     results = ResultFile(output, form)
     with guarded():
+        tasks.check_begin()
         results.checked(tasks)
         check_report(report_file, output, tasks.path)
         limit = FailureLimit.parse(max_failures) if max_failures else None
