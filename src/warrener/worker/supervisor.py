@@ -265,7 +265,7 @@ class Supervisor:
         self._dispatcher.requeue_waiting()
         self._pool.tell_stop()
         if self._pool.held:
-            _log.warning("stopping: %d tasks may finish within %.0f s", self._pool.held, self._grace)
+            _log.warning("stopping: what runs (%d) may finish within %.0f s", self._pool.held, self._grace)
         while (
             (self._pool.held or self._broker.unsettled)
             and time.monotonic() < end
