@@ -12,10 +12,10 @@ from warrener.codec import decode_failure
 from warrener.completion import Completion
 from warrener.errors import AccessRefused, QueueMissing, UsageError
 from warrener.id_set import IdSet
-from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.monitor import Monitor, Status
 from warrener.orders import Following, Orders, Paused, current, give
 from warrener.publication import DEFAULT_WINDOW, Publication
+from warrener.published import HAS_ROW, OF_SOURCE, mark_of_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

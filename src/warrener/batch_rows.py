@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 
 from warrener.history import Took
-from warrener.journal import HAS_ROW, OF_SOURCE, mark_of_task
+from warrener.published import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from warrener.codec import decode_failure
 from warrener.completion import Completion
 from warrener.errors import AccessRefused, BrokerUnreachable
 from warrener.id_set import IdSet
-from warrener.journal import mark_of_task
 from warrener.latest import superseded
 from warrener.loop_thread import LoopThread
 from warrener.orders import Following, following
+from warrener.published import mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
 
 if TYPE_CHECKING:

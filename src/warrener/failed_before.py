@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from warrener.codec import decode_failure
-from warrener.journal import mark_of_task
+from warrener.published import mark_of_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,34 +1,23 @@
-"""What a queue's journal says: whose batch this is, how many tasks it has, and which of them were published.
+"""What a queue's journal says: whose batch this is, how many tasks it has, and who did what.
 
-Every record is a small JSON object. The first `Begun` is the queue's identity; `Published` has the marks of tasks that the
-broker confirmed, so that whoever goes on publishes none of them again, in whatever order the file is by now.
+Every record is a small JSON object. The first `Begun` is the queue's identity.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from warrener.brokers import Log
 from warrener.codec import NOT_JSON, encode
-from warrener.marks import mark_of, marks_in
+from warrener.published import Dropped
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
     from warrener.brokers import Broker
-    from warrener.marks import Marks
-
-_MARKS_IN_A_RECORD: Final = 4000
-
-# What is known of a task, as the flags of its mark.
-OF_SOURCE: Final = 1
-"""It is one of the source's, as far as that was read."""
-HAS_ROW: Final = 2
-PUBLISHED: Final = 4
-"""It was published, and not dropped since."""
 
 
 class Begun(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="begun"):
@@ -51,28 +40,6 @@ class Begun(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", t
     app_digest: str = ""
     by: str = ""
     planned: int | None = None
-
-
-class Published(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="published"):
-    """These tasks are confirmed.
-
-    Args:
-        run: Whose.
-        marks: Theirs, one after the other (`mark_of_task`).
-    """
-
-    run: str
-    marks: bytes
-
-
-class Dropped(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="dropped"):
-    """These tasks are on the queue no more, and have no row: they may be published again.
-
-    Args:
-        marks: Theirs, one after the other; empty where the queue was purged.
-    """
-
-    marks: bytes = b""
 
 
 class Read(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="read"):
@@ -142,14 +109,7 @@ class Purged(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
 
 
 Record = Begun | Publishing | Left | Read | Acted | Purged
-Marked = Published | Dropped
 _records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
-_marks: msgspec.json.Decoder[Marked] = msgspec.json.Decoder(Marked)
-
-
-def mark_of_task(task_id: str, wording: str) -> bytes:
-    """What stands for one wording of one task, in 16 bytes."""
-    return mark_of(f"{task_id}\0{wording}")
 
 
 async def note(broker: Broker, record: Record) -> None:
@@ -174,57 +134,10 @@ async def read_journal(broker: Broker) -> JournalState:
     return state
 
 
-async def read_published(broker: Broker, marks: Marks) -> None:
-    """Let those be `PUBLISHED` that the journal says were. Raises: as `read_journal`."""
-    marks.take(PUBLISHED)
-    async for records in broker.noted(Log.PUBLISHED):
-        for body in records:
-            with suppress(*NOT_JSON):  # what is no record of ours
-                _take_in(_marks.decode(body), marks)
-
-
-async def published_in_order(broker: Broker) -> AsyncIterator[tuple[int, bytes]]:
-    """The marks of all that was ever published, as often as it was, each with its place. Raises: as `read_journal`."""
-    place = 0
-    async for records in broker.noted(Log.PUBLISHED):
-        for body in records:
-            with suppress(*NOT_JSON):
-                record = _marks.decode(body)
-                for mark in marks_in(record.marks) if isinstance(record, Published) else ():
-                    yield place, mark
-                    place += 1
-
-
-async def note_published(broker: Broker, run: str, marks: Sequence[bytes]) -> None:
-    """Write down that tasks are confirmed. Raises: as `note`."""
-    await broker.note(Log.PUBLISHED, [encode(Published(run, part)) for part in _joined(marks)])
-
-
-async def note_dropped(broker: Broker, marks: Sequence[bytes]) -> None:
-    """Write down that tasks are on the queue no more, so that they may be published again. Raises: as `note`."""
-    await broker.note(Log.PUBLISHED, [encode(Dropped(part)) for part in _joined(marks)])
-
-
 async def note_purged(broker: Broker, by: str, at: float) -> None:
     """Write down that nothing is on the queue any more, and who has dropped it. Raises: as `note`."""
     await broker.note(Log.PUBLISHED, [encode(Dropped())])
     await note(broker, Purged(by, at))
-
-
-def _take_in(record: Marked, marks: Marks) -> None:
-    if isinstance(record, Published):
-        for mark in marks_in(record.marks):
-            marks.add(mark, PUBLISHED)
-    elif record.marks:
-        for mark in marks_in(record.marks):
-            marks.take(PUBLISHED, mark)
-    else:
-        marks.take(PUBLISHED)
-
-
-def _joined(marks: Sequence[bytes]) -> Iterator[bytes]:
-    for start in range(0, len(marks), _MARKS_IN_A_RECORD):
-        yield b"".join(marks[start : start + _MARKS_IN_A_RECORD])
 
 
 class JournalState:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.codec import decode_failure
 from warrener.errors import AccessRefused
-from warrener.journal import OF_SOURCE, mark_of_task, note_published, published_in_order, read_journal
+from warrener.journal import read_journal
 from warrener.marks import Marks, mark_of
+from warrener.published import OF_SOURCE, mark_of_task, note_published, published_in_order
 from warrener.rows import Summary, readable_rows
 
 if TYPE_CHECKING:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import deque
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from warrener.bridge import Bridge
@@ -15,24 +13,19 @@ from warrener.codec import decode_failure
 from warrener.companion import while_running
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
 from warrener.failed_before import FailedBefore
-from warrener.journal import (
+from warrener.journal import Begun, JournalState, Left, Publishing, Read, note, read_journal
+from warrener.marks import Marks
+from warrener.ownership import check_owner, differ, lift
+from warrener.published import (
     HAS_ROW,
     OF_SOURCE,
     PUBLISHED,
-    Begun,
-    JournalState,
-    Left,
-    Publishing,
-    Read,
+    Unnoted,
     mark_of_task,
-    note,
     note_dropped,
     note_published,
-    read_journal,
     read_published,
 )
-from warrener.marks import Marks
-from warrener.ownership import check_owner, differ, lift
 from warrener.publisher import publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
 from warrener.window import Window
@@ -100,13 +93,13 @@ class Publication:
         self.blocked_reason: str | None = None
         """What it waits for before it publishes anything."""
         self._is_shared = is_shared
-        self._count = self._own_failed = self._noted = 0
+        self._count = self._own_failed = 0
         self._journal = JournalState()
         self._replays = False  # whether tasks that were cancelled by their type are to be published again
         self._window: Window
         self._is_stopped = False
         self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
-        self._unconfirmed: deque[tuple[int, bytes]] = deque()  # each with its line
+        self._unnoted = Unnoted(begun.run)
         self._next_line = 1
         self._dropped: list[bytes] = []  # marks of the failures that were superseded
         self._session: PublishSession | None = None
@@ -189,10 +182,10 @@ class Publication:
             await asyncio.gather(noting, return_exceptions=True)
             with suppress(BrokerError, TimeoutError):  # what ended the publishing says more
                 async with asyncio.timeout(_NOTE_FOR):
-                    await self._note_confirmed(broker)
+                    await self._unnoted.note(broker, self.confirmed)
             if sys.exception():
                 await self.leave(broker)
-        await self._note_confirmed(broker)
+        await self._unnoted.note(broker, self.confirmed)
         self.total, self.is_read = self._count, True
         self.stale_failures = len(self.failed_before) - self._own_failed
         if self._superseded or (self._replays and not self._is_stopped):
@@ -243,8 +236,7 @@ class Publication:
     @property
     def resume_line(self) -> int:
         """The line to go on from, where the journal cannot tell: all before it are confirmed."""
-        following = self.confirmed - self._noted
-        return self._unconfirmed[following][0] if following < len(self._unconfirmed) else self._next_line
+        return self._unnoted.line_after(self.confirmed) or self._next_line
 
     def _choose(self, chunk: list[Line]) -> list[Task]:
         if self._is_stopped and self.begun.planned is None:
@@ -273,7 +265,7 @@ class Publication:
         if self._is_stopped:
             self.skipped += 1
             return False
-        self._unconfirmed.append((line.number, mark))
+        self._unnoted.add(line.number, mark)
         return True
 
     async def _keep_noting(self, broker: Broker) -> None:
@@ -282,19 +274,10 @@ class Publication:
         while True:
             await asyncio.sleep(NOTE_EVERY)
             with suppress(BrokerUnreachable):  # the session waits for it, and says when it gives up
-                await self._note_confirmed(broker)
+                await self._unnoted.note(broker, self.confirmed)
                 if loop.time() - said_at > ALIVE_EVERY:
                     await note(broker, Publishing(self.begun.run))
                     said_at = loop.time()
-
-    async def _note_confirmed(self, broker: Broker) -> None:
-        count = self.confirmed - self._noted
-        if count:
-            marks = [mark for _, mark in islice(self._unconfirmed, count)]
-            await note_published(broker, self.begun.run, marks)
-            for _ in marks:
-                self._unconfirmed.popleft()
-            self._noted += count
 
     def _decide(self, task: FailedTask) -> Verdict | Message:
         """Publish again what was cancelled, drop what is worded anew."""

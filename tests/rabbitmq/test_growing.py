@@ -9,7 +9,7 @@ import pika
 
 from tests.batch import PATIENCE, publish, results
 from warrener.brokers.names import Names
-from warrener.brokers.rabbitmq import stream
+from warrener.brokers.rabbitmq import stream_ends
 
 if TYPE_CHECKING:
     import pytest
@@ -22,7 +22,7 @@ async def test_reading_ends_although_there_is_more_at_every_look(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(rabbit_address, [])
-    look, looks = stream.stream_end, 0
+    look, looks = stream_ends.stream_end, 0
 
     async def look_after_one_more(connection: Connection, name: str) -> int:
         nonlocal looks
@@ -30,7 +30,7 @@ async def test_reading_ends_although_there_is_more_at_every_look(
         await asyncio.to_thread(_complete, rabbit_address, f"t{looks}")
         return await look(connection, name)
 
-    monkeypatch.setattr(stream, "stream_end", look_after_one_more)
+    monkeypatch.setattr("warrener.brokers.rabbitmq.stream.stream_end", look_after_one_more)
     async with asyncio.timeout(PATIENCE):
         rows = await results(rabbit_address)
 

@@ -15,8 +15,8 @@ from warrener.history.history import History
 from warrener.history.places import Places
 from warrener.history.slowest import MOST
 from warrener.history.timeline import MOST_BINS, Timeline
-from warrener.journal import mark_of_task
 from warrener.models import Attempt, Failure, Result
+from warrener.published import mark_of_task
 
 BEGAN = 1_700_000_000.0
 

@@ -12,7 +12,7 @@ import warrener
 from warrener.api.order import InOrder, Order
 from warrener.api.rows import Rows
 from warrener.errors import WarrenerError
-from warrener.journal import mark_of_task
+from warrener.published import mark_of_task
 
 
 def row(number: int) -> bytes:

@@ -53,7 +53,7 @@ async def test_publishing_goes_on_while_nobody_is_there_to_note_it(monkeypatch: 
                 return
 
     monkeypatch.setattr(publication, "NOTE_EVERY", 0.01)
-    monkeypatch.setattr(publication, "note_published", note)
+    monkeypatch.setattr("warrener.published.note_published", note)
     publishing = Publication(Begun("run", "here:/tasks.jsonl", 0.0))
     async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
         await broker.declare([])
@@ -65,7 +65,7 @@ async def test_publishing_goes_on_while_nobody_is_there_to_note_it(monkeypatch: 
 
 
 async def test_publishing_ends_when_it_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publication, "note_published", refuse)
+    monkeypatch.setattr("warrener.published.note_published", refuse)
     publishing = Publication(Begun("run", "here:/tasks.jsonl", 0.0))
     async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
         await broker.declare([])

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from warrener.api.scratch import Scratch
-from warrener.journal import mark_of_task
+from warrener.published import mark_of_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

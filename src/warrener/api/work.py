@@ -13,11 +13,11 @@ from warrener.api.rows import Rows
 from warrener.brokers import connect
 from warrener.errors import BrokerError, QueueTaken, TasksFailed, UsageError
 from warrener.exit_codes import Exit
-from warrener.journal import mark_of_task
 from warrener.local_run import Run
 from warrener.loop_thread import LoopThread
 from warrener.orders import Cancelled, give
 from warrener.provenance import who
+from warrener.published import mark_of_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -13,7 +13,7 @@ from warrener.errors import AccessRefused, UsageError
 from warrener.failures.grouping import Groups
 from warrener.failures.reading import read
 from warrener.id_set import IdSet
-from warrener.journal import mark_of_task, note_dropped
+from warrener.published import mark_of_task, note_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

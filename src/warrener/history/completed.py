@@ -12,7 +12,7 @@ from warrener.history.durations import Durations
 from warrener.history.places import Places
 from warrener.history.slowest import Slowest
 from warrener.history.timeline import Timeline
-from warrener.journal import mark_of_task
+from warrener.published import mark_of_task
 from warrener.rows import Summary, readable_rows
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from warrener.failures import Groups
 from warrener.history.completed import MOST_TYPES, OTHERS
 from warrener.history.places import Places
 from warrener.history.timeline import Timeline
-from warrener.journal import mark_of_task
+from warrener.published import mark_of_task
 
 if TYPE_CHECKING:
     from warrener.failures import Group

@@ -8,7 +8,6 @@ broker --on_delivery--> backlog --submit--> pool --on_report--> settle --> broke
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -17,10 +16,9 @@ from msgspec.structs import replace
 from warrener.brokers.protocol import Delayed, Failed
 from warrener.codec import decode_record
 from warrener.models import Attempt, Record
-from warrener.text import readable
 from warrener.trace_context import trace_id
 from warrener.worker.events import KINDS
-from warrener.worker.outcomes import Outcomes, opened, refused
+from warrener.worker.outcomes import Outcomes, cut_short, opened, refused
 from warrener.worker.pool import Owner, RunningAttempt
 from warrener.worker.quarantine import Quarantine
 from warrener.worker.redelivery import Redelivery
@@ -102,10 +100,9 @@ class Dispatcher(Owner):
 
     def requeue_all_but(self, count: int) -> None:
         """Return what has not begun here, but for the first so many: others may have a slot for it."""
-        kept = [self.backlog.popleft() for _ in range(min(count, len(self.backlog)))]
-        self.requeue([*self.backlog])
-        self.backlog.clear()
-        self.backlog.extend(kept)
+        attempts = [*self.backlog]
+        self.backlog = deque(attempts[:count])
+        self.requeue(attempts[count:])
 
     def requeue(self, attempts: Sequence[RunningAttempt]) -> None:
         """Return tasks that did not run, or not to their end through no fault of theirs."""
@@ -243,7 +240,7 @@ class Dispatcher(Owner):
             return
         (attempt,) = attempts
         self._end_quarantine(attempt)
-        self._fail(attempt, self._attempt(attempt, "Crashed", how, worker), "crashed")
+        self._fail(attempt, cut_short(attempt, "Crashed", how, worker), "crashed")
         self.submit()
 
     def on_orphaned(self, attempts: Sequence[RunningAttempt]) -> None:
@@ -258,7 +255,7 @@ class Dispatcher(Owner):
         """An attempt was killed at its time limit."""
         self._end_quarantine(attempt)
         message = f"killed at its time limit of {attempt.timeout:g} s"
-        self._fail(attempt, self._attempt(attempt, "TimedOut", message, worker), "timed-out")
+        self._fail(attempt, cut_short(attempt, "TimedOut", message, worker), "timed-out")
 
     def _suspect(self, attempts: Sequence[RunningAttempt]) -> None:
         for attempt in attempts:
@@ -276,13 +273,6 @@ class Dispatcher(Owner):
         return was_alone
 
     # --- what becomes of a task
-
-    def _attempt(self, attempt: RunningAttempt, error: str, message: str, worker: str) -> Attempt:
-        duration = time.monotonic() - attempt.started
-        number = attempt.record.attempts + 1
-        output = readable(attempt.output)
-        began, trace = time.time() - duration, trace_id(attempt.delivery.trace)
-        return Attempt(number, error, message, worker, began, duration, output=output, trace_id=trace)
 
     def _fail(self, attempt: RunningAttempt, last: Attempt, reason: Reason) -> None:
         self._finish(attempt, self.outcomes.of_failure(attempt.task, attempt.record, last, reason))

@@ -100,8 +100,10 @@ class Intake:
 
     async def _fit_prefetch(self) -> None:
         dispatcher, pace = self._dispatcher, self._pool.pace
-        if dispatcher.backlog and not self._pool.has_begun_since(time.monotonic() - _STALLED_AFTER):
-            pace.begin_anew()  # fast ones were followed by slow ones
+        if dispatcher.backlog:
+            begun_after = time.monotonic() - _STALLED_AFTER
+            if all(attempt.started < begun_after for attempt in self._pool.unfinished):
+                pace.begin_anew()  # fast ones were followed by slow ones
         if self._is_prefetch_unfit:
             wanted = self._wanted_prefetch
             await self._take_more(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from warrener.errors import InvalidTask
 from warrener.models import MAX_MESSAGE, Attempt, Result
 from warrener.retry import nearest
 from warrener.text import cut, readable
+from warrener.trace_context import trace_id
 from warrener.worker.manifest import ANY_TYPE
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from warrener.models import Envelope, Reason, Record
     from warrener.worker.frames import Report
     from warrener.worker.manifest import AppManifest, HandlerRules
+    from warrener.worker.pool import RunningAttempt
 
 
 class Outcomes:
@@ -143,6 +146,14 @@ def opened(delivery: Delivery, manifest: AppManifest) -> tuple[Envelope, Handler
     known = ", ".join(sorted(manifest.handlers))
     said = f"no handler for type {task.type!r}; this app has {known}"
     return refused(decode_record(delivery.record), "unknown-type", said)
+
+
+def cut_short(attempt: RunningAttempt, error: str, message: str, worker: str) -> Attempt:
+    """What is known of an attempt whose process died before its handler could end."""
+    duration = time.monotonic() - attempt.started
+    number, output = attempt.record.attempts + 1, readable(attempt.output)
+    began, trace = time.time() - duration, trace_id(attempt.delivery.trace)
+    return Attempt(number, error, message, worker, began, duration, output=output, trace_id=trace)
 
 
 def refused(record: Record, reason: Reason, message: str, error: str = "InvalidTask") -> Failed:

@@ -20,6 +20,7 @@ from warrener.brokers.rabbitmq.publishing import Publishing
 from warrener.brokers.rabbitmq.queue import Queue
 from warrener.brokers.rabbitmq.reconnect import Reconnecting
 from warrener.brokers.rabbitmq.session import Session
+from warrener.brokers.rabbitmq.stream_ends import ends_at
 from warrener.errors import AccessRefused, BrokerUnreachable, MessageTooLarge
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ class RabbitBroker:
     async def output_since(self, at: float) -> AsyncIterator[Sequence[bytes]]:
         place = topology.place_of(self._queue.names, Log.OUTPUT).stream
         connection = await self._queue.connections.connection()
-        (first,) = await stream.ends_at(connection, place, [at])
+        (first,) = await ends_at(connection, place, [at])
         async with aclosing(stream.read_stream(connection, place, first, follow=False)) as batches:
             async for _, messages in batches:
                 yield [message.body for message in messages]

@@ -15,7 +15,8 @@ import msgspec
 
 from warrener.brokers.protocol import Log
 from warrener.brokers.rabbitmq.confirms import ConfirmTracker
-from warrener.brokers.rabbitmq.stream import read_stream, stream_end
+from warrener.brokers.rabbitmq.stream import read_stream
+from warrener.brokers.rabbitmq.stream_ends import stream_end
 from warrener.brokers.rabbitmq.topology import place_of
 from warrener.codec import NOT_JSON
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.rabbitmq import stream
 from warrener.brokers.rabbitmq.packing import ROWS, unpack
+from warrener.brokers.rabbitmq.stream_ends import ends_at, stream_end
 from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ async def count_rows(connection: Connection, names: Names, offsets: Offsets, *, 
         is_busy: Whether more are to come. Then packs of the last five seconds may be left out where they are the first ones.
     """
     if offsets.end[0] and not is_busy:
-        messages = await stream.stream_end(connection, names.results)
+        messages = await stream_end(connection, names.results)
         if messages == offsets.end[0]:
             return offsets.end[1]
     messages, packs = await asyncio.gather(
-        stream.stream_end(connection, names.results),
+        stream_end(connection, names.results),
         _count_packs(connection, names, _PATIENCE_BUSY if is_busy else _PATIENCE),
     )
     return messages + packs * (ROWS - 1)
@@ -45,7 +46,7 @@ async def count_rows(connection: Connection, names: Names, offsets: Offsets, *, 
 
 async def _count_packs(connection: Connection, names: Names, patience: float) -> int:
     try:
-        return await stream.stream_end(connection, names.packed, patience=patience)
+        return await stream_end(connection, names.packed, patience=patience)
     except QueueMissing:  # the queue is older than packs
         return 0
 
@@ -112,14 +113,14 @@ async def counts_at(queue: Queue, times: Sequence[float]) -> Sequence[int]:
     """See `Reader.completed_at`."""
     connection = await queue.connections.connection()
     messages, packs = await asyncio.gather(
-        stream.ends_at(connection, queue.names.results, times), _packs_at(connection, queue.names, times)
+        ends_at(connection, queue.names.results, times), _packs_at(connection, queue.names, times)
     )
     return [ones + (ROWS - 1) * many for ones, many in zip(messages, packs, strict=True)]
 
 
 async def _packs_at(connection: Connection, names: Names, times: Sequence[float]) -> Sequence[int]:
     try:
-        return await stream.ends_at(connection, names.packed, times)
+        return await ends_at(connection, names.packed, times)
     except QueueMissing:  # the queue is older than packs
         return [0] * len(times)
 

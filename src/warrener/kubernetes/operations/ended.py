@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from warrener.codec import decode_failure
-from warrener.journal import HAS_ROW, PUBLISHED, mark_of_task, published_in_order
 from warrener.marks import Marks
+from warrener.published import HAS_ROW, PUBLISHED, mark_of_task, published_in_order
 from warrener.rows import Summary, readable_rows
 
 if TYPE_CHECKING:

@@ -165,10 +165,6 @@ class Pool:
             if self._wear.look(child):
                 self._roster.scale()
 
-    def has_begun_since(self, moment: float) -> bool:
-        """Whether it runs a task that began after this, on the monotonic clock."""
-        return any(attempt.started > moment for child in self.children for attempt in child.running.values())
-
     def take_back(self) -> None:
         """Ask for the tasks that children hold but do not run; they come by `on_returned`."""
         for child in self.children:
