@@ -13,9 +13,10 @@ from tests.batch import PATIENCE, Hands, eventually
 from tests.conformance.broker.steps import DELAYS, consume, publish, row, rows, take
 from tests.rabbitmq.cutting import cut
 from warrener.brokers import Broker, Completed, connect
-from warrener.brokers.rabbitmq import RabbitBroker, packing
+from warrener.brokers.rabbitmq import RabbitBroker, packing, settling
 from warrener.brokers.rabbitmq.amqp.channel import Channel
 from warrener.brokers.rabbitmq.packing import ROWS
+from warrener.brokers.rabbitmq.stream_ends import stream_end
 from warrener.errors import BrokerUnreachable
 
 if TYPE_CHECKING:
@@ -118,8 +119,9 @@ async def test_rows_in_packs_are_read_counted_and_found_as_others(
 
 
 async def test_queue_that_is_older_than_packs_gets_its_rows_one_by_one(
-    broker: Broker, rabbit_address: Address, channel: BlockingChannel
+    broker: Broker, rabbit_address: Address, channel: BlockingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settling, "_PACK_AGAIN_AFTER", 0)
     name = rabbit_address.queue
     channel.queue_unbind(f"{name}.results", f"{name}.outcomes", "results.packed")
     channel.queue_delete(f"{name}.results.packed")
@@ -129,6 +131,13 @@ async def test_queue_that_is_older_than_packs_gets_its_rows_one_by_one(
 
     assert (await broker.counts()).completed == MANY
     assert sorted(await rows(broker)) == [*map(row, NAMES)]
+    # And in packs once it has the stream for them
+    await broker.declare(DELAYS)
+    await settle_many(broker)
+    await broker.settled()
+    assert isinstance(broker, RabbitBroker)
+    assert await stream_end(await broker._connections.connection(), f"{name}.results.packed")
+    assert (await broker.counts()).completed == 2 * MANY
 
 
 async def test_no_row_is_lost_while_a_purge_has_deleted_one_stream_and_not_the_other(

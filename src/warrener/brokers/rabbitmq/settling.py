@@ -28,6 +28,8 @@ _log = logging.getLogger("warrener.worker")
 # Seconds: until a refused outcome is published again, and that a queue which is missing may take to be made anew.
 _PAUSE: Final = 0.5
 _MADE_WITHIN: Final = 5.0
+# Seconds until packs are tried again, where there was no stream for them: somebody may have been purging the queue.
+_PACK_AGAIN_AFTER: Final = 30.0
 
 
 class Settling:
@@ -54,7 +56,7 @@ class Settling:
         self._tracker: ConfirmTracker | None = None
         self._outcomes: dict[int, _Settled] = {}  # by the delivery's tag
         self._packing = Packing[_Settled](self._publish_rows)
-        self._can_pack = True
+        self._packs_from = 0.0  # by the loop's clock
         self._is_refused = False
         self._missing_since: float | None = None
 
@@ -80,7 +82,7 @@ class Settling:
         settled = self._outcomes[delivery.tag] = delivery, outcome
         if self._confirm_times:
             self._confirm_times.begin(delivery.tag)
-        if isinstance(outcome, Completed) and len(outcome.body) <= LARGEST and self._can_pack:
+        if isinstance(outcome, Completed) and len(outcome.body) <= LARGEST:
             self._packing.add(settled)
         else:
             self._publish(delivery, outcome)
@@ -112,7 +114,7 @@ class Settling:
 
     def _publish_rows(self, rows: Sequence[_Settled]) -> None:
         bodies = [outcome.body for _, outcome in rows if isinstance(outcome, Completed)]
-        body = pack(bodies) if self._can_pack else None
+        body = pack(bodies) if asyncio.get_running_loop().time() >= self._packs_from else None
         if body is None:
             for row in rows:
                 self._publish(*row)
@@ -137,8 +139,9 @@ class Settling:
         if not error:
             self._confirm([delivery for delivery, _ in rows])
         elif isinstance(error, QueueMissing):  # it is older than packs; if it is gone, each row will say so
-            self._can_pack = False
-            self._publish_rows(rows)
+            self._packs_from = asyncio.get_running_loop().time() + _PACK_AGAIN_AFTER
+            for row in rows:
+                self._publish(*row)
         elif isinstance(error, Refused):
             self._try_again(error, partial(self._publish_left, rows))
         elif rows:
