@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from pyarrow import parquet
 
 from tests.batch import APP
 
@@ -74,16 +75,31 @@ def test_results_never_take_the_place_of_the_tasks(place: Place, output: str) ->
     assert _is_untouched(place.path)
 
 
-@pytest.mark.parametrize("name", ["x.parquet", "x.xlsx", "x.csv.gz", "x.jsonl.gz", "x.tsv", "x.JSONL.ZST"])
+@pytest.mark.parametrize("name", ["x.feather", "x.xlsx", "x.csv.gz", "x.jsonl.gz", "x.tsv", "x.JSONL.ZST"])
 def test_results_are_not_written_under_the_name_of_another_format(place: Place, name: str) -> None:
     file = place.tasks([{"type": "echo"}])
     for verb in (("run", APP, file), ("results",)):
         done = place.warrener(*verb, "-o", name)
         assert done.returncode == 2
         assert f"{name} cannot be written: " in done.stderr
-        assert "name a file that ends in .jsonl, .json or .csv" in done.stderr
+        assert "name a file that ends in .jsonl, .json, .csv or .parquet" in done.stderr
     assert _is_untouched(place.path)
     assert not (place.path / name).exists()
+
+
+def test_results_are_written_as_parquet(place: Place) -> None:
+    file = place.tasks([{"id": f"t{number}", "type": "echo"} for number in range(3)])
+
+    assert place.warrener("run", APP, file, "-o", "out.parquet").returncode == 0
+    piped = _run_in_shell(place, "warrener results --queue tasks --format parquet -o - > again.parquet")
+    failed = place.warrener("failures", "export", "--queue", "tasks", "-o", "failed.parquet")
+
+    assert piped.returncode == 0, piped.stderr
+    for name in ("out.parquet", "again.parquet"):
+        table = parquet.read_table(place.path / name)
+        assert sorted(table["task_id"].to_pylist()) == ["t0", "t1", "t2"]
+    assert failed.returncode == 2
+    assert "only results are written so; name a file that ends in .jsonl, .json or .csv" in failed.stderr
 
 
 @pytest.mark.parametrize("output", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"])

@@ -13,7 +13,7 @@ from warrener.cli.ending import failed, finish
 from warrener.cli.failure_choice import dry_run_option, ids_argument, takes_choice
 from warrener.cli.failure_text import described, group_line
 from warrener.cli.lazy import OrderedGroup
-from warrener.cli.options import format_option, json_option, looks_at, output_option, yes_option
+from warrener.cli.options import json_option, looks_at, output_option, yes_option
 from warrener.cli.printing import counted, print_json, say
 from warrener.codec import NOT_JSON, encode
 from warrener.exit_codes import Exit
@@ -149,7 +149,7 @@ def discard(choice: Choice, dry_run: bool, yes: bool, address: Address) -> None:
 
 @failures.command()
 @output_option("-")
-@format_option
+@click.option("--format", "form", metavar="FORMAT", help="jsonl, json or csv; by default as FILE ends.")
 @takes_choice
 @looks_at
 def export(output: str, form: str | None, choice: Choice, address: Address) -> None:

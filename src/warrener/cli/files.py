@@ -152,7 +152,7 @@ class ResultFile(msgspec.Struct, frozen=True):
             check_apart(self.path, tasks.path, "the results would take the place of the tasks")
             if tasks.invalid:
                 check_apart(self.path, tasks.invalid, "the results would take the place of the invalid lines")
-        return checked_format(self.path, self.form)
+        return checked_format(self.path, self.form, of_results=True)
 
 
 def takes_tasks(verb: Callable[..., Any]) -> Callable[..., Any]:

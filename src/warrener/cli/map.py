@@ -20,10 +20,10 @@ from warrener.cli.files import ResultFile
 from warrener.cli.items import Items
 from warrener.cli.options import (
     broker_option,
-    format_option,
     management_option,
     output_option,
     queue_option_for,
+    result_format_option,
     yes_option,
 )
 from warrener.cli.run import report, run_here
@@ -43,7 +43,7 @@ _PARAMETER: Final = "item"
 @click.argument("handler", metavar="APP:HANDLER")
 @click.argument("items", metavar="ITEMS...", nargs=-1)
 @output_option("results.jsonl")
-@format_option
+@result_format_option
 @takes_work
 @max_failures_option
 @share_option

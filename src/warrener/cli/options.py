@@ -80,8 +80,8 @@ concurrency_option: Final = click.option(
 keep_logs_option: Final = click.option(
     "--keep-logs", is_flag=True, help="Keep what every task prints, the newest of it, for `warrener logs`."
 )
-format_option: Final = click.option(
-    "--format", "form", metavar="jsonl|json|csv", help="By default as FILE ends."
+result_format_option: Final = click.option(
+    "--format", "form", metavar="FORMAT", help="jsonl, json, csv or parquet; by default as FILE ends."
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="JSON objects, one on a line.")
 yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")

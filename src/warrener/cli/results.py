@@ -9,7 +9,7 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.files import ResultFile
-from warrener.cli.options import format_option, looks_at, output_option
+from warrener.cli.options import looks_at, output_option, result_format_option
 from warrener.cli.printing import say
 from warrener.exit_codes import Exit
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @output_option("-")
-@format_option
+@result_format_option
 @click.option("--follow", is_flag=True, help="Wait for more until every task has ended.")
 @looks_at
 def results(output: str, form: str | None, follow: bool, address: Address) -> None:

@@ -14,7 +14,7 @@ from warrener.cli.ending import finish, guarded
 from warrener.cli.files import ResultFile, TaskFile, takes_tasks
 from warrener.cli.hint import again
 from warrener.cli.holding import held_by, hold_text
-from warrener.cli.options import format_option, output_option
+from warrener.cli.options import output_option, result_format_option
 from warrener.cli.page_beside import page_beside
 from warrener.cli.printing import counted, ended_with, say
 from warrener.cli.progress import Progress
@@ -46,7 +46,7 @@ ANY_COMMAND: Final = "exec"
 @click.command()
 @takes_app_and_tasks
 @output_option("results.jsonl")
-@format_option
+@result_format_option
 @report_option
 @takes_tasks
 @takes_work

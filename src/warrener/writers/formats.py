@@ -1,4 +1,4 @@
-"""How rows look in a file: JSON lines, a JSON array, or a table that is safe in a spreadsheet."""
+"""How rows look in a file: JSON lines, a JSON array, a table that is safe in a spreadsheet, or columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from warrener.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Format = Literal["jsonl", "json", "csv"]
+Format = Literal["jsonl", "json", "csv", "parquet"]
 COLUMNS: Final = [
     "task_id",
     "type",
@@ -31,7 +31,10 @@ PROGRAMS: Final = ("py", "pyw", "ipynb", "sh")
 _OTHERS: Final = {
     **dict.fromkeys(PROGRAMS, "it is named as a program is"),
     **dict.fromkeys(("gz", "bz2", "xz", "zst", "zip"), "results are not packed while they are written"),
-    **dict.fromkeys(("parquet", "feather", "arrow", "avro", "orc"), "results are no column store"),
+    "parquet": "only results are written so",
+    **dict.fromkeys(
+        ("feather", "arrow", "avro", "orc"), "of formats with columns there is Parquet, for results"
+    ),
     **dict.fromkeys(("xlsx", "xls", "ods"), "a spreadsheet opens .csv"),
     **dict.fromkeys(("tsv", "tab"), "tables of results have commas"),
     **dict.fromkeys(("db", "sqlite", "sqlite3"), "results are no database"),
@@ -40,23 +43,35 @@ _OTHERS: Final = {
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def checked_format(path: str, wanted: str | None) -> Format:
+def checked_format(path: str, wanted: str | None, *, of_results: bool = False) -> Format:
     """The format that was asked for, or the one that the file's ending names; JSONL by default.
 
+    Args:
+        path: The file's.
+        wanted: What was asked for.
+        of_results: Whether results are written, which may be as Parquet.
+
     Raises:
-        UsageError: There is no such format, or the ending is that of a format that there is not.
+        UsageError: There is no such format, or the ending is that of a format that there is not, or what it needs is not
+            installed.
     """
     formats: dict[str, Format] = {"jsonl": "jsonl", "json": "json", "csv": "csv"}
+    if of_results:
+        formats["parquet"] = "parquet"
     ending = Path(path).suffix.lower()[1:]
-    if ending in _OTHERS:
+    if ending in _OTHERS and ending not in formats:
+        *first, last = (f".{name}" for name in formats)
         raise UsageError(
-            f"{path} cannot be written: {_OTHERS[ending]}; name a file that ends in .jsonl, .json or .csv"
+            f"{path} cannot be written: {_OTHERS[ending]}; name a file that ends in {', '.join(first)} or {last}"
         )
-    if wanted is None:
-        return formats.get(ending, "jsonl")
-    if wanted not in formats:
+    if wanted is not None and wanted not in formats:
         raise UsageError(f"there is no format {wanted!r}; use {', '.join(formats)}")
-    return formats[wanted]
+    found = formats.get(ending, "jsonl") if wanted is None else formats[wanted]
+    if found == "parquet":
+        from warrener.writers.parquet import check_installed
+
+        check_installed()
+    return found
 
 
 def csv_head() -> bytes:

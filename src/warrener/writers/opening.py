@@ -39,6 +39,8 @@ def opened(path: str, form: Format) -> Iterator[ResultWriter]:
     with writing(path):
         mode = _mode(path)
     if path in {STDOUT, _DEV_STDOUT}:
+        if form == "parquet" and sys.stdout.isatty():
+            raise UsageError("Parquet is nothing to read on a terminal: name a file with -o")
         stdout = cast("IO[bytes]", _Terminal()) if sys.stdout.isatty() else sys.stdout.buffer
         yield from _written(ResultWriter(stdout, form, "stdout"))
     elif stat.S_ISDIR(mode):

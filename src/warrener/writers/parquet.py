@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,6 +19,13 @@ _GROUP: Final = 5_000
 _MICROSECONDS: Final = 1_000_000
 _LATEST: Final = 253_402_300_799  # seconds since the epoch: no calendar has a later time
 _MOST: Final = 1 << 62
+_MISSING: Final = f"{missing('Parquet needs', 'parquet')}, or take CSV or JSONL"
+
+
+def check_installed() -> None:
+    """Raise a UsageError where pyarrow is not installed."""
+    if find_spec("pyarrow") is None:
+        raise UsageError(_MISSING)
 
 
 class Table:
@@ -35,7 +43,7 @@ class Table:
             import pyarrow as pa
             from pyarrow import parquet
         except ImportError as error:
-            raise UsageError(f"{missing('Parquet needs', 'parquet')}, or take CSV or JSONL") from error
+            raise UsageError(_MISSING) from error
         at = pa.timestamp("us", tz="UTC")
         kinds = {
             "attempts": pa.int64(),

@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 from warrener.writers.errors import writing
 from warrener.writers.formats import csv_head, csv_row
+from warrener.writers.parquet import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,8 @@ class ResultWriter:
 
     JSON is passed on as it is, one row on a line. CSV is safe to open in a spreadsheet: text that begins with `=`, `+`,
     `-`, `@` (or their full-width forms), a tab or a line break gets a `'` before it, as OWASP advises, since a
-    spreadsheet would run it as a formula. Numbers stay numbers, -5 too; arrays and objects are written as JSON.
+    spreadsheet would run it as a formula. Numbers stay numbers, -5 too; arrays and objects are written as JSON. Of Parquet
+    nothing can be read before `finish`.
 
     Args:
         file: Where to write.
@@ -32,7 +34,9 @@ class ResultWriter:
         self._path = path
         self._is_first = True
         self.is_discarded = False
-        if form == "csv":
+        if form == "parquet":
+            self._table = Table()
+        elif form == "csv":
             self._put([csv_head()])
         elif form == "json":
             self._put([b"[\n"])
@@ -45,7 +49,9 @@ class ResultWriter:
         """
         if not rows:
             return
-        if self._form == "csv":
+        if self._form == "parquet":
+            self._put([self._table.write(rows)])
+        elif self._form == "csv":
             self._put(csv_row(row) for row in rows)
         elif self._form == "json":
             self._put([b"" if self._is_first else b",\n", b",\n".join(rows)])
@@ -64,7 +70,9 @@ class ResultWriter:
 
     def finish(self) -> None:
         """Write what ends the file."""
-        if self._form == "json":
+        if self._form == "parquet":
+            self._put([self._table.finish()])
+        elif self._form == "json":
             self._put([b"]\n" if self._is_first else b"\n]\n"])
         self.flush()
 

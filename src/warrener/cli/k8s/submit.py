@@ -17,7 +17,7 @@ from warrener.cli.k8s.options import takes_batch_spec, takes_cluster
 from warrener.cli.k8s.scheduling import takes_schedule
 from warrener.cli.k8s.status import show_look
 from warrener.cli.k8s.unheard import BESIDE_SCHEDULE, refuse_typed
-from warrener.cli.options import format_option, output_option, yes_option
+from warrener.cli.options import output_option, result_format_option, yes_option
 from warrener.cli.printing import ended_with, say
 from warrener.cli.progress import Progress
 from warrener.cli.report import check_report, report_on, report_option
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.command()
 @takes_app_and_tasks
 @output_option("results.jsonl")
-@format_option
+@result_format_option
 @report_option
 @takes_tasks
 @click.option("--no-wait", is_flag=True, help="Leave when the workers are started; collect later.")
