@@ -8,7 +8,11 @@ from typing import Final
 # supervisor's turn; slow ones lie where every child can have them.
 READY_SECONDS: Final = 0.05
 MOST_READY: Final = 64
-_SLOW: Final = 1.0  # seconds, until shown otherwise: it takes a few dozen fast tasks to be sure that they are
+_SLOW: Final = 1.0  # seconds, until shown otherwise
+# What a task's duration counts for. At first more, so that fast ones show soon that they are; two of them are no proof.
+_AT_FIRST: Final = 0.2
+_LATER: Final = 0.1
+_FIRST: Final = 20
 
 
 class Pace:
@@ -17,14 +21,17 @@ class Pace:
     def __init__(self) -> None:
         self.mean = _SLOW
         """Seconds a task has taken of late."""
+        self._count = 0
 
     def begin_anew(self) -> None:
         """Take tasks to be slow until shown otherwise."""
         self.mean = max(self.mean, _SLOW)
+        self._count = 0
 
     def add(self, seconds: float) -> None:
         """A task has taken so long."""
-        self.mean += (seconds - self.mean) * 0.1
+        self._count += 1
+        self.mean += (seconds - self.mean) * (_LATER if self._count > _FIRST else _AT_FIRST)
 
     @property
     def depth(self) -> int:
