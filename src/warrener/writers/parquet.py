@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,8 +23,10 @@ _MISSING: Final = f"{missing('Parquet needs', 'parquet')}, or take CSV or JSONL"
 
 def check_installed() -> None:
     """Raise a UsageError where pyarrow is not installed."""
-    if find_spec("pyarrow") is None:
-        raise UsageError(_MISSING)
+    try:
+        import pyarrow as pa  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise UsageError(_MISSING) from error
 
 
 class Table:
