@@ -18,15 +18,14 @@ _GROUP: Final = 5_000
 _MICROSECONDS: Final = 1_000_000
 _LATEST: Final = 253_402_300_799  # seconds since the epoch: no calendar has a later time
 _MOST: Final = 1 << 62
-_MISSING: Final = f"{missing('Parquet needs', 'parquet')}, or take CSV or JSONL"
 
 
 def check_installed() -> None:
     """Raise a UsageError where pyarrow is not installed."""
     try:
-        import pyarrow as pa  # noqa: F401 - only whether it is there
+        from pyarrow import parquet  # noqa: F401 - only whether it is there
     except ImportError as error:
-        raise UsageError(_MISSING) from error
+        raise UsageError(f"{missing('Parquet needs', 'parquet')}, or take CSV or JSONL") from error
 
 
 class Table:
@@ -40,11 +39,10 @@ class Table:
     """
 
     def __init__(self) -> None:
-        try:
-            import pyarrow as pa
-            from pyarrow import parquet
-        except ImportError as error:
-            raise UsageError(_MISSING) from error
+        check_installed()
+        import pyarrow as pa
+        from pyarrow import parquet
+
         at = pa.timestamp("us", tz="UTC")
         kinds = {
             "attempts": pa.int64(),
