@@ -148,6 +148,7 @@ class Monitor:
             failed=max(0, counts.failed - self.stale_failures),
         )
         done = counts.completed + counts.failed
+        counts = self._without_late(counts, done)
         total = max(self.total or 0, done) if self.total is not None else done + counts.waiting
         if self.journal:
             total = max(total, self.journal.total or 0)
@@ -173,6 +174,16 @@ class Monitor:
             counts, total, done, rate, eta, cancelled, orders.hold, tuple(sorted(orders.types))
         )
         return self.last
+
+    def _without_late(self, counts: Counts, done: int) -> Counts:
+        """The same, but that with no worker there no more tasks are processed than the batches have left.
+
+        RabbitMQ counts them a few seconds late: after the last one had ended there were more tasks than there had ever been.
+        """
+        known = self.journal.total if self.journal else None
+        if known is None or counts.workers or not counts.processing:
+            return counts
+        return replace(counts, processing=min(counts.processing, max(0, known - done - counts.put_aside)))
 
     async def _read_durations(self, now: float, rows: int) -> None:
         if self._read:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from warrener.brokers import Counts
+from warrener.journal import JournalState
 from warrener.monitor import Monitor, Status
 from warrener.time_left import durations_in
 
@@ -20,10 +21,11 @@ class _Queue:
         self.ready = 1000
         self.failed = 0
         self.processing = 0
+        self.workers = 1
         self.durations: list[float] = []
 
     async def counts(self) -> Counts:
-        return Counts(self.ready, self.processing, 0, self.done - self.failed, self.failed, 1)
+        return Counts(self.ready, self.processing, 0, self.done - self.failed, self.failed, self.workers)
 
     async def newest_results(self, most: int) -> list[bytes]:
         return [b'{"duration":%r}' % duration for duration in self.durations[-most:]] + [b"strange"]
@@ -68,6 +70,26 @@ async def test_rate_is_of_the_window_and_eta_from_its_slowest_to_its_fastest(que
     status = await after(queue, monitor, 25, 500)  # the first two looks are too old by now
     assert status.rate == 20
     assert status.eta == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("workers", "total", "processing"),
+    [
+        (0, 1000, 3),
+        # With a worker it may be a task that somebody else has published.
+        (1, 1001, 4),
+    ],
+)
+async def test_what_is_counted_late_is_no_task_more_once_no_worker_is_there(
+    queue: Any, workers: int, total: int, processing: int
+) -> None:
+    queue.ready, queue.done, queue.processing, queue.workers = 7, 990, 4, workers
+    journal = JournalState()
+    journal.totals["tasks.jsonl"] = 1000
+
+    status = await Monitor(queue, journal=journal).look()
+
+    assert (status.total, status.counts.processing) == (total, processing)
 
 
 async def test_what_stands_still_has_a_rate_of_nothing_and_no_eta(queue: Any) -> None:
