@@ -9,7 +9,10 @@ from warrener.kubernetes.manifests.names import BROKER, PART_OF, broker_metadata
 if TYPE_CHECKING:
     from warrener.kubernetes.manifests.spec import Spec
 
-DNS: Final[dict[str, Any]] = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+# What is compared is the port of the server's pod, not of its Service: 53 as a rule, 5353 on OpenShift.
+DNS: Final[dict[str, Any]] = {
+    "ports": [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("UDP", "TCP")]
+}
 
 _CLIENTS: Final = ["worker", "check", "setup", "schedule", "producer", "collector", "watcher", "page"]
 # epmd, the nodes' own connections, and those of rabbitmqctl.
