@@ -1,5 +1,6 @@
 """The app of the tests on a cluster."""
 
+import socket
 import time
 
 from warrener import App
@@ -16,3 +17,12 @@ def square(n: int, seconds: float = 0.0) -> int:
 @app.task(retries=0)
 def hog(mebibytes: int) -> int:
     return len(bytearray(mebibytes * 1024 * 1024))
+
+
+@app.task
+def reaches(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError:
+        return False
+    return True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cluster.actions import evict
 from tests.cluster.conftest import APP
-from warrener.kubernetes.manifests.pods import LOCKED, pod_security
+from tests.cluster.pods import output, start
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Place
@@ -19,35 +19,8 @@ OF_SCHEDULE = {"app.kubernetes.io/component": "schedule", "app.kubernetes.io/ins
 
 def on_volume(place: Place, name: str, program: str) -> str:
     """What a program prints in a pod that has the volume."""
-    container = {
-        "name": "main",
-        "image": place.image,
-        "command": ["python", "-c", program],
-        "securityContext": LOCKED,
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-    }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "restartPolicy": "Never",
-            "securityContext": pod_security(10001),
-            "containers": [container],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": CLAIM}}],
-        },
-    }
-    place.ask(lambda cluster: cluster.create(pod))
-
-    async def output(cluster: Cluster) -> str:
-        found = await cluster.get("Pod", name)
-        phase = (found or {}).get("status", {}).get("phase")
-        assert phase != "Failed"
-        if phase != "Succeeded":
-            return ""
-        return "\n".join([line async for line in cluster.logs(name)]) + "\n"
-
-    return place.until(output)
+    start(place, name, program, claim=CLAIM)
+    return output(place, name)
 
 
 def test_a_scheduled_run_goes_on_when_its_pod_is_evicted_and_keeps_its_rows(place: Place) -> None:
@@ -68,7 +41,7 @@ def test_a_scheduled_run_goes_on_when_its_pod_is_evicted_and_keeps_its_rows(plac
     )
     assert done.returncode == 0, done.stderr
     # When a run of it is started by hand, as `kubectl create job --from` does, and its pod evicted
-    place.ask(lambda cluster: start(cluster, "by-hand"))
+    place.ask(lambda cluster: begin(cluster, "by-hand"))
     place.running(QUEUE)
     place.until_done(QUEUE, 2)
 
@@ -96,7 +69,7 @@ def test_a_scheduled_run_goes_on_when_its_pod_is_evicted_and_keeps_its_rows(plac
     assert place.warrener("k8s", "cancel", "--schedule", *where).returncode == 0
 
 
-async def start(cluster: Cluster, name: str) -> None:
+async def begin(cluster: Cluster, name: str) -> None:
     cron_job = await cluster.get("CronJob", f"{QUEUE}-schedule")
     assert cron_job
     template: dict[str, Any] = cron_job["spec"]["jobTemplate"]

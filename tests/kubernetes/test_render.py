@@ -45,7 +45,8 @@ def test_all_options_reach_the_manifests(place: Place) -> None:
     assert job["spec"]["parallelism"] == 20
     assert job["spec"]["template"]["spec"]["priorityClassName"] == "low"
     assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["work", "app:app"]
-    dns, *_, networks = found["NetworkPolicy", "images-workers"]["spec"]["egress"]
+    dns, broker, networks = found["NetworkPolicy", "images-workers"]["spec"]["egress"]
+    assert {port["port"] for port in broker["ports"]} == {5672, 15672}  # a worker waits for an answer of both
     assert {port["port"] for port in dns["ports"]} == {53, 5353}  # the latter is OpenShift's
     assert len(networks["to"]) == 2
     (code,) = [name for kind, name in found if kind == "ConfigMap"]

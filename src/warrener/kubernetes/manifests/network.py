@@ -46,10 +46,14 @@ def broker_network(spec: Spec) -> dict[str, Any]:
 
 
 def brokers(spec: Spec) -> list[dict[str, Any]]:
-    """The egress rule that leads to Warrener's own broker; an existing one is among the user's networks."""
+    """The egress rule that leads to Warrener's own broker; an existing one is among the user's networks.
+
+    To its management API, too: a worker's user is refused there at once, and without an answer a worker would wait for one before it leaves.
+    """
     if spec.rabbitmq == "existing":
         return []
-    return [{"to": [{"podSelector": _broker_pods(spec)}], "ports": [{"port": spec.amqp_port}]}]
+    ports = [{"port": spec.amqp_port}, {"port": spec.management_port}]
+    return [{"to": [{"podSelector": _broker_pods(spec)}], "ports": ports}]
 
 
 def _broker_pods(spec: Spec) -> dict[str, Any]:

@@ -57,9 +57,7 @@ def network(spec: Spec) -> dict[str, Any]:
         "ingress": [],
     }
     if to_broker := brokers(spec):
-        (rule,) = to_broker
-        ports = [*rule["ports"], {"port": spec.management_port}]
-        policy |= {"policyTypes": ["Ingress", "Egress"], "egress": [DNS, {**rule, "ports": ports}]}
+        policy |= {"policyTypes": ["Ingress", "Egress"], "egress": [DNS, *to_broker]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
