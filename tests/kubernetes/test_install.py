@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,7 +76,8 @@ async def test_from_nothing_to_a_queue_with_its_users(cluster: Double, server: O
     for part in ROLES:
         async with reached(cluster, await of_part(cluster, wanted, part), wanted.queue) as address:
             if part in ("setup", "watcher"):
-                await Management(address).queues()
+                with closing(Management(address)) as management:
+                    await management.queues()
             async with connect(address):
                 pass
 

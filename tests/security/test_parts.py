@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -93,9 +94,9 @@ def parts(rabbitmq: tuple[str, str]) -> Iterator[Parts]:
     parts = Parts(Address(url, f"test.{uuid.uuid4().hex[:8]}", management or None))
     asyncio.run(admit(parts.administrator, parts.users))
     yield parts
-    api = Management(parts.administrator)
-    for name, _ in parts.users.values():
-        api._ask(f"users/{name}", "DELETE")
+    with closing(Management(parts.administrator)) as api:
+        for name, _ in parts.users.values():
+            api._ask(f"users/{name}", "DELETE")
     asyncio.run(_delete(parts.administrator))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import sys
 import uuid
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,9 +44,10 @@ def user(rabbit_address: Address) -> Iterator[str]:
         all_ = {"configure": ".*", "write": ".*", "read": ".*"}
         await management.put(f"permissions/{quote(rabbit_address.vhost, safe='')}/{name}", all_)
 
-    asyncio.run(make())
-    yield name
-    asyncio.run(asyncio.to_thread(management._ask, f"users/{name}", "DELETE"))
+    with closing(management):
+        asyncio.run(make())
+        yield name
+        management._ask(f"users/{name}", "DELETE")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,8 @@ async def queues_on(address: Address) -> list[str]:
     """
     from warrener.brokers.rabbitmq.management import Management
 
-    return await Management(address).journaled_queues()
+    with closing(Management(address)) as management:
+        return await management.journaled_queues()
 
 
 def _newest(address: Address) -> Address:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
@@ -13,6 +15,9 @@ from warrener.cli.ending import finish, guarded
 from warrener.cli.options import broker_option, management_option, queue_option_for
 from warrener.cli.page_here import allow_actions_option, announce, open_option, port_option, serve_here
 from warrener.provenance import who
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
 
 
 @click.command()
@@ -62,27 +67,38 @@ def ui(
         address = Address(broker, queue, management) if queue else Address(broker, management=management)
         door = Door(host, behind_proxy)
         place = listen(host, port) if listener is None else socket.socket(fileno=listener)
-    house = House(
-        address.shown if address.broker != EMBEDDED else ".warrener",
-        lambda name: connected(replace(address, queue=name)),
-        lambda: _names(address, queue),
-        queue,
-        allow_actions,
-        who(),
-    )
-    if listener is None:
-        announce(door, place, queue, can_act=allow_actions, is_opened=is_opened)
-    finish(serve_here(house, door, place, ends_with_stdin=listener is not None))
+    with _listed(address) as names:
+        house = House(
+            address.shown if address.broker != EMBEDDED else ".warrener",
+            lambda name: connected(replace(address, queue=name)),
+            lambda: _led(names, queue),
+            queue,
+            allow_actions,
+            who(),
+        )
+        if listener is None:
+            announce(door, place, queue, can_act=allow_actions, is_opened=is_opened)
+        finish(serve_here(house, door, place, ends_with_stdin=listener is not None))
 
 
-async def _names(address: Address, asked: str | None) -> list[str]:
-    """The queues to list: the one that was asked for is among them."""
-    from warrener.cli.finding import embedded_queues, queues_on
+@contextmanager
+def _listed(address: Address) -> Iterator[Callable[[], Awaitable[list[str]]]]:
+    """What lists a broker's queues, again and again."""
+    from warrener.cli.finding import embedded_queues
 
-    if address.broker == EMBEDDED:
-        names = embedded_queues()
-    elif address.is_embedded or address.is_in_memory or address.place is not None:
-        names = [address.queue]
-    else:
-        names = await queues_on(address)
+    async def here() -> list[str]:
+        return embedded_queues() if address.broker == EMBEDDED else [address.queue]
+
+    if address.is_embedded or address.is_in_memory or address.place is not None:
+        yield here
+        return
+    from warrener.brokers.rabbitmq.management import Management
+
+    with closing(Management(address)) as management:
+        yield management.journaled_queues
+
+
+async def _led(list_queues: Callable[[], Awaitable[list[str]]], asked: str | None) -> list[str]:
+    """The queues to list: the one that was asked for is among them, and leads."""
+    names = await list_queues()
     return [asked, *(name for name in names if name != asked)] if asked else names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -56,14 +57,14 @@ async def admit(address: Address, users: Mapping[str, tuple[str, str]]) -> None:
     Raises:
         BrokerError: The management API is not there, or refuses it.
     """
-    management = Management(address)
     allowed = permissions(address.queue)
-    await management.put(f"vhosts/{quote(address.vhost, safe='')}", {})
-    await _permit(management, address.vhost, address.credentials[0], ADMINISTRATOR)
-    for role, (name, password) in users.items():
-        user = {"password": password, "tags": ",".join(allowed[role].tags)}
-        await management.put(f"users/{quote(name, safe='')}", user)
-        await _permit(management, address.vhost, name, allowed[role])
+    with closing(Management(address)) as management:
+        await management.put(f"vhosts/{quote(address.vhost, safe='')}", {})
+        await _permit(management, address.vhost, address.credentials[0], ADMINISTRATOR)
+        for role, (name, password) in users.items():
+            user = {"password": password, "tags": ",".join(allowed[role].tags)}
+            await management.put(f"users/{quote(name, safe='')}", user)
+            await _permit(management, address.vhost, name, allowed[role])
 
 
 async def _permit(management: Management, vhost: str, user: str, permission: Permission) -> None:

@@ -91,6 +91,7 @@ class RabbitBroker:
             self._warning.cancel()
         self._telling.close()
         await self._connections.close()
+        self._queue.management.close()
 
     # --- the queue itself
 

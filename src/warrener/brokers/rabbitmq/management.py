@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from warrener.brokers.rabbitmq.keep_alive import KeepAlive
 from warrener.brokers.rabbitmq.tls import tls_context
 from warrener.codec import NOT_JSON
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from warrener.address import Address
 
 TIMEOUT = 5.0  # seconds
+_FINE: Final = range(200, 300)
+_REFUSED: Final = (401, 403)
 
 _T = TypeVar("_T")
 
@@ -82,15 +85,23 @@ class _Alarms(msgspec.Struct):
 
 
 class Management:
-    """A reader of the management API of one broker."""
+    """A reader of the management API of one broker, over a connection that it keeps until it is closed."""
 
     def __init__(self, address: Address) -> None:
+        user, password = address.credentials
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
         self._address = address
+        self._http = KeepAlive(self.url, headers, lambda: tls_context(address))
 
     @property
     def url(self) -> str:
         """Where it is."""
         return self._address.management_url
+
+    def close(self) -> None:
+        """Close its connection; harmless when it is closed."""
+        self._http.close()
 
     async def queues(self, *, timeout: float = TIMEOUT) -> dict[str, QueueInfo]:  # noqa: ASYNC109 - of a socket
         """The queues that belong to this address's queue, by name, with their counts and arguments.
@@ -175,30 +186,19 @@ class Management:
         timeout: float = TIMEOUT,
     ) -> bytes:
         """The answer's body; status `failing` is an answer, too."""
-        # Not before: they take as long to load as pika, and a worker's first task needs no HTTP.
-        import http.client
-        import urllib.error
-        import urllib.request
+        from http.client import HTTPException  # not before: see `KeepAlive`
 
-        where = self.url
-        user, password = self._address.credentials
-        token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{where}/api/{path}", body, headers, method=method)  # noqa: S310
-        context = tls_context(self._address) if where.startswith("https:") else None
         try:
-            with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:  # noqa: S310 - the address is checked
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == failing:
-                    return bytes(error.read())
-                if error.code in (401, 403):
-                    raise AccessRefused(
-                        f"the management API at {where} refuses this to user {user!r}, who needs the tag "
-                        f"{'management' if method == 'GET' else 'administrator'!r}"
-                    ) from error
-                raise BrokerError(f"the management API at {where} answers {error.code}") from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise BrokerUnreachable(f"the management API at {where} cannot be reached ({reason})") from error
+            status, found = self._http.ask(method, f"api/{path}", body, timeout)
+        except (OSError, HTTPException, ValueError) as error:
+            raise BrokerUnreachable(
+                f"the management API at {self.url} cannot be reached ({error})"
+            ) from error
+        if status == failing or status in _FINE:
+            return found
+        if status in _REFUSED:
+            raise AccessRefused(
+                f"the management API at {self.url} refuses this to user {self._address.credentials[0]!r}, who needs the tag "
+                f"{'management' if method == 'GET' else 'administrator'!r}"
+            )
+        raise BrokerError(f"the management API at {self.url} answers {status}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -65,10 +66,11 @@ async def _try(address: Address, vhost: str) -> None:
         raise
     except BrokerError:
         pass
-    if not await Management(address).is_administrator():
-        raise AccessRefused(
-            f"user {address.credentials[0]!r} may not create users, for which it needs the tag 'administrator'"
-        )
+    with closing(Management(address)) as management:
+        if not await management.is_administrator():
+            raise AccessRefused(
+                f"user {address.credentials[0]!r} may not create users, for which it needs the tag 'administrator'"
+            )
 
 
 def _at(who: Login, scheme: str, netloc: str, host: str) -> Login:
