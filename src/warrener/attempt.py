@@ -44,8 +44,8 @@ class Attempt:
         "number",
         "ready_at",
         "reported",
+        "span",
         "trace_context",
-        "trace_id",
     )
 
     def __init__(
@@ -64,8 +64,8 @@ class Attempt:
         """The W3C trace context that its task was published with: `traceparent`, and after a space `tracestate`."""
         self.ready_at: float | None = None
         """Since when a task with a trace could have begun, in seconds since the epoch; None where nobody knows."""
-        self.trace_id = ""
-        """The trace that its row is to name; `warrener.otel` sets it."""
+        self.span = ""
+        """The context of the span that is made of it, as `trace_context`; its row names the trace. `warrener.otel` sets it."""
         self.home = ("warrener", "")
         """The kind of its broker, and its queue."""
         self._started = monotonic()

@@ -9,7 +9,7 @@ from warrener.attempt import Attempt  # noqa: TC001 - the middleware's annotatio
 from warrener.errors import AppError
 from warrener.extras import missing
 from warrener.models import Task  # noqa: TC001 - as above
-from warrener.trace_context import NAME, about, headers, taken_from
+from warrener.trace_context import NAME, about, current, headers, taken_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -61,8 +61,7 @@ def tracing(*, parent: bool = False) -> Callable[[Task, Attempt], Generator[None
             },
             links=[trace.Link(producer)] if producer.is_valid and not parent else [],
         ) as span:
-            if (own := span.get_span_context()).is_valid:
-                attempt.trace_id = trace.format_trace_id(own.trace_id)
+            attempt.span = current()
             try:
                 yield
             except BaseException as error:

@@ -6,31 +6,34 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+
+    from warrener.brokers.protocol import Delivery, OnConfirmed, Outcome
 
 
 class ConfirmTimes:
-    """Measures from each outcome to its confirm.
+    """Measures from each outcome to its confirm."""
 
-    Args:
-        tell: Told the seconds of each.
-    """
-
-    def __init__(self, tell: Callable[[float], None]) -> None:
-        self._tell = tell
+    def __init__(self) -> None:
+        self._tell: list[OnConfirmed] = []
         self._begun: dict[int, float] = {}
+
+    def add(self, tell: OnConfirmed) -> None:
+        """Have this told of each, too."""
+        self._tell.append(tell)
 
     def begin(self, tag: int) -> None:
         """An outcome is on its way."""
         self._begun[tag] = time.monotonic()
 
-    def end(self, tags: Iterable[int]) -> None:
-        """These are confirmed."""
+    def end(self, settled: Iterable[tuple[Delivery, Outcome | None]]) -> None:
+        """These are confirmed; those without an outcome had none to be confirmed."""
         now = time.monotonic()
-        for tag in tags:
-            begun = self._begun.pop(tag, None)
-            if begun is not None:
-                self._tell(now - begun)
+        for delivery, outcome in settled:
+            begun = self._begun.pop(delivery.tag, None)
+            if begun is not None and outcome is not None:
+                for tell in self._tell:
+                    tell(delivery, outcome, now - begun)
 
     def forget(self) -> None:
         """What was on its way is lost."""

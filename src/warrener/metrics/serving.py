@@ -58,7 +58,7 @@ class WorkerMetrics:
     def begin(self, broker: Broker, health: Health) -> None:
         """The broker is there, and the children are being started."""
         self._health = health
-        broker.time_confirms(self.tally.confirm.add)
+        broker.time_confirms(lambda _delivery, _outcome, seconds: self.tally.confirm.add(seconds))
         if _index() < TELLERS:
             self._depths = QueueDepths(broker, self._queue)
         self._looking = asyncio.create_task(health.keep_listening())

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from warrener.brokers.protocol import Delayed, Failed
 from warrener.codec import decode_record
 from warrener.models import Attempt, Record
-from warrener.trace_context import trace_id
 from warrener.worker.events import KINDS
 from warrener.worker.outcomes import Outcomes, cut_short, opened, refused
 from warrener.worker.pool import Owner, RunningAttempt
@@ -208,8 +207,10 @@ class Dispatcher(Owner):
             return
         if attempt is self.quarantine.running:
             self._end_quarantine(attempt)
-        if attempt.delivery.trace and not report.trace_id:
-            report = replace(report, trace_id=trace_id(attempt.delivery.trace))
+        if report.trace:
+            attempt.delivery.span = report.trace
+        elif attempt.delivery.trace:
+            report = replace(report, trace=attempt.delivery.trace)
         outcome = self.outcomes.of_report(attempt.task, attempt.record, report, worker, attempt.output)
         self._finish(attempt, outcome)
         if self.backlog:

@@ -81,7 +81,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
         message: What it said.
         traceback: The end of its traceback.
         after: The delay the handler asked for, in seconds.
-        trace_id: Of its trace, where it had one.
+        trace: The context of its span, as `Delivery.trace`, where it was one.
     """
 
     key: int
@@ -94,7 +94,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     message: str = ""
     traceback: str = ""
     after: float | None = None
-    trace_id: str = ""
+    trace: str = ""
 
 
 class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):

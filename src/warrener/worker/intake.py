@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.worker.pool import TICK
 from warrener.worker.prefetch import ENOUGH, is_unfit, wanted_prefetch
+from warrener.worker.settle_spans import trace_settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ class Intake:
     """
 
     def __init__(self, broker: Broker, pool: Pool, enforce: Callable[[], None] = lambda: None) -> None:
+        trace_settling(broker)
         self._broker = broker
         self._pool = pool
         self._enforce = enforce

@@ -52,7 +52,7 @@ class Outcomes:
             worker: Where it ran.
             output: The end of what it printed.
         """
-        number = record.attempts + 1
+        number, trace = record.attempts + 1, report.trace and trace_id(report.trace)
         if report.kind == "completed":
             row = encode(
                 Result(
@@ -68,7 +68,7 @@ class Outcomes:
                     record.history,
                     task.origin,
                     task.wording,
-                    report.trace_id,
+                    trace,
                 )
             )
             if len(row) <= self._broker.max_body:
@@ -84,7 +84,7 @@ class Outcomes:
                 report.duration,
                 f"The handler returned {returned}",
                 readable(output),
-                report.trace_id,
+                trace,
             )
             return self.of_failure(task, record, attempt, "permanent")
         if report.kind == "invalid":
@@ -98,7 +98,7 @@ class Outcomes:
             report.duration,
             report.traceback,
             readable(output),
-            report.trace_id,
+            trace,
         )
         reason: Reason = "permanent" if report.kind == "permanent" else "exhausted"
         return self.of_failure(task, record, attempt, reason, after=report.after)

@@ -15,6 +15,7 @@ from warrener.models import Record
 
 if TYPE_CHECKING:
     from tests.conformance.broker.steps import Open
+    from warrener.brokers import Delivery, Outcome
 
 
 async def test_depths_are_told_of_what_is_ready_delayed_and_failed(broker: Broker) -> None:
@@ -55,12 +56,15 @@ async def test_delivery_says_when_it_was_published_and_after_a_delay_still(broke
 async def test_confirms_are_timed_for_whoever_asks(open_broker: Open) -> None:
     broker = await open_broker()
     await broker.declare(DELAYS)
-    times: list[float] = []
-    broker.time_confirms(times.append)
+    told: list[tuple[Delivery, Outcome, float]] = []
+    for _ in range(2):  # whoever asks is told
+        broker.time_confirms(lambda *confirmed: told.append(confirmed))
     await publish(broker, "a", "b")
     hands = await take(broker, 2)
     for delivery in hands.held:
         broker.settle(delivery, Completed(b"{}"))
     await broker.settled()
-    assert len(times) in (0, 2)  # none where outcomes are there at once
-    assert all(0 <= seconds < 60 for seconds in times)
+    assert len(told) in (0, 4)  # none where outcomes are there at once
+    assert all(0 <= seconds < 60 for _, _, seconds in told)
+    assert {delivery.id for delivery, _, _ in told} == ({"a", "b"} if told else set())
+    assert all(outcome == Completed(b"{}") for _, outcome, _ in told)

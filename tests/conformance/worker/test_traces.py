@@ -24,6 +24,8 @@ from warrener.worker.events import Settled, settled
 from warrener.worker.manifest import ChildSettings
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
     from warrener.address import Address
     from warrener.brokers import Delivery, Outcome
 
@@ -118,6 +120,12 @@ async def test_trace_goes_with_a_task_to_its_attempts_its_row_and_its_failure(
     assert failed["slow"].history[-1].trace_id == whole
     assert {event.trace_id for event in told if event.task_id == "good"} == {rows["good"]}
     assert {event.trace_id for event in told if event.task_id == "slow"} == {whole}
+    # And the settling of each outcome is one in the attempt's trace, linked to the same, where the broker confirms.
+    settles = [span for span in published.get_finished_spans() if span.kind is trace.SpanKind.CLIENT]
+    if address.is_in_memory:
+        assert settles == []
+    else:
+        _check_settles(settles, attempts, of_good, sent)
 
 
 @pytest.mark.parametrize("settings", [APP, ChildSettings(f"{HERE}:async_app")], ids=["plain", "async"])
@@ -195,3 +203,25 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _of(attempts: list[dict[str, Any]], name: str) -> dict[str, Any]:
     (found,) = [each for each in attempts if each["attributes"]["messaging.message.id"] == name]
     return found
+
+
+def _check_settles(
+    settles: list[ReadableSpan], attempts: list[dict[str, Any]], of_good: dict[str, Any], sent: ReadableSpan
+) -> None:
+    told = [(dict(span.attributes or {}), span) for span in settles]
+    assert sorted((about["messaging.message.id"], about["warrener.outcome"]) for about, _ in told) == [
+        ("bad", "delayed"),
+        ("bad", "failed"),
+        ("foreign", "completed"),
+        ("good", "completed"),
+        ("slow", "failed"),
+        ("untraced", "completed"),
+    ]
+    ((about, its),) = [each for each in told if each[0]["messaging.message.id"] == "good"]
+    assert its.name == of_good["name"].replace("process", "settle")
+    assert about["messaging.operation.type"] == about["messaging.operation.name"] == "settle"
+    assert [link.context.span_id for link in its.links] == [sent.context.span_id]
+    parents = {f"0x{span.parent.span_id:016x}" for span in settles if span.parent}
+    assert parents == {found["context"]["span_id"] for found in attempts}
+    (of_slow,) = [span for about, span in told if about["messaging.message.id"] == "slow"]
+    assert of_slow.parent is None  # that attempt's span went with its child

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from warrener.address import Address
-    from warrener.brokers.protocol import Delivery, Listener, Outcome
+    from warrener.brokers.protocol import Delivery, Listener, OnConfirmed, Outcome
 
 POLL: Final = 0.05
 PAGE: Final = 2000
@@ -126,7 +126,7 @@ class MemoryBroker:
             queue.told += 1
             queue.beats[self] = queue.told, body
 
-    def time_confirms(self, tell: Callable[[float], None]) -> None:
+    def time_confirms(self, tell: OnConfirmed) -> None:
         """They are there at once."""
 
     @property

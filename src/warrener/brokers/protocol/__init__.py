@@ -20,6 +20,7 @@ from warrener.brokers.protocol.consumer import (
     Identity,
     Listener,
     Lost,
+    OnConfirmed,
     Outcome,
 )
 from warrener.brokers.protocol.journal import Journal, Log
@@ -46,6 +47,7 @@ __all__ = [
     "Log",
     "Lost",
     "Message",
+    "OnConfirmed",
     "Outcome",
     "PublishSession",
     "Publisher",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from warrener.models import Record  # noqa: TC001 - msgspec reads the annotations when it runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 DELIVERY_BACKSTOP = 100
 """A task that came back from lost workers and cut connections more often than that ends as `crashed`. The broker cannot tell
@@ -35,6 +36,7 @@ class Delivery(msgspec.Struct, eq=False):
         trace: As `Message.trace`; it stays with the task over retries.
         is_again: Whether the broker had it back, in whatever way: one that takes it away from a worker that has it for too
             long counts no loss.
+        span: The context of the span that its attempt was, as `trace`; whoever runs it says so.
     """
 
     body: bytes
@@ -47,6 +49,7 @@ class Delivery(msgspec.Struct, eq=False):
     published_at: float | None = None
     trace: str = ""
     is_again: bool = False
+    span: str = ""
 
     @property
     def identity(self) -> Identity:
@@ -74,6 +77,8 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 Outcome = Completed | Delayed | Failed
+OnConfirmed = Callable[[Delivery, Outcome, float], None]
+"""Told of a delivery, what it was settled with, and how many seconds its confirm took. It must return at once, and may not raise."""
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -181,8 +186,8 @@ class Consumer(Protocol):
         may not, or the queue is older than that, is not told.
         """
 
-    def time_confirms(self, tell: Callable[[float], None]) -> None:
-        """Have `tell` called with the seconds between each outcome and its confirm, from the event loop; before `consume`.
+    def time_confirms(self, tell: OnConfirmed) -> None:
+        """Have `tell` called, too, when an outcome is confirmed, from the event loop; before `consume`.
 
         A broker whose outcomes are there at once tells nothing, and of those that are lost on their way none does.
         """

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Finding,
         Listener,
         Message,
+        OnConfirmed,
         Outcome,
         Verdict,
     )
@@ -90,8 +91,8 @@ class RabbitBroker:
         if self._warning:
             self._warning.cancel()
         self._telling.close()
-        await self._connections.close()
         self._queue.management.close()
+        await self._connections.close()
 
     # --- the queue itself
 
@@ -196,8 +197,9 @@ class RabbitBroker:
     def beat(self, body: bytes) -> None:
         self._telling.tell(body)
 
-    def time_confirms(self, tell: Callable[[float], None]) -> None:
-        self._confirm_times = ConfirmTimes(tell)
+    def time_confirms(self, tell: OnConfirmed) -> None:
+        self._confirm_times = self._confirm_times or ConfirmTimes()
+        self._confirm_times.add(tell)
 
     @property
     def is_connected(self) -> bool:

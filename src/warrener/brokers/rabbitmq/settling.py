@@ -161,7 +161,7 @@ class Settling:
         self._is_refused = False
         self._missing_since = None
         if self._confirm_times:
-            self._confirm_times.end([delivery.tag for delivery in deliveries])
+            self._confirm_times.end([self._outcomes[delivery.tag] for delivery in deliveries])
         for delivery in deliveries:
             del self._outcomes[delivery.tag]
         self._on_confirmed(deliveries)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from warrener.address import Address
-    from warrener.brokers.protocol import Delivery, Depths, Listener, Outcome
+    from warrener.brokers.protocol import Delivery, Depths, Listener, OnConfirmed, Outcome
 
 
 class SqliteBroker:
@@ -135,8 +135,9 @@ class SqliteBroker:
     def beat(self, body: bytes) -> None:
         self._claims.beat = body
 
-    def time_confirms(self, tell: Callable[[float], None]) -> None:
-        self._consuming.confirm_times = ConfirmTimes(tell)
+    def time_confirms(self, tell: OnConfirmed) -> None:
+        self._consuming.confirm_times = self._consuming.confirm_times or ConfirmTimes()
+        self._consuming.confirm_times.add(tell)
 
     @property
     def is_connected(self) -> bool:

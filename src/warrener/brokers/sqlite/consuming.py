@@ -174,7 +174,7 @@ class Consuming:
         if was_lost:
             self._lose(outcomes)
         elif self.confirm_times:
-            self.confirm_times.end(delivery.tag for delivery, _ in outcomes)
+            self.confirm_times.end(outcomes)
         self._written += len(outcomes) + len(requeued)
         for delivery in deliveries:
             self._held[delivery.tag] = delivery

@@ -76,7 +76,7 @@ class LoopChild(Child):
         self._output.begin(item.key)
         report = await perform_async(handler, item, self._max_result, self._around, elsewhere=self._in_thread)
         self._output.end()
-        if self._around.trace_ids:
+        if self._around.traces:
             report = self._around.traced(report)
         self._send(report)
 

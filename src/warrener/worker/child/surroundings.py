@@ -51,8 +51,8 @@ class Surroundings:
         self._say = say
         self._has_alarm = has_alarm
         self._home = home
-        self.trace_ids: dict[int, str] = {}
-        """Of attempts that have just ended, by the work item's key."""
+        self.traces: dict[int, str] = {}
+        """The contexts of the spans of attempts that have just ended, by the work item's key."""
         self._said: set[str] = set()
         self._attempts: dict[int, Attempt] = {}  # that run, by the work item's key
 
@@ -100,13 +100,13 @@ class Surroundings:
             return await within(self.middlewares, given, call, self._say_once)
         finally:
             del self._attempts[item.key]
-            if attempt.trace_id:
-                self.trace_ids[item.key] = attempt.trace_id
+            if attempt.span:
+                self.traces[item.key] = attempt.span
 
     def traced(self, report: Report) -> Report:
-        """The report of an attempt with the id of its trace, where it has one."""
-        found = self.trace_ids.pop(report.key, "")
-        return replace(report, trace_id=found) if found else report
+        """The report of an attempt with the context of its span, where it was one."""
+        found = self.traces.pop(report.key, "")
+        return replace(report, trace=found) if found else report
 
     async def _call(
         self,

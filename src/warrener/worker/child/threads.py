@@ -187,7 +187,7 @@ class Child:
     def _perform(self, item: WorkItem) -> Report:
         self._output.begin(item.key)
         report = perform(self._handler(item), item, self._max_result, self._around)
-        if self._around.trace_ids:
+        if self._around.traces:
             report = self._around.traced(report)
         self._output.end()
         return report
