@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from tests.batch import eventually, publish, task
+from tests.batch import drain, eventually, publish, results, task
 from tests.sqlite.gated import APP, Gated, ask
 from warrener.brokers import connect
+from warrener.exit_codes import Exit
 
 if TYPE_CHECKING:
     import pytest
@@ -60,11 +63,54 @@ async def _is_empty(place: Place) -> None:
     await eventually(is_empty)
 
 
-async def test_more_ready_tasks_than_are_quickly_counted_are_not_told_by_priority(
+async def test_of_many_ready_tasks_one_priority_is_what_the_others_are_not(
+    sqlite_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [
+        task("echo", "a", 9),
+        task("echo", "b"),
+        task("echo", "c"),
+        task("echo", "d", 1),
+        task("echo", "e", 1),
+    ]
+    async with connect(sqlite_address) as broker:
+        for published, most, expected in (
+            (tasks[1:3], 0, {5: 2}),
+            (tasks[:1], 0, None),
+            ([], 1, {9: 1, 5: 2}),
+            (tasks[3:], 1, None),
+            ([], 3, {9: 1, 5: 2, 1: 2}),
+        ):
+            await publish(sqlite_address, published)
+            monkeypatch.setattr("warrener.brokers.sqlite.reading._MOST_COUNTED", most)
+            assert await broker.ready_by_priority() == expected, (most, expected)
+
+
+async def test_ready_tasks_are_counted_by_an_index_that_has_all_and_kept_in_their_order_by_it(
+    sqlite_address: Address,
+) -> None:
+    await publish(sqlite_address, [task("echo", "a")])
+    with closing(sqlite3.connect(sqlite_address.path)) as db:
+        for query in (
+            "SELECT count(*) FROM tasks",
+            "SELECT seq FROM tasks WHERE state = 0 ORDER BY priority DESC, seq LIMIT 9",
+        ):
+            plan = str(db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+            assert "USING COVERING INDEX tasks_in_order" in plan
+            assert "TEMP B-TREE" not in plan
+
+
+async def test_file_of_an_earlier_version_is_counted_and_worked_on_by_the_indexes_that_it_has(
     sqlite_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(sqlite_address, [task("echo", "a", 9), task("echo", "b"), task("echo", "c")])
+    with closing(sqlite3.connect(sqlite_address.path, isolation_level=None)) as db:
+        db.execute("DROP INDEX tasks_in_order")
+        db.execute("CREATE INDEX ready ON tasks (priority DESC, seq) WHERE state = 0")
     async with connect(sqlite_address) as broker:
+        assert (await broker.counts()).ready == 3
         for most, expected in ((3, {9: 1, 5: 2}), (2, None)):
             monkeypatch.setattr("warrener.brokers.sqlite.reading._MOST_COUNTED", most)
             assert await broker.ready_by_priority() == expected
+    assert await drain(sqlite_address) is Exit.DRAINED
+    assert {row["task_id"] for row in await results(sqlite_address)} == {"a", "b", "c"}

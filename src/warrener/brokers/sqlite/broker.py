@@ -144,7 +144,7 @@ class SqliteBroker:
         return self._consuming.is_writable
 
     async def depths(self) -> Depths:
-        return await self._writer.run(lambda: reading.depths(self._file.db))
+        return await self._writer.run(reading.depths, self._file)
 
     async def drained(self) -> bool:
         try:
@@ -156,10 +156,10 @@ class SqliteBroker:
     # --- reading
 
     async def counts(self) -> Counts:
-        return await self._writer.run(lambda: reading.count(self._file.db))
+        return await self._writer.run(reading.count, self._file)
 
     async def ready_by_priority(self) -> Mapping[int, int] | None:
-        return await self._writer.run(lambda: reading.ready_by_priority(self._file.db))
+        return await self._writer.run(reading.ready_by_priority, self._file)
 
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return reading.results(self._writer, follow=follow)

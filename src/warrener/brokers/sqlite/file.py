@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READY, DELAYED, PROCESSING = range(3)
+IN_ORDER: Final = "tasks_in_order"
+"""The index that has all tasks. So SQLite counts them by its pages, a tenth of the work that it is to count those of a state."""
 _APPLICATION_ID: Final = 0x57415252  # "WARR", SQLite's own way to mark a file's format
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
@@ -26,7 +28,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL, priority INTEGER NOT NULL, record BLOB,
     state INTEGER NOT NULL DEFAULT {READY}, due REAL, owner INTEGER, lost INTEGER NOT NULL DEFAULT 0, published REAL,
     trace TEXT);
-CREATE INDEX IF NOT EXISTS ready ON tasks (priority DESC, seq) WHERE state = {READY};
+CREATE INDEX IF NOT EXISTS {IN_ORDER} ON tasks (state DESC, priority DESC); -- those that are ready come last: most are
 CREATE INDEX IF NOT EXISTS delayed ON tasks (due) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS processing ON tasks (owner) WHERE state = {PROCESSING};
 CREATE TABLE IF NOT EXISTS results (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
@@ -55,7 +57,7 @@ class File:
     def __init__(self, path: Path, queue: str, *, makes_directory: bool) -> None:
         self.path = path
         self.lacks: frozenset[str] = frozenset()
-        """Columns, as `table.column`, that this file of an earlier version lacks for whoever may only read it."""
+        """What this file of an earlier version lacks: `IN_ORDER`; for whoever may only read it columns, as `table.column`."""
         self.unweighed = math.inf
         """Bytes of output that were written since all of it was weighed."""
         self._makes_directory = makes_directory
@@ -81,6 +83,16 @@ class File:
                 "or create it with `warrener setup`"
             )
         return self._connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """All that is read in here is of one moment."""
+        db = self.db
+        db.execute("BEGIN")
+        try:
+            yield db
+        finally:
+            db.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -201,6 +213,8 @@ def _complete(db: sqlite3.Connection) -> frozenset[str]:
             except sqlite3.OperationalError as error:  # which may also be that another process does it
                 if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
                     lacks.add(f"{table}.{column}")
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (IN_ORDER,)).fetchone():
+        lacks.add(IN_ORDER)
     return frozenset(lacks)
 
 

@@ -10,7 +10,7 @@ from warrener.brokers.protocol import Counts, Depths, FailedTask, Message, Verdi
 from warrener.brokers.row_times import count_at
 from warrener.brokers.sqlite import clock
 from warrener.brokers.sqlite.claims import MESSAGE, trace_of
-from warrener.brokers.sqlite.file import DELAYED, PROCESSING, READY
+from warrener.brokers.sqlite.file import DELAYED, IN_ORDER, PROCESSING, READY
 from warrener.brokers.sqlite.publishing import insert
 from warrener.codec import decode_record
 
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from warrener.brokers.sqlite.file import File
     from warrener.brokers.sqlite.writer import Writer
 
 PAGE: Final = 2000
 POLL: Final = 0.05
 _MOST_COUNTED: Final = 250_000
-"""Ready tasks that are counted by priority, in 20 ms."""
+"""Ready tasks that are counted one by one for their priority, in 11 ms."""
+_IN_STATE: Final = "SELECT count(*) FROM tasks WHERE state"
+_COMPLETED: Final = "SELECT coalesce(max(seq), 0) FROM results"
+"""How many rows there are: they are only ever added, so the last one's number tells."""
 _Page = list[tuple[int, FailedTask]]
 
 
-def count(db: sqlite3.Connection) -> Counts:
-    """How many tasks are in each state."""
-    # One by one, so that each is counted in its own small index, and not in the tasks themselves.
-    query = "SELECT count(*) FROM tasks WHERE state = "
-    ready, delayed, processing = (
-        db.execute(f"{query}{state}").fetchone()[0] for state in (READY, DELAYED, PROCESSING)
+def count(file: File) -> Counts:
+    """How many tasks are in each state, all at one moment."""
+    query = (
+        f"SELECT {_ready(file)}, ({_IN_STATE} = {DELAYED}), ({_IN_STATE} = {PROCESSING}), ({_COMPLETED}),"  # noqa: S608 - these are no values
+        " (SELECT count(*) FROM failures),"
+        " (SELECT count(*) FROM workers, pragma_user_version WHERE lease >= ? AND user_version = ?)"
     )
-    completed = _completed(db)
-    failed = db.execute("SELECT count(*) FROM failures").fetchone()[0]
-    query = "SELECT count(*) FROM workers, pragma_user_version WHERE lease >= ? AND user_version = ?"
-    workers = db.execute(query, (clock.now(), clock.boot_number())).fetchone()[0]
+    row = file.db.execute(query, (clock.now(), clock.boot_number())).fetchone()
+    ready, delayed, processing, completed, failed, workers = row
     return Counts(
         ready=ready,
         processing=processing,
@@ -48,27 +50,57 @@ def count(db: sqlite3.Connection) -> Counts:
     )
 
 
-def ready_by_priority(db: sqlite3.Connection) -> Mapping[int, int] | None:
-    """How many tasks of each priority are ready; None of so many that to count them takes too long."""
+def _ready(file: File) -> str:
+    """What counts the ready tasks: where an index has all tasks, as all but the others, which are few."""
+    if IN_ORDER in file.lacks:
+        return f"({_IN_STATE} = {READY})"
+    return f"(SELECT count(*) FROM tasks) - ({_IN_STATE} > {READY}) - ({_IN_STATE} < {READY})"  # noqa: S608
+
+
+def ready_by_priority(file: File) -> Mapping[int, int] | None:
+    """How many tasks of each priority are ready; None where several have so many that to count them takes too long."""
     found: Counter[int] = Counter()
-    left, below, values = _MOST_COUNTED, "", ()
-    while True:
-        # From one to the next by the index, and each counted in it: three times as quick as to group them.
-        query = f"SELECT priority, CAST(priority AS INTEGER) FROM tasks WHERE state = {READY} {below} ORDER BY priority DESC LIMIT 1"  # noqa: S608 - these are no values
-        row = db.execute(query, values).fetchone()
-        if row is None:
-            return found
-        query = f"SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = {READY} AND priority = ? LIMIT ?)"  # noqa: S608
-        (count,) = db.execute(query, (row[0], left + 1)).fetchone()
-        if count > left:
-            return None
-        found[row[1]] += count
-        left, below, values = left - count, "AND priority < ?", row[:1]
+    left, can_take_off = _MOST_COUNTED, IN_ORDER not in file.lacks
+    rest: int | None = None
+    with file.snapshot() as db:
+        here = _next_priority(db)
+        while here:
+            value, priority = here
+            below = _next_priority(db, value)
+            is_last = not below and rest is None
+            count = left + 1 if is_last and can_take_off else _count_up_to(db, value, left + 1)
+            if count <= left:
+                found[priority] += count
+                left -= count
+            elif rest is None and can_take_off:
+                rest = priority  # has what the others have not
+            else:
+                return None
+            here = below
+        if rest is not None:
+            (ready,) = db.execute(f"SELECT {_ready(file)}").fetchone()
+            found[rest] += ready - found.total()
+    return found
 
 
-def depths(db: sqlite3.Connection) -> Depths:
+def _next_priority(db: sqlite3.Connection, above: object = None) -> tuple[object, int] | None:
+    """The highest priority that is ready, below another one, as it lies there and as a number."""
+    below, values = ("", ()) if above is None else ("AND priority < ?", (above,))
+    query = f"SELECT priority, CAST(priority AS INTEGER) FROM tasks WHERE state = {READY} {below} ORDER BY priority DESC LIMIT 1"  # noqa: S608 - these are no values
+    row: tuple[object, int] | None = db.execute(query, values).fetchone()
+    return row
+
+
+def _count_up_to(db: sqlite3.Connection, priority: object, most: int) -> int:
+    """How many of a priority are ready, at most so many; by the index, three times as quick as to group them."""
+    query = f"SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = {READY} AND priority = ? LIMIT ?)"  # noqa: S608
+    count: int = db.execute(query, (priority, most)).fetchone()[0]
+    return count
+
+
+def depths(file: File) -> Depths:
     """How many tasks whoever consumes sees where."""
-    counted = count(db)
+    counted = count(file)
     return Depths(counted.ready, counted.delayed or 0, counted.failed)
 
 
@@ -104,12 +136,6 @@ async def results_at(writer: Writer, first: int, most: int) -> Sequence[bytes]:
     return [body for (body,) in await writer.select(query, (first, most))]
 
 
-def _completed(db: sqlite3.Connection) -> int:
-    """How many rows there are: they are only ever added, so the last one's number tells."""
-    count: int = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0]
-    return count
-
-
 async def completed_at(writer: Writer, times: Sequence[float]) -> Sequence[int]:
     """How many rows there were at these times."""
     return await writer.run(lambda: _completed_at(writer.file.db, times))
@@ -122,7 +148,7 @@ def _completed_at(db: sqlite3.Connection, times: Sequence[float]) -> Sequence[in
         ).fetchone()[0]
         return row
 
-    return count_at(times, _completed(db), read)
+    return count_at(times, db.execute(_COMPLETED).fetchone()[0], read)
 
 
 async def failures(writer: Writer) -> AsyncIterator[_Page]:
