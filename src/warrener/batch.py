@@ -64,7 +64,12 @@ class Batch:
         self.exceeded = ""
         """What of its limit was exceeded, in words; its queue is paused then."""
         self._limit = limit
-        self._failed_seen = 0
+        self.ended_since = 0, 0
+        """How many of its tasks failed since this began, at most, and how many ended, as the last look counts them for its limit."""
+        self._failed_seen = (
+            0,
+            0,
+        )  # how many failures the broker counted, and how many of them were its own and new
         self._is_published = False
         self._ends_seen = (-1, -1)  # how many completed and how many the broker counted as failed, and then
         self._own_failed = 0
@@ -160,23 +165,29 @@ class Batch:
 
     async def _mind(self, limit: FailureLimit, status: Status) -> None:
         """Pause the queue where too many have failed since this began."""
-        if status.counts.failed == self._failed_seen or not limit.is_exceeded(
-            status.counts.failed, status.done
-        ):
-            return
-        self._failed_seen = status.counts.failed
-        failed = 0
-        async for found in self.failures(
-            self._broker
-        ):  # the broker counts those from before, and others', too
-            failed += found.reason != "cancelled" and not self.publication.had_failed(
-                found.task_id, found.wording
-            )
-        ended = failed + self._rows.count - self._rows_before
-        if limit.is_exceeded(failed, ended):
-            self.exceeded = limit.told(failed, ended)
+        failed = status.counts.failed  # those from before, and others', too
+        if limit.is_exceeded(failed, failed + self._new_rows):
+            if self._failed_seen[0] != failed:
+                self._failed_seen = failed, await self._count_new_failures()
+            failed = self._failed_seen[1]
+            if limit.is_percent:  # of all that have ended, and not of those whose rows were read so far
+                await self._have_rows(status.counts.completed + self._monitor.stale_rows)
+        self.ended_since = failed, failed + self._new_rows
+        if limit.is_exceeded(*self.ended_since):
+            self.exceeded = limit.told(*self.ended_since)
             by = self.publication.begun.by
             await give(self._broker, Paused(by, time.time(), self.exceeded))
+
+    @property
+    def _new_rows(self) -> int:
+        return self._rows.count - self._rows_before
+
+    async def _count_new_failures(self) -> int:
+        failed = 0
+        async for found in self.failures(self._broker):
+            had = self.publication.had_failed(found.task_id, found.wording)
+            failed += found.reason != "cancelled" and not had
+        return failed
 
     async def is_with_nobody(self) -> bool:
         """Whether none of its tasks is left to do, or none is with any worker, where the one that asks has none.

@@ -58,3 +58,44 @@ class FailureLimit(msgspec.Struct, frozen=True):
         if self.is_percent:
             return f"more than {self.most:g}% of the tasks failed ({failed:,} of {ended:,})"
         return f"more than {self.most:,.0f} task{'' if self.most == 1 else 's'} failed ({failed:,})"
+
+
+class FailureAlarm:
+    """Counts what ends with one worker, as it ends, and tells when more may have failed than may.
+
+    Some of it may be no task of the batch, and others end elsewhere: whoever is told looks, and says what it was (`correct`).
+
+    Args:
+        limit: How many may.
+    """
+
+    def __init__(self, limit: FailureLimit) -> None:
+        self._limit = limit
+        self._failed = self._ended = 0
+        self._beside = (
+            0,
+            0,
+        )  # failed and ended here, but none of the batch's; less than nothing where others ended elsewhere
+
+    def add(self, *, has_failed: bool) -> bool:
+        """One more has ended; whether too many may have failed by now."""
+        self._ended += 1
+        if not has_failed:
+            return False
+        self._failed += 1
+        failed, ended = self._beside
+        return self._limit.is_exceeded(self._failed - failed, self._ended - ended)
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """How many have failed here, and how many have ended."""
+        return self._failed, self._ended
+
+    def correct(self, counted: tuple[int, int], known: tuple[int, int]) -> None:
+        """Take in how many of the batch had failed and ended, here and elsewhere.
+
+        Args:
+            counted: What was counted here at that moment.
+            known: What is known of it.
+        """
+        self._beside = counted[0] - known[0], counted[1] - known[1]

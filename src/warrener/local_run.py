@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from warrener.batch import Batch, start_over
-from warrener.brokers import connect
+from warrener.brokers import Delayed, Failed, connect
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
+from warrener.failure_limit import FailureAlarm
 from warrener.publication import DEFAULT_WINDOW
 from warrener.retry import delay_schedule
 from warrener.worker import describe
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.batch_rows import Sink
+    from warrener.brokers import Broker, Delivery, Outcome
     from warrener.failure_limit import FailureLimit
     from warrener.history import Took
     from warrener.journal import Begun
@@ -109,6 +111,9 @@ class Run:
         self._hold: Hold | None = None
         self._batch: Batch | None = None
         self._supervisor: Supervisor | None = None
+        self._working: Broker | None = None  # of its worker
+        self._alarm = FailureAlarm(plan.limit) if plan.limit else None
+        self._is_alarmed = asyncio.Event()
         self._until_stopped: asyncio.Task[object] | None = None  # what a stop ends at once
         self._stopped: Exit | None = None
 
@@ -159,8 +164,9 @@ class Run:
                 is_complete=self._is_complete,
                 may_leave=self._may_leave,
                 fork_server=fork_server,
+                on_settled=self._on_settled if self._alarm else None,
             )
-            self._supervisor = supervisor
+            self._supervisor, self._working = supervisor, working
             if self._stopped is not None:  # while it connected
                 supervisor.stop(self._stopped)
             try:
@@ -250,15 +256,42 @@ class Run:
             return self._batch is None or await self._batch.is_with_nobody()
         return False
 
+    def _on_settled(self, _: Delivery, outcome: Outcome) -> None:
+        """Let nothing begin while it is found out whether too many have failed."""
+        if self._alarm is None or self._supervisor is None or isinstance(outcome, Delayed):
+            return
+        if self._alarm.add(has_failed=isinstance(outcome, Failed)):
+            self._supervisor.obedience.wait(is_so=True)
+            self._is_alarmed.set()
+
     async def _watch(self, batch: Batch) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            await self._show(batch)
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._is_alarmed.wait()
+                await self._show(batch)
+        finally:
+            self._alarm = None  # nobody would find out
+            self._go_on(batch)
 
     async def _show(self, batch: Batch) -> None:
+        counted = None
         with suppress(BrokerUnreachable):  # the next look may have it again
+            if self._alarm and self._working and self._is_alarmed.is_set():
+                await self._working.settled()
+                counted = self._alarm.counted
             status = await batch.look()
             self._hold = status.hold
             self._on_status(status, batch.blocked_reason)
             if batch.exceeded and self._stopped is None:
                 self.stop(Exit.FAILED)
+            if self._alarm and counted:
+                self._alarm.correct(counted, batch.ended_since)
+                self._go_on(batch)
+
+    def _go_on(self, batch: Batch) -> None:
+        """Let tasks begin again, where not too many have failed."""
+        self._is_alarmed.clear()
+        if self._supervisor and not batch.exceeded:
+            self._supervisor.obedience.wait(is_so=False)

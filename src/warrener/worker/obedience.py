@@ -39,6 +39,7 @@ class Obedience:
         self._on_change = on_change
         self._heard = Following(self._obey)
         self._hold: Hold | None = None
+        self._waits = False  # for what somebody here finds out
 
     async def follow(self) -> None:
         """Hear what is ordered, for ever."""
@@ -61,6 +62,15 @@ class Obedience:
         """Whether all that waits is cancelled."""
         return self._heard.orders.cancelled is not None
 
+    def wait(self, *, is_so: bool) -> None:
+        """Begin nothing for now, whatever is ordered, or do as is ordered again. What a child has not begun it returns at once."""
+        if is_so == self._waits:
+            return
+        self._waits = is_so
+        self._obey()
+        if is_so:
+            self._pool.take_back()
+
     def enforce(self) -> None:
         """Kill what runs and must not; to be called again and again, since what was on its way may begin after an order."""
         orders = self._heard.orders
@@ -73,7 +83,7 @@ class Obedience:
         orders = self._heard.orders
         hold, former, self._hold = orders.hold, self._hold, orders.hold
         dispatcher = self._dispatcher
-        dispatcher.is_held, dispatcher.cancelled_types = hold is not None, orders.types
+        dispatcher.is_held, dispatcher.cancelled_types = self._waits or hold is not None, orders.types
         if hold and hold != former:
             _log.info("%s by %s: what runs may end, and nothing begins", hold.what, hold.by)
         elif former and not hold:

@@ -108,7 +108,7 @@ class Supervisor:
             on_cut=self._drain.begin_anew,
             on_settled=on_settled,
         )
-        self._obedience = Obedience(broker, self._pool, self._dispatcher, self._intake.look)
+        self.obedience = Obedience(broker, self._pool, self._dispatcher, self._intake.look)
         self._beating = Beating(broker, self._pool, self._dispatcher)
         self.health = Health(broker, self._pool, self._dispatcher, self._intake)
         self._stop = asyncio.Event()
@@ -227,7 +227,7 @@ class Supervisor:
             asyncio.create_task(self._broker.wait_lost()),
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._pool.wait_lost()),
-            asyncio.create_task(self._obedience.follow()),
+            asyncio.create_task(self.obedience.follow()),
             asyncio.create_task(self._take_tasks()),
         }
         try:
@@ -250,7 +250,7 @@ class Supervisor:
         await self._drain.wait()
 
     async def _take_tasks(self) -> None:
-        await self._obedience.have_heard()
+        await self.obedience.have_heard()
         await self._pool.have_begun()
         await self._intake.begin(self._dispatcher)
         await self._intake.steer()
@@ -290,10 +290,10 @@ class Supervisor:
         return not self._dispatcher.held and not self._broker.unsettled
 
     def _enforce(self) -> None:
-        self._obedience.enforce()
+        self.obedience.enforce()
 
     def _is_cancelled(self) -> bool:
-        return self._obedience.is_cancelled and self._dispatcher.takes_nothing
+        return self.obedience.is_cancelled and self._dispatcher.takes_nothing
 
     def _is_proven_complete(self) -> bool:
         # Once something was lost on its way a task may have two rows, and their number proves nothing.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.batch import eventually, failures, task, until_written
+from tests.batch import DELAYS, eventually, failures, task, until_written
 from tests.conformance.batch.desk import Desk, double, slow
 from warrener.brokers import connect
 from warrener.errors import UsageError
@@ -16,6 +16,7 @@ from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureLimit
 from warrener.monitor import watching
 from warrener.orders import Cancelled, Hold, Paused, Resumed, current
+from warrener.worker.pool.pace import MOST_READY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +156,7 @@ async def test_batch_that_fails_too_often_is_paused_and_goes_on_with_the_same_ru
     # When more fail than may
     desk.write(double(-1), double(-2), *map(double, range(-13, -3)), *map(slow, range(5)))
     going = asyncio.create_task(desk.finish(desk.start(limit=FailureLimit(9))))
-    await until_written(desk.path / "ran", 13)
+    await until_written(desk.path / "ran", 12)
     await eventually(lambda: is_paused(desk))
     (desk.path / "go").touch()
     ended = await going
@@ -167,6 +168,31 @@ async def test_batch_that_fails_too_often_is_paused_and_goes_on_with_the_same_ru
     # And the same run lifts that, and counts from there on
     ended = await desk.run(limit=FailureLimit(9))
     assert counted(ended) == (5, 12, 0, 0)
+
+
+async def test_batch_that_fails_fast_is_paused_before_many_more_have_begun(desk: Desk) -> None:
+    # Given rows from before, which are no part of what has ended since
+    desk.write(*map(double, range(60)))
+    await desk.run()
+    # When nothing but failures follows
+    desk.write(*map(double, range(-3000, 60)))
+    ended = await desk.run(limit=FailureLimit(50, is_percent=True))
+    # Then it ends by the first twenty, and what a child had been given
+    assert ended.exit is Exit.FAILED
+    assert ended.exceeded.startswith("more than 50% of the tasks failed (")
+    assert sum(desk.ran.values()) < 60 + 20 + 2 * MOST_READY
+    assert (await status_of(desk.address)).hold is not None
+
+
+async def test_failures_of_others_on_the_queue_count_for_no_limit(desk: Desk) -> None:
+    desk.write(*map(double, range(-1, 3)))
+    async with connect(desk.address) as broker:
+        await broker.declare(DELAYS)
+        session = broker.publish_session()
+        await session.publish([task("double", f"other-{n}", number=-5) for n in range(20)])
+        await session.flush()
+    assert counted(await desk.run(limit=FailureLimit(2), is_shared=True)) == (3, 1, 0, 0)
+    assert (await status_of(desk.address)).counts.failed == 21
 
 
 async def test_pause_of_a_person_is_lifted_by_no_run(desk: Desk) -> None:
