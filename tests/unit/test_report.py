@@ -114,6 +114,16 @@ def test_numbers_and_examples_are_there() -> None:
     assert "2023-11-14T22:13:20Z" in found.text
 
 
+def test_what_ended_since_the_history_was_read_is_left_in_it() -> None:
+    # Given a batch of 200 tasks, and counts of a moment later, or of one before
+    found = history(150, 2)
+    for later in (148, 152, 160, 200):
+        counts = Counts(200 - later, 0, 0, later - 2, 2, 1)
+        seen = Status(counts, 200, later, None, None)
+        numbers = read(render(Subject("q", "amqp://host", "1.0"), seen, found)).data
+        assert (numbers["total"], numbers["completed"], numbers["left"]) == ("200", "150", "48")
+
+
 def test_nothing_is_a_report_too() -> None:
     assert "No task has ended yet." in read(rendered(History())).text
 

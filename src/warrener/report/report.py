@@ -61,7 +61,7 @@ def render(subject: Subject, status: Status, history: History, journal: JournalS
         Markup(f"<style>{STYLE}</style>"),
     )
     body = element(
-        "body", _head(subject, journal), _facts(status, history), _course(history), _types(history),
+        "body", _head(subject, journal), _facts(status, history, journal), _course(history), _types(history),
         groups_of(history), _slowest(history), _workers(history), _foot(subject, history),
     )  # fmt: skip
     page = f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
@@ -82,9 +82,11 @@ def _head(subject: Subject, journal: JournalState | None) -> Markup:
     return element("header", element("h1", subject.queue), element("p", ", ".join(told), class_="soft"))
 
 
-def _facts(status: Status, history: History) -> Markup:
+def _facts(status: Status, history: History, journal: JournalState | None) -> Markup:
     completed, failed = history.completed.count, history.failed.count
-    left = max(0, status.total - status.done - status.cancelled)
+    # Of the moment of the history, since it is its numbers that stand beside: what has ended since then is left.
+    stale = journal.stale_rows + journal.stale_failures if journal else 0
+    left = max(0, status.total - max(0, history.read - stale) - status.cancelled)
     facts: list[tuple[str, str | Markup]] = [
         ("tasks", _number("total", completed + failed + left + status.cancelled)),
         ("completed", _number("completed", completed)),
