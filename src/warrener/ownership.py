@@ -58,13 +58,27 @@ def check_owner(journal: JournalState, begun: Begun) -> None:
         return
     if owner.source != begun.source:
         raise _taken("holds the batch of", owner.source, begun.source)
-    if differ(owner.app, begun.app):
+    if differ(*_apps(owner.app, begun.app)):
         raise _taken("is worked on with", owner.app, begun.app)
 
 
 def differ(one: str, other: str) -> bool:
     """Whether both are known, and are not the same."""
     return bool(one and other) and one != other
+
+
+def _apps(one: str, other: str) -> tuple[str, str]:
+    """Both without the name of the app, where only one of them has it: a file whose app needs no name has no other one."""
+    return (_unnamed(one), _unnamed(other)) if _is_named(one) != _is_named(other) else (one, other)
+
+
+def _is_named(app: str) -> bool:
+    file, _, name = app.rpartition(":")
+    return file.endswith(".py") and name.isidentifier()
+
+
+def _unnamed(app: str) -> str:
+    return app.rpartition(":")[0] if _is_named(app) else app
 
 
 def _taken(how: str, theirs: str, ours: str) -> QueueTaken:

@@ -45,12 +45,15 @@ def begun_from(source: str, app: str, planned: int | None) -> Begun:
         planned: How many tasks there will be, where that is known.
     """
     host = socket.gethostname()
+    module, _, name = app.partition(":")
+    file = _file_of(module)
+    place = f"{host}:{file}" if file else module
     return Begun(
         uuid4().hex,
         f"{host}:{source}",
         time.time(),
-        _place(host, app),
-        _digest(app.partition(":")[0]),
+        f"{place}:{name}" if name else place,
+        _digest(file),
         who(),
         planned,
     )
@@ -78,17 +81,24 @@ def queue_named(wanted: str) -> str:
     return DEFAULT_QUEUE
 
 
-def _place(host: str, app: str) -> str:
-    """Where an app is: a file on this host, or a module by its name."""
-    source, _, name = app.partition(":")
-    if source.endswith(".py"):
-        source = f"{host}:{Path(source).resolve()}"
-    return f"{source}:{name}" if name else source
+def _file_of(app: str) -> Path | None:
+    """The file of an app, however it is given; None of a module that is not here, which is known by its name alone."""
+    if app.endswith(".py"):
+        return Path(app).resolve()
+    parts = app.split(".")
+    if all(
+        map(str.isidentifier, parts)
+    ):  # which is looked for in the working directory first, a package before a module
+        place = Path(*parts)
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                return file.resolve()
+    return None
 
 
-def _digest(app: str) -> str:
+def _digest(app: Path | None) -> str:
     try:
-        return blake2b(Path(app).read_bytes(), digest_size=16).hexdigest() if app.endswith(".py") else ""
+        return blake2b(app.read_bytes(), digest_size=16).hexdigest() if app else ""
     except OSError:  # whoever imports it says why
         return ""
 
