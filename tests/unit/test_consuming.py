@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.batch import Hands
+from warrener.brokers.confirm_times import ConfirmTimes
 from warrener.brokers.names import Names
 from warrener.brokers.protocol import Completed, Lost
 from warrener.brokers.rabbitmq import packing, settling
@@ -133,6 +134,24 @@ async def test_what_had_been_settled_is_told_when_the_channel_is_gone() -> None:
     assert hands.settled == [Lost(confirmed, None), Lost(acknowledged, None), Lost(settled, ROW)]
 
 
+async def test_confirms_that_never_came_are_forgotten_with_their_channel() -> None:
+    told: list[float] = []
+    times = ConfirmTimes()
+    times.add(lambda *confirmed: told.append(confirmed[2]))
+    consuming, hands, channel = await a_consumer(times)
+    for tag in (1, 2):
+        deliver(consuming, tag)
+        consuming.settle(hands.held[-1], ROW)
+        if tag == 1:
+            channel.confirm_all()
+    assert len(told) == 1
+
+    consuming.detach()
+
+    times.end([(hands.held[1], ROW)])  # whose tag the next channel has, too
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize(("spoiling", "published"), [(b"row", 1), (b"r\now", ROWS), (b"r\row", ROWS)])
 async def test_rows_that_make_no_pack_go_one_by_one(
     monkeypatch: pytest.MonkeyPatch, spoiling: bytes, published: int
@@ -185,10 +204,12 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def a_consumer() -> tuple[Consuming, Hands, Channel]:
+async def a_consumer(times: ConfirmTimes | None = None) -> tuple[Consuming, Hands, Channel]:
     """One that has a channel."""
     hands, channel = Hands(), Channel()
-    consuming = Consuming(Names("q"), hands, (4, 3), shortest=None, give_up=lambda _: None)
+    consuming = Consuming(
+        Names("q"), hands, (4, 3), shortest=None, give_up=lambda _: None, confirm_times=times
+    )
     await consuming.attach(channel)  # type: ignore[arg-type]
     return consuming, hands, channel
 

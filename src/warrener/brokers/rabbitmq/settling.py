@@ -68,6 +68,8 @@ class Settling:
         """The channel is gone; what was on its way, which is forgotten."""
         self._tracker = None
         self._packing.clear()
+        if self._confirm_times:
+            self._confirm_times.forget()
         lost, self._outcomes = [*self._outcomes.values()], {}
         return lost
 
