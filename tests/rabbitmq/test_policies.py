@@ -78,6 +78,8 @@ async def test_doctor_names_policies_that_lose_or_hold_up(place: Place, operator
         "": {"max-length": 5},
         ".failed": {"max-length": 5, "expires": 1000000},
         ".results": {"max-age": "1h"},
+        ".results.packed": {"max-age": "2h"},
+        ".published": {"max-length-bytes": 1000000},
         ".delay.10000": {"message-ttl": 5},
     }
     sentences = [
@@ -85,6 +87,8 @@ async def test_doctor_names_policies_that_lose_or_hold_up(place: Place, operator
         (".failed", "max-length = 5, which drops the oldest when it is full"),
         (".failed", "expires = 1000000, which deletes the queue"),
         (".results", "max-age = '1h', which drops the oldest"),
+        (".results.packed", "max-age = '2h', which drops the oldest"),
+        (".published", "max-length-bytes = 1000000, which drops the oldest when it is full"),
         (".delay.10000", "message-ttl = 5, which takes away what has waited for long"),
     ]
     wrong = [f"WRONG queue '{place.address.queue}{part}': a policy sets {said}" for part, said in sentences]

@@ -44,7 +44,7 @@ async def inspect(queue: Queue) -> list[Finding]:
     findings += [_wrong(text) for text in await _missing(queue, names.beats)]
     findings += _counts(told[name] for name in wanted if name in told)
     findings += await _machines(queue, [name for name in wanted if name in told], version)
-    for name in (names.results, names.journal):
+    for name in (names.results, names.packed, names.journal, names.log(topology.PUBLISHED_KEY)):
         if name in told:
             told[name] = await management.queue(name)
     findings += [_wrong(text) for name in wanted if name in told for text in policies.losses(told[name])]
