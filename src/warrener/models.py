@@ -22,7 +22,8 @@ _WORKER_LOST: Final = "WorkerLost"
 
 # Whatever a header says, it cannot be so many, nor so late that no calendar has it.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-_Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
+"""Since the epoch, or how long something took."""
 
 Reason = Literal["permanent", "exhausted", "timed-out", "crashed", "invalid", "unknown-type", "cancelled"]
 
@@ -67,7 +68,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     error: str
     message: str = ""
     worker: str = ""
-    started_at: _Time | None = None
+    started_at: Seconds | None = None
     duration: float | None = None
     traceback: str = ""
     output: str = ""
@@ -90,8 +91,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     lost: _Count = 0
     history: tuple[Attempt, ...] = ()
     reason: Reason | None = None
-    failed_at: _Time | None = None
-    ready_at: _Time | None = None
+    failed_at: Seconds | None = None
+    ready_at: Seconds | None = None
 
     def add(self, attempt: Attempt) -> Record:
         """The record with one more failed attempt."""
@@ -150,9 +151,9 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     value: msgspec.Raw
     attempts: int
     worker: str
-    started_at: float
-    processed_at: float
-    duration: float
+    started_at: Seconds
+    processed_at: Seconds
+    duration: Seconds
     history: tuple[Attempt, ...] = ()
     origin: str = ""
     wording: str = ""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from warrener.models import Seconds  # noqa: TC001 - msgspec reads the annotations when it runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
 class _Took(msgspec.Struct):
-    duration: float
+    duration: Seconds
 
 
 _rows = msgspec.json.Decoder(_Took)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 
 import msgspec
@@ -15,8 +16,10 @@ from warrener.history.history import History
 from warrener.history.places import Places
 from warrener.history.slowest import MOST
 from warrener.history.timeline import MOST_BINS, Timeline
+from warrener.history.took import Took
 from warrener.models import Attempt, Failure, Result
 from warrener.published import mark_of_task
+from warrener.web.shown import row_members
 
 BEGAN = 1_700_000_000.0
 
@@ -185,6 +188,26 @@ def test_rows_that_others_wrote_are_counted_as_far_as_they_tell() -> None:
 
     assert (rows.count, rows.left_out.duplicates, rows.left_out.strange) == (4, 1, 0)
     assert (rows.types[OTHERS].completed, rows.types[OTHERS].retries) == (4, 2)
+
+
+@pytest.mark.parametrize("member", ["started_at", "processed_at", "duration"])
+@pytest.mark.parametrize("value", ["1e308", "-1e-9", "253402300800"])
+def test_times_that_a_stranger_made_up_are_part_of_no_sum(member: str, value: str) -> None:
+    strange = re.sub(
+        rb'"%b":[^,}]*' % member.encode(), b'"%b":%b' % (member.encode(), value.encode()), row("s")
+    )
+    rows, took = Completed(), Took()
+    for found in (rows, took):
+        found.add([row("a"), strange, strange.replace(b'"s"', b'"t"')])
+
+    history = History(rows).members()
+    assert (rows.count, rows.begin, rows.end) == (3, BEGAN - 1, BEGAN)
+    assert [(told["seconds"], told["max"]) for told in history["types"]] == [(1, 1), (0, None)]
+    assert [worker["seconds"] for worker in history["workers"]] == [1]
+    assert took.durations.seconds <= 3
+    shown = row_members(strange)
+    assert shown
+    assert shown[member] is None
 
 
 def test_too_many_types_are_counted_together() -> None:

@@ -48,7 +48,8 @@ async def after(queue: Any, monitor: Monitor, seconds: float, done: int) -> Stat
 def test_row_that_nests_too_deep_tells_nothing() -> None:
     deep = b'{"value":' + b"[" * 100_000 + b"]" * 100_000 + b',"duration":1}'
 
-    assert durations_in([b'{"duration":2}', deep]) == [2]
+    strange = [b'{"duration":%b}' % value for value in (b"1e308", b"-1", b"NaN", b'"2"')]
+    assert durations_in([b'{"duration":2}', deep, *strange]) == [2]
 
 
 async def test_one_look_tells_no_rate(queue: Any) -> None:

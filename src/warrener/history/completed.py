@@ -12,6 +12,7 @@ from warrener.history.durations import Durations
 from warrener.history.places import Places
 from warrener.history.slowest import Slowest
 from warrener.history.timeline import Timeline
+from warrener.models import Seconds  # noqa: TC001 - msgspec reads the annotations when it runs
 from warrener.published import mark_of_task
 from warrener.rows import Summary, readable_rows
 
@@ -25,7 +26,6 @@ MOST_WORKERS: Final = 10_000
 OTHERS: Final = ""
 """The type, or the worker, of what came when there were too many of them; and of what names none."""
 
-_Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Attempts = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 
 
@@ -38,9 +38,9 @@ class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     value: Any
     attempts: _Attempts
     worker: str
-    started_at: _Seconds
-    processed_at: _Seconds
-    duration: _Seconds
+    started_at: Seconds
+    processed_at: Seconds
+    duration: Seconds
     history: Any = None
     origin: Any = None
     wording: str = ""
@@ -52,9 +52,9 @@ class _Odd(msgspec.Struct):
 
     task_id: str
     attempts: _Attempts
-    started_at: _Seconds
-    processed_at: _Seconds
-    duration: _Seconds
+    started_at: Seconds
+    processed_at: Seconds
+    duration: Seconds
     type: str = ""
     worker: str = ""
     wording: str = ""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from warrener.codec import NOT_JSON
 from warrener.history.durations import Durations
 from warrener.history.slowest import Slowest
+from warrener.models import Seconds  # noqa: TC001 - msgspec reads the annotations when it runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class _Row(msgspec.Struct, gc=False):
     task_id: str
     type: str
     worker: str
-    processed_at: _Seconds
-    duration: _Seconds
+    processed_at: Seconds
+    duration: Seconds
 
 
 _rows = msgspec.json.Decoder(_Row)

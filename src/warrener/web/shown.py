@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import asdict
 
 from warrener.codec import NOT_JSON, encode
-from warrener.models import Result
+from warrener.models import Result, Seconds
 
 if TYPE_CHECKING:
     from warrener.models import Attempt, Failure
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _MOST_IN_LIST: Final = 4096
 """Bytes of a task or a value that a list shows."""
 _MOST_ALONE: Final = 1024 * 1024
+_TIMES: Final = ("started_at", "processed_at", "duration")
 
 
 def failure_members(found: Failure, *, is_alone: bool = False) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def failure_members(found: Failure, *, is_alone: bool = False) -> dict[str, Any]
         "failed_at": found.failed_at,
         "origin": found.origin,
         "worker": last.worker if last else None,
-        "duration": last.duration if last else None,
+        "duration": _seconds(last.duration) if last else None,
         "body_base64": found.body_base64 if is_alone else None,
         **_bounded("task", found.task, _MOST_ALONE if is_alone else _MOST_IN_LIST),
     }
@@ -52,7 +54,7 @@ def example_members(found: Failure) -> dict[str, Any]:
 
 def attempt_members(attempt: Attempt) -> dict[str, Any]:
     """An attempt that failed."""
-    return {**asdict(attempt), "outcome": "failed"}
+    return {**asdict(attempt), "duration": _seconds(attempt.duration), "outcome": "failed"}
 
 
 def completed(row: bytes | None) -> Result | None:
@@ -72,7 +74,15 @@ def row_members(line: bytes, *, is_alone: bool = False) -> dict[str, Any] | None
         return None
     if not isinstance(row, dict):
         return None
+    row |= {name: _seconds(row[name]) for name in _TIMES if name in row}
     return {**row, **_bounded("value", row.get("value"), most)} if len(line) > most else row
+
+
+def _seconds(value: Any) -> float | None:
+    """A time or a length as written; null where no calendar has it, as a stranger may write it."""
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(value, Seconds)
+    return None
 
 
 def _bounded(name: str, value: Any, most: int) -> dict[str, Any]:
