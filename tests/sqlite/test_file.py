@@ -14,6 +14,7 @@ import pytest
 from tests.batch import eventually
 from tests.sqlite.gated import APP, Gated
 from warrener.brokers import connect
+from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,3 +161,24 @@ async def test_failures_are_counted_without_reading_them(sqlite_address: Address
     with closing(sqlite3.connect(sqlite_address.path)) as db:
         plan = db.execute("EXPLAIN QUERY PLAN SELECT count(*) FROM failures").fetchall()
     assert "USING COVERING INDEX failures_counted" in str(plan)
+
+
+async def test_empty_file_is_no_queue_until_one_is_made_of_it(sqlite_address: Address) -> None:
+    path = sqlite_address.path
+    path.touch()
+    async with connect(sqlite_address) as broker:
+        with pytest.raises(QueueMissing, match=r"does not exist \(.* is empty\); publish tasks"):
+            await broker.counts()
+        await broker.declare([])
+        assert (await broker.counts()).ready == 0
+    # And whoever looks at one that was emptied leaves its log, which may have what it had
+    log = path.with_name(f"{path.name}-wal")
+    log.write_bytes(b"all of it")
+    path.write_bytes(b"")
+    async with connect(sqlite_address) as broker:
+        with pytest.raises(QueueMissing, match="is empty"):
+            await broker.counts()
+        assert log.read_bytes() == b"all of it"
+        await broker.delete()
+    assert not path.exists()
+    assert not log.exists()

@@ -20,9 +20,10 @@ def test_queue_that_is_in_use_is_newer_than_one_that_was_made_later(
     # Given a queue that is being written to, which its own file does not tell before SQLite takes in its write-ahead log
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".warrener").mkdir()
-    for name, written_at in (("old.db", 1000), ("later.db", 2000), ("old.db-wal", 3000)):
+    files = [("old.db", 1000), ("later.db", 2000), ("old.db-wal", 3000), ("empty.db", 4000)]
+    for name, written_at in files:
         file = tmp_path / ".warrener" / name
-        file.touch()
+        file.write_text("" if name.startswith("empty") else "x")
         os.utime(file, (written_at, written_at))
 
     assert embedded_queues() == ["old", "later"]

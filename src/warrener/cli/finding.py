@@ -40,8 +40,9 @@ def found(address: Address) -> Address:
 
 
 def embedded_queues() -> list[str]:
-    """The queues of the embedded broker in this directory, the one that was written to last first."""
-    return [file.stem for file in sorted(Path(".warrener").glob("*.db"), key=_written_at, reverse=True)]
+    """The queues of the embedded broker in this directory, the one that was written to last first; an empty file is none."""
+    files = [file for file in Path(".warrener").glob("*.db") if _size(file)]
+    return [file.stem for file in sorted(files, key=_written_at, reverse=True)]
 
 
 async def queues_on(address: Address) -> list[str]:
@@ -63,6 +64,12 @@ def _newest(address: Address) -> Address:
     if len(names) > 1:
         say(f"queue {names[0]!r}, the newest of {len(names)} in .warrener; --queue NAME for another one")
     return replace(address, queue=names[0])
+
+
+def _size(file: Path) -> int:
+    with suppress(OSError):
+        return file.stat().st_size
+    return 1  # whoever opens it says what is wrong
 
 
 def _written_at(file: Path) -> float:

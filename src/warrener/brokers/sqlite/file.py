@@ -78,9 +78,9 @@ class File:
         if self._connection is not None:
             self._check_files()
         else:
+            why = f"{self.path} is empty" if self.path.exists() else f"there is no {self.path}"
             raise QueueMissing(
-                f"queue {self._queue!r} does not exist (there is no {self.path}); publish tasks, "
-                "or create it with `warrener setup`"
+                f"queue {self._queue!r} does not exist ({why}); publish tasks, or create it with `warrener setup`"
             )
         return self._connection
 
@@ -109,8 +109,16 @@ class File:
             raise
 
     def open(self) -> None:
-        """Open it, if there is a queue in it."""
+        """Open it, if there is a queue in it.
+
+        Raises:
+            BrokerError: There is something else in it.
+        """
         path = self.path
+        if (
+            not path.stat().st_size
+        ):  # SQLite would delete the write-ahead log of an empty file, and what only that has
+            return
         db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
             # In this order, since another process may be creating them, all at once.
