@@ -138,7 +138,7 @@ class Dispatcher(Owner):
         """A task has come: find its handler, and put it in line."""
         self.came += 1
         self.mean_size += (len(delivery.body) - self.mean_size) * 0.1
-        if (delivery.is_again or delivery.lost) and self._is_known(delivery):
+        if delivery.is_again and self._is_known(delivery):
             return
         found = opened(delivery, self._pool.manifest)
         if isinstance(found, Failed):

@@ -38,6 +38,7 @@ async def test_what_was_held_comes_back_and_says_so(broker: Broker, address: Add
     await session.flush()
     async with connect(address) as other:
         hands = await take(other, 3)
+        assert not any(delivery.is_again for delivery in hands.held)
         await other.pause()
         other.settle(hands.held[0], Completed(row("a")))
         other.requeue(hands.held[1:2])
@@ -47,6 +48,7 @@ async def test_what_was_held_comes_back_and_says_so(broker: Broker, address: Add
     found = {delivery.id: delivery for delivery in (await take(broker, 2)).held}
     assert {name: delivery.lost for name, delivery in found.items()} == {"b": 0, "c": 1}
     again = found["c"]
+    assert again.is_again
     assert (again.body, again.priority, decode_record(again.record)) == (b"{}", 7, RECORD)
     assert await rows(broker) == [row("a")]
 

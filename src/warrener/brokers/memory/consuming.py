@@ -116,6 +116,7 @@ class Consuming:
                 next(self._tags),
                 published_at=entry.published_at,
                 trace=entry.trace,
+                is_again=entry.lost > 0,
             )
             self._held[delivery.tag] = delivery, entry
             listener.on_delivery(delivery)

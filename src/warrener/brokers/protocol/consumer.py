@@ -34,8 +34,8 @@ class Delivery(msgspec.Struct, eq=False):
         published_at: When it was published first, in seconds since the epoch, to the second on RabbitMQ; None where its
             producer did not say.
         trace: As `Message.trace`; it stays with the task over retries.
-        is_again: Whether the broker had it back, in whatever way: one that takes it away from a worker that has it for too
-            long counts no loss.
+        is_again: Whether the broker has it back from a worker that was lost, cut off, or had it for too long, which counts as no
+            loss: somebody may know it. One that was requeued may be taken for such.
         span: The context of the span that its attempt was, as `trace`; whoever runs it says so.
     """
 

@@ -183,6 +183,7 @@ class Claims:
                 seq,
                 published_at=published,
                 trace=trace_of(trace),
+                is_again=lost > 0,
             )
             for seq, body, message_id, priority, record, lost, published, trace in rows
         ]
