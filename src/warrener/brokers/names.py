@@ -24,7 +24,10 @@ class Names(msgspec.Struct, frozen=True):
 
     @property
     def packed(self) -> str:
-        """The stream that has those messages of the results which have many rows, by which these are counted."""
+        """The stream that has those messages of the results which have many rows, by which these are counted.
+
+        On RabbitMQ the exchange that leads to this stream and to that of the results has the same name.
+        """
         return f"{self.queue}.results.packed"
 
     @property

@@ -73,8 +73,10 @@ async def purge(queue: Queue) -> int:
         dropped = await count_rows(connection, names, Offsets(), is_busy=False)
     async with await connection.channel() as channel:
         # A stream cannot be purged. They are the first, since RabbitMQ lets whoever may read a queue purge it, but only
-        # who may set it up delete it: others are refused before anything is lost. The one that only counts packs goes
-        # before the one that keeps them: a pack that comes in between must not seem to be kept.
+        # who may set it up delete it: others are refused before anything is lost. Until both are there again no pack leads
+        # to either: their rows come one by one. On a queue that led to them without that exchange, the one that only counts
+        # packs goes before the one that keeps them: a pack that comes in between must not seem to be kept.
+        await channel.call("exchange_delete", names.packed)
         await channel.call("queue_delete", names.packed)
         await channel.call("queue_delete", names.results)
         await _make(queue, [])

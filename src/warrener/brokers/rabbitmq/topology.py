@@ -5,7 +5,7 @@ Arguments that a version does not know are refused, so they are chosen by the se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from warrener.brokers.protocol import DELIVERY_BACKSTOP, Completed, Delayed, Log
 
@@ -54,17 +54,18 @@ def outcome_message(delivery: Delivery, outcome: Outcome) -> tuple[str, bytes, R
 
 
 class Binding(NamedTuple):
-    """Messages that an exchange gets with this key go to this queue."""
+    """Messages that an exchange gets with this key go to this queue, or to the exchange of this name."""
 
     exchange: str
     key: str
     queue: str
+    kind: Literal["queue", "exchange"] = "queue"
 
 
 def exchanges(names: Names) -> dict[str, str]:
     """The type of every exchange that belongs to `names`, all of them durable, by the exchange's name."""
     direct = dict.fromkeys((names.queue, names.outcomes, names.control), "direct")
-    return {**direct, names.beats: "fanout"}
+    return {**direct, names.beats: "fanout", names.packed: "fanout"}
 
 
 class Place(NamedTuple):
@@ -85,17 +86,19 @@ def place_of(names: Names, log: Log) -> Place:
 
 
 def bindings(names: Names, delays: Sequence[int]) -> list[Binding]:
-    """What leads from these exchanges to these queues."""
+    """What leads from these exchanges to these queues, in the order in which it is to be made."""
     return [
         Binding(names.queue, WORK_KEY, names.queue),
         Binding(names.queue, JOURNAL_KEY, names.journal),
         Binding(names.control, JOURNAL_KEY, names.journal),
         Binding(names.queue, PUBLISHED_KEY, names.log(PUBLISHED_KEY)),
         Binding(names.outcomes, RESULTS_KEY, names.results),
-        Binding(names.outcomes, PACKED_KEY, names.results),
-        Binding(names.outcomes, PACKED_KEY, names.packed),
+        Binding(names.packed, "", names.results),
+        Binding(names.packed, "", names.packed),
         Binding(names.outcomes, FAILED_KEY, names.failed),
         *(Binding(names.outcomes, delay_key(delay), names.delay(delay)) for delay in delays),
+        # At last, and at once for both streams: what came between two would be in one of them alone, and counted wrong.
+        Binding(names.outcomes, PACKED_KEY, names.packed, "exchange"),
     ]
 
 
@@ -150,7 +153,7 @@ async def declare(channel: Channel, names: Names, version: Version, delays: Sequ
     for exchange, kind in exchanges(names).items():
         await channel.call("exchange_declare", exchange, kind, durable=True)
     for binding in bindings(names, delays):
-        await channel.call("queue_bind", binding.queue, binding.exchange, binding.key)
+        await channel.call(f"{binding.kind}_bind", binding.queue, binding.exchange, binding.key)
 
 
 def counts_returns(version: Version) -> bool:

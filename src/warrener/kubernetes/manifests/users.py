@@ -93,7 +93,7 @@ def definitions(spec: Spec, passwords: Mapping[str, str]) -> dict[str, Any]:
                 "source": binding.exchange,
                 **vhost,
                 "destination": binding.queue,
-                "destination_type": "queue",
+                "destination_type": binding.kind,
                 "routing_key": binding.key,
                 "arguments": {},
             }
