@@ -13,7 +13,7 @@ from tests.batch import PATIENCE, Hands, eventually
 from tests.conformance.broker.steps import DELAYS, consume, publish, row, rows, take
 from tests.rabbitmq.cutting import cut
 from warrener.brokers import Broker, Completed, connect
-from warrener.brokers.rabbitmq import RabbitBroker, packing, settling
+from warrener.brokers.rabbitmq import RabbitBroker, packing, row_count, settling
 from warrener.brokers.rabbitmq.amqp.channel import Channel
 from warrener.brokers.rabbitmq.packing import ROWS
 from warrener.brokers.rabbitmq.stream_ends import stream_end
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from warrener.address import Address
+    from warrener.brokers.rabbitmq.amqp.connection import Connection
 
 MANY: Final = 8 * ROWS + 3
 NAMES: Final = [f"t{number:03}" for number in range(MANY)]
@@ -104,7 +105,7 @@ async def test_rows_in_packs_are_read_counted_and_found_as_others(
     assert [*await broker.completed_at([1, time.time() + 1000])] == [0, MANY + 1]
     # And who has read all of them knows how many they are
     with monkeypatch.context() as patch:
-        patch.delattr("warrener.brokers.rabbitmq.rows._count_packs")
+        patch.delattr("warrener.brokers.rabbitmq.row_count._count_last")
         assert (await broker.counts()).completed == MANY + 1
     # And a plain program reads packs as lines of JSON
     packs = [body for body in bodies(channel, f"{rabbit_address.queue}.results") if is_pack(body)]
@@ -118,12 +119,55 @@ async def test_rows_in_packs_are_read_counted_and_found_as_others(
     assert await rows(broker) == []
 
 
+async def test_queue_without_packs_is_counted_exactly_and_none_is_waited_for(
+    broker: Broker, rabbit_address: Address, channel: BlockingChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange, asked = f"{rabbit_address.queue}.outcomes", list[str]()
+    channel.confirm_delivery()
+    body = packing.pack([*map(row, NAMES[:ROWS])])
+    assert body
+
+    async def end(connection: Connection, stream: str, *, patience: float = 0.5) -> int:
+        asked.append(stream)
+        return await stream_end(connection, stream, patience=patience)
+
+    async def completed(*more: bytes) -> int:
+        for message in more:
+            channel.basic_publish(exchange, "results", message)
+        return (await broker.counts()).completed
+
+    monkeypatch.setattr(row_count, "stream_end", end)
+    # Given rows that came one by one
+    assert [await completed(*map(row, NAMES[:5])), await completed(), await completed(row("more"))] == [
+        5,
+        5,
+        6,
+    ]
+    assert {*asked} == {f"{rabbit_address.queue}.results"}
+    # And a pack, which the broker may count seconds later
+    channel.basic_publish(exchange, "results.packed", body)
+    assert [await completed(), await completed(row("and more"))] == [6 + ROWS, 7 + ROWS]
+    # And after a purge by somebody else
+    async with connect(rabbit_address) as other:
+        await other.purge()
+    assert await completed(*map(row, NAMES[:9])) == 9
+    channel.basic_publish(exchange, "results.packed", body)
+    assert await completed() == 9 + ROWS
+    # And where there are too many to be read, or they are too large
+    async with connect(rabbit_address) as other:
+        await other.purge()
+    monkeypatch.setattr(row_count, "_FEW", 3)
+    assert [await completed(*map(row, NAMES[:8])), await completed(row("more"))] == [8, 9]
+    monkeypatch.setattr(row_count, "_SMALL", 3)
+    assert await completed(row("large"), row("larger")) == 11
+
+
 async def test_queue_that_is_older_than_packs_gets_its_rows_one_by_one(
     broker: Broker, rabbit_address: Address, channel: BlockingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settling, "_PACK_AGAIN_AFTER", 0)
     name = rabbit_address.queue
-    channel.queue_unbind(f"{name}.results", f"{name}.outcomes", "results.packed")
+    channel.exchange_delete(f"{name}.results.packed")
     channel.queue_delete(f"{name}.results.packed")
 
     await settle_many(broker)
@@ -166,6 +210,34 @@ async def test_no_row_is_lost_while_a_purge_has_deleted_one_stream_and_not_the_o
     await broker.purge()
     assert await rows(broker) == []
     assert (await broker.counts()).completed == 0
+
+
+async def test_packs_are_kept_and_counted_or_neither_while_a_purge_makes_the_streams_anew(
+    broker: Broker, rabbit_address: Address, channel: BlockingChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a queue with bindings of before there was an exchange for both streams, too
+    name, body = rabbit_address.queue, packing.pack([*map(row, NAMES[:ROWS])])
+    assert body
+    for stream in ("results", "results.packed"):
+        channel.queue_bind(f"{name}.{stream}", f"{name}.outcomes", "results.packed")
+    channel.confirm_delivery()
+    call = Channel.call
+
+    async def interrupted(self: Channel, method: str, /, *args: object, **kwargs: object) -> object:
+        answer = await call(self, method, *args, **kwargs)
+        channel.basic_publish(f"{name}.outcomes", "results.packed", body)  # and wait until it is there
+        return answer
+
+    # When a pack comes after each step of a purge, and one before
+    channel.basic_publish(f"{name}.outcomes", "results.packed", body)
+    assert (await broker.counts()).completed == ROWS
+    with monkeypatch.context() as patch:
+        patch.setattr(Channel, "call", interrupted)
+        await broker.purge()
+    # Then all that are kept are counted
+    completed = (await broker.counts()).completed
+    assert completed == len(await rows(broker))
+    assert completed >= ROWS
 
 
 async def test_rows_of_a_pack_whose_connection_is_cut_are_told_with_their_outcomes(broker: Broker) -> None:

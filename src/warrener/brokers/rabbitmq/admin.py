@@ -11,7 +11,8 @@ from warrener.brokers.rabbitmq import topology
 from warrener.brokers.rabbitmq.amqp import channel as channels
 from warrener.brokers.rabbitmq.amqp.errors import QueueAway
 from warrener.brokers.rabbitmq.policies import warn_of_limits
-from warrener.brokers.rabbitmq.rows import Offsets, count_rows
+from warrener.brokers.rabbitmq.row_count import count_rows
+from warrener.brokers.rabbitmq.rows import Offsets
 from warrener.errors import AccessRefused, BrokerError, QueueMissing
 from warrener.retry import RetryPolicy, delay_schedule
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 from warrener.brokers.confirm_times import ConfirmTimes
 from warrener.brokers.names import Names
 from warrener.brokers.protocol import Log
-from warrener.brokers.rabbitmq import admin, beats, counting, failures, rows, stream, sweeping, topology
+from warrener.brokers.rabbitmq import (
+    admin,
+    beats,
+    counting,
+    failures,
+    row_count,
+    rows,
+    stream,
+    sweeping,
+    topology,
+)
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.journal import Journal
 from warrener.brokers.rabbitmq.management import Management
@@ -234,7 +244,7 @@ class RabbitBroker:
         return await self._again(rows.at, self._queue, self._offsets, first, most)
 
     async def completed_at(self, times: Sequence[float]) -> Sequence[int]:
-        return await self._again(rows.counts_at, self._queue, times)
+        return await self._again(row_count.counts_at, self._queue, self._offsets, times)
 
     def beats(self) -> AsyncIterator[Sequence[bytes]]:
         return beats.listen(self._queue)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.protocol import Counts, Depths
 from warrener.brokers.rabbitmq.admin import DEFAULT_DELAYS
-from warrener.brokers.rabbitmq.rows import Offsets, count_rows
+from warrener.brokers.rabbitmq.row_count import count_rows
 from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from warrener.brokers.rabbitmq.management import QueueInfo
     from warrener.brokers.rabbitmq.queue import Queue
+    from warrener.brokers.rabbitmq.rows import Offsets
 
 # What was on its way out of a delay when RabbitMQ was killed is sent again after three minutes
 # (dead_letter_worker_publisher_confirm_timeout); in seconds, with some to spare.

@@ -2,64 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from warrener.brokers.rabbitmq import stream
 from warrener.brokers.rabbitmq.packing import ROWS, unpack
-from warrener.brokers.rabbitmq.stream_ends import ends_at, stream_end
-from warrener.errors import QueueMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from warrener.brokers.names import Names
-    from warrener.brokers.rabbitmq.amqp.connection import Connection
     from warrener.brokers.rabbitmq.queue import Queue
 
-_PATIENCE: Final = 0.5  # seconds until no pack is taken for none
-_PATIENCE_BUSY: Final = 0.05  # while more rows are to come, so that this count is old at once
 _APART: Final = 1000  # rows between two offsets that are kept
 
 
-async def count_rows(connection: Connection, names: Names, offsets: Offsets, *, is_busy: bool) -> int:
-    """How many rows there are, now: one for each message, and for each pack as many more as it has.
+class Counted(NamedTuple):
+    """How many rows the first messages have, and the last of these messages, by which the stream is known; empty where nobody knows it."""
 
-    Args:
-        connection: Over which.
-        names: Whose.
-        offsets: As far as they were read: who has read all of them knows how many they are.
-        is_busy: Whether more are to come. Then packs of the last five seconds may be left out where they are the first ones.
-    """
-    if offsets.end[0] and not is_busy:
-        messages = await stream_end(connection, names.results)
-        if messages == offsets.end[0]:
-            return offsets.end[1]
-    messages, packs = await asyncio.gather(
-        stream_end(connection, names.results),
-        _count_packs(connection, names, _PATIENCE_BUSY if is_busy else _PATIENCE),
-    )
-    return messages + packs * (ROWS - 1)
-
-
-async def _count_packs(connection: Connection, names: Names, patience: float) -> int:
-    try:
-        return await stream_end(connection, names.packed, patience=patience)
-    except QueueMissing:  # the queue is older than packs
-        return 0
+    messages: int = 0
+    rows: int = 0
+    last: bytes = b""
 
 
 class Offsets:
     """Which message has which row, as far as somebody has read: a message may have many."""
 
     def __init__(self) -> None:
-        self.end = (0, 0)
-        """How many messages were read from the beginning on, and how many rows they have."""
+        self.end = Counted()
+        """As far as they were read from the beginning on."""
+        self.counted = Counted()
+        """As far as they were counted in some other way."""
         self._first: bytes | None = None  # by which the stream is known
         self._rows = [0]
         self._offsets = [0]
+
+    @property
+    def has_no_packs(self) -> bool:
+        """Whether some messages are known, and each of them is one row."""
+        known = max(self.end, self.counted)
+        return 0 < known.messages == known.rows
+
+    def counted_before(self, messages: int) -> Counted:
+        """What is known of the rows of so many messages, or of the first ones of them."""
+        known = (Counted(), self.end, self.counted)
+        return max(found for found in known if found.messages <= messages)
 
     def begin(self, first: bytes) -> None:
         """Somebody reads from the beginning, where this message is; where it was another one, others follow."""
@@ -93,7 +80,7 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
                 offsets.add(count + len(found), offset)
                 found += unpack(message.body)
             count, last = count + len(found), after
-            offsets.end = last, count
+            offsets.end = Counted(last, count, messages[-1].body if messages else offsets.end.last)
             yield found
 
 
@@ -107,22 +94,6 @@ async def newest(queue: Queue, most: int) -> Sequence[bytes]:
             return found[-most:]
         # As many as it takes if those before are as these, each of which has a row at least.
         messages = max(2 * messages, min(most, most * len(bodies) // max(1, len(found))) + 1)
-
-
-async def counts_at(queue: Queue, times: Sequence[float]) -> Sequence[int]:
-    """See `Reader.completed_at`."""
-    connection = await queue.connections.connection()
-    messages, packs = await asyncio.gather(
-        ends_at(connection, queue.names.results, times), _packs_at(connection, queue.names, times)
-    )
-    return [ones + (ROWS - 1) * many for ones, many in zip(messages, packs, strict=True)]
-
-
-async def _packs_at(connection: Connection, names: Names, times: Sequence[float]) -> Sequence[int]:
-    try:
-        return await ends_at(connection, names.packed, times)
-    except QueueMissing:  # the queue is older than packs
-        return [0] * len(times)
 
 
 async def at(queue: Queue, offsets: Offsets, first: int, most: int) -> Sequence[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from warrener.brokers.rabbitmq.amqp.bulk import StreamConsumer
@@ -66,6 +66,33 @@ async def read_stream(
             yield given, batch
             # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
             channel.ack(tag, multiple=True)
+
+
+async def between(
+    connection: Connection, stream: str, first: int, end: int, *, most: int, seconds: float
+) -> tuple[int, list[bytes]] | None:
+    """The messages of a stream from an offset to its end or beyond, with the offset after them; None where there is too much.
+
+    Args:
+        connection: Over which.
+        stream: Which.
+        first: The offset of the first of them.
+        end: The offset after the last that is known of.
+        most: So many bytes are enough.
+        seconds: And so much time.
+    """
+    arrived, after = _Arrived(), first
+    found: list[bytes] = []
+    async with await connection.channel(arrived.on_close) as channel:
+        await channel.call("basic_qos", prefetch_count=end - first)
+        await channel.call("basic_consume", stream, arrived, arguments={"x-stream-offset": first})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while after < end and sum(map(len, found)) <= most:
+                    await arrived.condition.wait_for(arrived.has_news)
+                    after, _, messages = arrived.take()
+                    found += [message.body for message in messages]
+    return (after, found) if after >= end else None
 
 
 class _Arrived(StreamConsumer):
