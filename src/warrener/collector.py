@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,6 +14,7 @@ from warrener.codec import decode_failure
 from warrener.completion import Completion
 from warrener.errors import AccessRefused, BrokerUnreachable
 from warrener.id_set import IdSet
+from warrener.journal import read_journal
 from warrener.latest import superseded
 from warrener.loop_thread import LoopThread
 from warrener.orders import Following, following
@@ -19,10 +22,19 @@ from warrener.published import mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 
-    from warrener.brokers import Broker
+    from warrener.brokers import Broker, Counts
     from warrener.writers import ResultWriter
+
+_LOOK_AGAIN: Final = 0.25  # seconds
+_AT_A_TIME: Final = 1000
+
+
+class _Ended(msgspec.Struct):
+    """When a task had ended, as its row says."""
+
+    processed_at: float = 0.0
 
 
 def results(*, broker: str | None = None, queue: str | None = None) -> Iterator[dict[str, Any]]:
@@ -55,16 +67,7 @@ async def distinct(
         follow: Wait for more.
     """
     async for batch in broker.results(follow=follow):
-        fresh = []
-        for row in readable_rows(batch, summary):
-            if stale and mark_of_task(row.task_id, row.wording) in stale:
-                summary.superseded += 1
-            elif seen.add(row.task_id):
-                fresh.append(row.line)
-                summary.retries += row.attempts - 1
-            else:
-                summary.duplicates += 1
-        summary.completed += len(fresh)
+        fresh = _fresh(batch, seen, summary, stale)
         if fresh or follow:
             yield fresh
 
@@ -77,19 +80,37 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
         writer: Where to.
         follow: Wait for more until every task has ended, or those that have not are cancelled.
     """
-    seen, summary, stale = IdSet(), Summary(), await superseded(broker)
+    seen, summary, stale, newest = IdSet(), Summary(), await superseded(broker), b""
     async with following(broker) as heard:
         completion = _Completion(broker, heard)
         async for rows in distinct(broker, seen, summary, stale, follow=follow):
             writer.write(rows)
+            newest = rows[-1] if rows else newest
             if follow and not rows:
                 writer.flush()
-                read = summary.completed + summary.duplicates + summary.strange + summary.superseded
-                if await completion.is_reached(read):
+                if await completion.is_reached(_read(summary)):
                     break
         is_cancelled = heard.orders.cancelled is not None
     if follow:  # tasks may have been worded anew meanwhile
         stale = await superseded(broker)
+    await _count_failures(broker, seen, summary, stale)
+    try:
+        counts = await broker.counts()
+    except AccessRefused:  # a user who may read what has ended, and nothing else
+        summary.missing = None
+    else:
+        left = counts.without_cancelled() if is_cancelled else counts
+        if await _may_be_late(broker, left, summary, newest):
+            counts = await _without_late(broker)
+            left = counts.without_cancelled() if is_cancelled else counts
+            while more := await broker.results_at(_read(summary), _AT_A_TIME):
+                writer.write(_fresh(more, seen, summary, stale))
+        summary.cancelled = counts.put_aside if is_cancelled else 0
+        summary.missing = left.waiting
+    return summary
+
+
+async def _count_failures(broker: Broker, seen: IdSet, summary: Summary, stale: frozenset[bytes]) -> None:
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
         found = decode_failure(task.body, task.id, task.record)
@@ -97,14 +118,53 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
             summary.failed += 1
             summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
             summary.retries += max(0, found.attempts - 1)
+
+
+def _fresh(batch: Sequence[bytes], seen: IdSet, summary: Summary, stale: frozenset[bytes]) -> list[bytes]:
+    """Those rows whose tasks had none before, as they are worded now."""
+    fresh = []
+    for row in readable_rows(batch, summary):
+        if stale and mark_of_task(row.task_id, row.wording) in stale:
+            summary.superseded += 1
+        elif seen.add(row.task_id):
+            fresh.append(row.line)
+            summary.retries += row.attempts - 1
+        else:
+            summary.duplicates += 1
+    summary.completed += len(fresh)
+    return fresh
+
+
+def _read(summary: Summary) -> int:
+    """How many rows were read."""
+    return summary.completed + summary.duplicates + summary.strange + summary.superseded
+
+
+async def _may_be_late(broker: Broker, left: Counts, summary: Summary, newest: bytes) -> bool:
+    """Whether what is told as processed may have ended: all that was published has, and the last of it just now."""
+    if not left.processing or left.put_aside:
+        return False
     try:
+        ended = msgspec.json.decode(newest, type=_Ended).processed_at
+    except msgspec.DecodeError:  # there is none
+        return False
+    if abs(time.time() - ended) > broker.counts_late:
+        return False
+    try:
+        total = (await read_journal(broker)).total
+    except AccessRefused:
+        total = None
+    return total is None or summary.completed + summary.failed >= total
+
+
+async def _without_late(broker: Broker) -> Counts:
+    """What is left, once all that had ended by now must be counted as such."""
+    end = time.monotonic() + broker.counts_late
+    while True:
         counts = await broker.counts()
-    except AccessRefused:  # a user who may read what has ended, and nothing else
-        summary.missing = None
-    else:
-        summary.cancelled = counts.put_aside if is_cancelled else 0
-        summary.missing = (counts.without_cancelled() if is_cancelled else counts).waiting
-    return summary
+        if not counts.processing or time.monotonic() >= end:
+            return counts
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 class _Completion:

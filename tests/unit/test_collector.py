@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from tests.batch import PATIENCE
@@ -63,3 +65,55 @@ async def test_who_has_followed_for_long_gets_the_row_that_comes_just_before_all
             with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
                 summary = await collect(broker, writer, follow=True)
     assert summary.completed == 1
+
+
+async def test_task_that_is_still_told_as_processed_after_its_row_came_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
+        # Given a broker that tells what is processed late, and two tasks of which one has ended
+        await broker.declare([])
+        await publish(broker, "first", "second")
+        hands = await take(broker, 2)
+        broker.settle(hands.held[0], Completed(ended_now("first")))
+        await broker.settled()
+        counts, looks = broker.counts, 0
+
+        async def late() -> Counts:
+            nonlocal looks
+            looks += 1
+            if looks == 2:
+                broker.settle(hands.held[1], Completed(ended_now("second")))
+                await broker.settled()
+            return replace(await counts(), processing=1) if looks < 4 else await counts()
+
+        monkeypatch.setattr(broker, "counts", late)
+        monkeypatch.setattr(broker, "counts_late", PATIENCE)
+        # When its results are collected, then it is looked at again, and what came meanwhile is there, too
+        out = tmp_path / "out.jsonl"
+        with opened(str(out), "jsonl") as writer:
+            summary = await collect(broker, writer)
+    assert (summary.completed, summary.missing, looks) == (2, 0, 4)
+    assert len(out.read_text().splitlines()) == 2
+
+
+async def test_task_that_runs_for_long_is_missing_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
+        await broker.declare([])
+        await publish(broker, "first", "second")
+        hands = await take(broker, 2)
+        broker.settle(hands.held[0], Completed(row("first")))  # which ended long ago
+        await broker.settled()
+        monkeypatch.setattr(broker, "counts_late", PATIENCE)
+        async with asyncio.timeout(PATIENCE / 2):
+            with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
+                summary = await collect(broker, writer)
+    assert (summary.completed, summary.missing) == (1, 1)
+
+
+def ended_now(task_id: str) -> bytes:
+    """The row of a task that has ended just now."""
+    found = msgspec.json.decode(row(task_id)) | {"processed_at": time.time()}
+    return msgspec.json.encode(found)
