@@ -85,7 +85,7 @@ async def test_task_that_runs_for_days_keeps_nothing_of_the_others() -> None:
         channel.confirm_all()
         consuming._send_acks()
 
-    consuming._settling.flush()
+    consuming._settling._packing.flush()
     channel.confirm_all()
     consuming._send_acks()
     assert _size(consuming) - before < 1_000_000

@@ -13,6 +13,7 @@ from pika.exceptions import InvalidFrameError
 from pika.frame import Body, Header, Heartbeat, Method
 from pika.spec import Basic
 
+from warrener.brokers.rabbitmq.amqp import frames
 from warrener.brokers.rabbitmq.amqp.bulk import StreamConsumer
 from warrener.brokers.rabbitmq.amqp.frames import Frames
 from warrener.brokers.rabbitmq.amqp.properties import Properties, pack
@@ -33,6 +34,9 @@ class Bare(Frames):
         self._corked = []
         self._uncorking = None
         self._uncorked_at = 0.0
+        self._counted = 0
+        self._counted_from = 0.0
+        self._are_many = False
         self._transport = self
         self.told: list[Any] = []
         self.messages: list[tuple[int, bool, str, bytes]] = []
@@ -127,6 +131,7 @@ async def test_acknowledgements_are_written_as_pika_writes_them(multiple: bool) 
 async def test_what_waits_for_company_goes_out_with_it_and_before_any_question() -> None:
     connection = Bare()
     connection.corked_for = 3600.0
+    connection._are_many = True
     connection._uncork()
     connection.ack(7, 1, multiple=False)
     connection.publish(7, "q", "work", pack("t", None, None), b"{}")
@@ -139,6 +144,24 @@ async def test_what_waits_for_company_goes_out_with_it_and_before_any_question()
     assert connection.sent == connection.written
     assert connection.sent.startswith(Method(7, Basic.Ack(1)).marshal())
     assert connection.sent.endswith(b"question")
+
+
+@pytest.mark.parametrize(("within", "do_wait"), [(3600.0, True), (0.0, False)])
+async def test_only_where_many_come_do_they_wait_for_company(
+    within: float, do_wait: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "_MANY_WITHIN", within)
+    connection = Bare()
+    connection.corked_for = 3600.0
+    for tag in range(2 * frames._MANY):  # by the last of which it is known how quickly they come
+        connection.ack(7, tag, multiple=False)
+    await asyncio.sleep(0)
+    connection.sent = b""
+
+    connection.ack(7, 100, multiple=False)
+    await asyncio.sleep(0)
+
+    assert (connection.sent == b"") is do_wait
 
 
 @pytest.mark.parametrize("step", [1, 7, 64, 10_000])

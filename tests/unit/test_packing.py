@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+PLENTY = 1000
+
+
 class Clock:
     """A loop's clock that stands still until it is told."""
 
@@ -79,10 +82,10 @@ async def test_rows_that_come_quickly_go_together_and_others_at_once(clock: Cloc
     rows = Packing[int](sent.append)
 
     for number in range(2 * ROWS - 1):  # nobody knows yet how quickly they come
-        rows.add(number)
+        rows.add(number, PLENTY)
     assert [len(some) for some in sent] == [1] * (2 * ROWS - 1)
     for number in range(2 * ROWS + 1):
-        rows.add(number)
+        rows.add(number, PLENTY)
     assert [len(some) for some in sent[2 * ROWS - 1 :]] == [ROWS, ROWS]
 
     rows.flush()
@@ -91,10 +94,43 @@ async def test_rows_that_come_quickly_go_together_and_others_at_once(clock: Cloc
 
     for number in range(2 * ROWS):
         clock.now += packing.WITHIN
-        rows.add(number)
+        rows.add(number, PLENTY)
     del sent[:]
-    rows.add(0)
+    rows.add(0, PLENTY)
     assert [len(some) for some in sent] == [1]
+
+
+async def test_rows_that_come_less_quickly_wait_only_for_tasks_that_are_in_hand(clock: Clock) -> None:
+    sent: list[Sequence[int]] = []
+    rows = Packing[int](sent.append)
+
+    def add(in_hand: int) -> None:
+        clock.now += (packing.QUICK + packing.WITHIN) / 2 / ROWS
+        rows.add(0, in_hand)
+
+    for _ in range(2 * ROWS - 1):
+        add(PLENTY)
+    del sent[:]
+    for left in range(ROWS - 2, -1, -1):  # a pack less one
+        add(left)
+    assert [len(some) for some in sent] == [1] * (ROWS - 1)
+    for left in range(ROWS + 4, -1, -1):
+        add(left)
+    assert [len(some) for some in sent[ROWS - 1 :]] == [ROWS, *[1] * 5]
+
+
+async def test_row_of_the_last_task_in_hand_takes_with_it_what_waits(clock: Clock) -> None:
+    assert clock.now
+    sent: list[Sequence[int]] = []
+    rows = Packing[int](sent.append)
+    for _ in range(2 * ROWS - 1):
+        rows.add(0, PLENTY)
+    del sent[:]
+
+    for left in (2, 1, 0):
+        rows.add(0, left)
+
+    assert [len(some) for some in sent] == [3]
 
 
 async def test_row_waits_no_longer_than_the_time_in_which_a_pack_fills(
@@ -105,14 +141,14 @@ async def test_row_waits_no_longer_than_the_time_in_which_a_pack_fills(
     rows = Packing[int](sent.put_nowait)
     total = 3 * ROWS + 3
     for number in range(total):
-        rows.add(number)
+        rows.add(number, PLENTY)
     come: list[int] = []
     while len(come) < total:
         come += await sent.get()
     assert come == [*range(total)]
-    rows.add(0)
+    rows.add(0, PLENTY)
     rows.clear()
-    rows.add(1)
+    rows.add(1, PLENTY)
     assert [*await sent.get()] == [1]
 
 

@@ -158,6 +158,8 @@ class Unpacker(Generic[T]):
     def __init__(self, decoder: msgspec.msgpack.Decoder[T]) -> None:
         self._decoder = decoder
         self._rest = bytearray()
+        self.missing = 0
+        """Bytes that are still to come of the message that has begun to, as far as is known."""
 
     def feed(self, data: bytes) -> Iterator[T]:
         """The messages that are complete with this data; read them all before the next data comes.
@@ -170,12 +172,14 @@ class Unpacker(Generic[T]):
             rest += data
         buffer = rest or data
         decode, start, size = self._decoder.decode, 0, len(buffer)
+        self.missing = 0
         while size - start >= _HEADER.size:
             mark, length = _HEADER.unpack_from(buffer, start)
             if mark != _MARK:
                 raise NoFrame
             end = start + _HEADER.size + length
             if size < end:
+                self.missing = end - size
                 break
             try:
                 message = decode(buffer[start + _HEADER.size : end])

@@ -123,9 +123,7 @@ class Consuming:
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish, wait for the confirm, acknowledge."""
         if self._channel and self._is_unsettled(delivery):
-            self._settling.add(delivery, outcome)
-            if len(self._settling) == len(self._held):
-                self._settling.flush()
+            self._settling.add(delivery, outcome, len(self._held))
 
     def acknowledge(self, delivery: Delivery) -> None:
         """The broker has its outcome already."""

@@ -1,11 +1,14 @@
 """Rows of results that come quickly one after the other travel together, as a pack: the broker does once what it did 32 times.
 
-A pack is compressed lines of JSON, as many as `ROWS`, so that rows can be counted by messages. A row waits for company only while so many come within `WITHIN`, and then for no longer than that.
+A pack is compressed lines of JSON, as many as `ROWS`, so that rows can be counted by messages. A row waits for company only while
+so many come within `QUICK`, or within `WITHIN` where the tasks are in hand that they are to come from, and then for no longer than
+that: while tasks wait for the worker, a row that waits delays nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import zlib
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -18,10 +21,11 @@ ROWS: Final = 32
 """Rows in a pack."""
 LARGEST: Final = 4096
 """Bytes of the largest row that is packed: larger ones gain nothing by it."""
-WITHIN: Final = 0.01
-"""Seconds in which a pack fills, and for which a row waits at most."""
+QUICK: Final = 0.01
+"""Seconds in which a pack fills, and for which a row waits at most, where nobody knows what comes next,"""
+WITHIN: Final = 0.025
+"""and where as many tasks are in hand as it takes to fill it."""
 
-_SLOW: Final = 3 * WITHIN  # a moment in which none came does not make the next ones travel alone
 _GZIP: Final = 31  # zlib's number for that format, whose first bytes are
 _MAGIC: Final = b"\x1f\x8b"
 _QUICKEST: Final = 1
@@ -38,27 +42,35 @@ class Packing(Generic[T]):
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._rows: list[T] = []
-        self._begun_at = 0.0  # when the first of them came
+        self._due_at = 0.0  # when the first of them has waited for long enough
         self._timer: asyncio.TimerHandle | None = None
         self._counted = 0  # rows since
         self._counted_from = 0.0
-        self._is_quick = False
+        self._fills_in = math.inf  # seconds that a pack took of late
 
-    def add(self, row: T) -> None:
-        """Send a row, now or with others."""
+    def add(self, row: T, in_hand: int) -> None:
+        """Send a row, now or with others.
+
+        Args:
+            row: What came.
+            in_hand: How many tasks are here whose rows may come soon.
+        """
         rows = self._rows
         rows.append(row)
         self._counted += 1
         if self._counted == ROWS:
             now = self._loop.time()
-            self._is_quick = now - self._counted_from < (_SLOW if self._is_quick else WITHIN)
+            took = now - self._counted_from
+            # A moment in which none came does not make the next ones travel alone.
+            self._fills_in = took if took < self._fills_in else (took + self._fills_in) / 2
             self._counted, self._counted_from = 0, now
-        if not self._is_quick or len(rows) == ROWS:
+        longest = WITHIN if len(rows) + in_hand >= ROWS else QUICK
+        if len(rows) == ROWS or not in_hand or self._fills_in >= longest:
             self.flush()
         elif len(rows) == 1:
-            self._begun_at = self._loop.time()
+            self._due_at = self._loop.time() + longest
             if self._timer is None:
-                self._timer = self._loop.call_later(WITHIN, self._on_timer)
+                self._timer = self._loop.call_at(self._due_at, self._on_timer)
 
     def flush(self) -> None:
         """Let nothing wait any longer."""
@@ -74,11 +86,10 @@ class Packing(Generic[T]):
         self._timer = None
         if not self._rows:
             return
-        left = self._begun_at + WITHIN - self._loop.time()
-        if left <= 0:
+        if self._due_at <= self._loop.time():
             self.flush()
         else:
-            self._timer = self._loop.call_later(left, self._on_timer)
+            self._timer = self._loop.call_at(self._due_at, self._on_timer)
 
 
 def pack(rows: Sequence[bytes]) -> bytes | None:

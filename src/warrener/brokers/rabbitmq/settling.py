@@ -79,19 +79,23 @@ class Settling:
     def __contains__(self, tag: int) -> bool:
         return tag in self._outcomes
 
-    def add(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Publish what a delivery has come to."""
+    def add(self, delivery: Delivery, outcome: Outcome, held: int) -> None:
+        """Publish what a delivery has come to.
+
+        Args:
+            delivery: What was held.
+            outcome: What it has come to.
+            held: How many are held, those among them whose outcomes are on their way.
+        """
         settled = self._outcomes[delivery.tag] = delivery, outcome
         if self._confirm_times:
             self._confirm_times.begin(delivery.tag)
         if isinstance(outcome, Completed) and len(outcome.body) <= LARGEST:
-            self._packing.add(settled)
+            self._packing.add(settled, held - len(self._outcomes))
         else:
             self._publish(delivery, outcome)
-
-    def flush(self) -> None:
-        """Let no row wait for company, since nothing is to come."""
-        self._packing.flush()
+            if len(self._outcomes) == held:
+                self._packing.flush()
 
     def _is_on_its_way(self, delivery: Delivery) -> bool:
         """Whether it is still to be settled, and was not lost with its channel; another one may have its tag by now."""

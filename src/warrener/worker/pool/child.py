@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from warrener.worker.printer import Printer
 
 _MOST_UNREAD_CHUNKS: Final = 16
+_MOST_READ: Final = 1 << 18  # bytes: more than a socket holds
 _HOST: Final = socket.gethostname()
 _messages: Final[msgspec.msgpack.Decoder[FromChild]] = msgspec.msgpack.Decoder(FromChild)
 
@@ -216,7 +217,7 @@ class ChildProcess:
             NoFrame: Something else than messages came, after those before it.
         """
         try:
-            data = self._connection.recv(READ)
+            data = self._connection.recv(min(max(READ, self._unpacker.missing), _MOST_READ))
         except BlockingIOError:
             return
         except OSError:

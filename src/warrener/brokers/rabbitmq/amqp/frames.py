@@ -38,6 +38,9 @@ PRIVATE_PARTS: Final = {
 """What of pika is used here although it is private, by whose it is."""
 
 _READ: Final = 1 << 16  # bytes at a time, where pika reads 4 KiB
+# Where so many frames came within so many seconds the next ones wait for company; with fewer a packet for each costs little.
+_MANY: Final = 32
+_MANY_WITHIN: Final = 0.01
 
 _FRAME: Final = struct.Struct(">BHL")  # its type, channel and length; its content and one more byte follow
 _AROUND: Final = _FRAME.size + 1
@@ -98,10 +101,15 @@ class Frames(AsyncioConnection):
         self.on_confirm: dict[
             int, Callable[[int, bool], None]
         ] = {}  # by channel: told a tag, and whether of all up to it
-        self.corked_for = 0.0  # seconds that published messages and acknowledgements wait for company
-        self._corked: list[bytes] = []
+        self.corked_for = (
+            0.0  # seconds that published messages and acknowledgements wait for company, while many come
+        )
+        self._corked: list[bytes | memoryview] = []
         self._uncorking: asyncio.Handle | None = None
         self._uncorked_at = 0.0
+        self._counted = 0  # frames since
+        self._counted_from = 0.0
+        self._are_many = False
         self._methods: dict[tuple[int, str, str], bytes] = {}
         self._context = copy_context()
         super().__init__(*args, **kwargs)
@@ -132,11 +140,12 @@ class Frames(AsyncioConnection):
             method = self._methods[where] = pika.frame.Method(channel, publish).marshal()
         size = _CONTENT.size + len(properties)
         head = (method, _FRAME.pack(FRAME_HEADER, channel, size), _CONTENT.pack(Basic.INDEX, 0, len(body)))
-        parts = [*head, properties, _FRAME_END]
+        parts = self._corked
+        parts += (*head, properties, _FRAME_END)
+        whole = memoryview(body) if len(body) > self._body_max_length else body
         for start in range(0, len(body), self._body_max_length):
-            chunk = body[start : start + self._body_max_length]
+            chunk = whole[start : start + self._body_max_length]
             parts += (_FRAME.pack(FRAME_BODY, channel, len(chunk)), chunk, _FRAME_END)
-        self._corked.append(b"".join(parts))
         self._uncork_later()
 
     def ack(self, channel: int, tag: int, *, multiple: bool) -> None:
@@ -147,9 +156,17 @@ class Frames(AsyncioConnection):
         self._uncork_later()
 
     def _uncork_later(self) -> None:
+        self._counted += 1
+        if self._counted == _MANY:
+            now = asyncio.get_running_loop().time()
+            self._are_many = now - self._counted_from < _MANY_WITHIN
+            self._counted, self._counted_from = 0, now
         if self._uncorking is None:
             loop = asyncio.get_running_loop()
-            self._uncorking = loop.call_at(self._uncorked_at + self.corked_for, self._uncork)
+            if self._are_many and self.corked_for:
+                self._uncorking = loop.call_at(self._uncorked_at + self.corked_for, self._uncork)
+            else:
+                self._uncorking = loop.call_soon(self._uncork)
 
     def _adapter_emit_data(self, data: bytes) -> None:
         self._corked.append(data)
@@ -163,7 +180,8 @@ class Frames(AsyncioConnection):
         self._uncorking = None
         self._uncorked_at = asyncio.get_running_loop().time()
         if data and self._transport is not None:
-            super()._adapter_emit_data(data)
+            # Of what the socket does not take at once pika cuts off the rest: of bytes it would copy that, again and again.
+            super()._adapter_emit_data(memoryview(data))
 
     # --- what comes in
 
