@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import pika
@@ -265,3 +267,43 @@ async def test_rows_of_a_pack_whose_connection_is_cut_are_told_with_their_outcom
         broker.settle(delivery, outcome)
     await broker.settled()
     assert {*await rows(broker)} == {*map(row, NAMES)}
+
+
+async def test_who_follows_rows_counts_none_after_a_purge_and_then_those_that_come(
+    broker: Broker, rabbit_address: Address
+) -> None:
+    async with connect(rabbit_address) as other:
+        assert isinstance(other, RabbitBroker)
+        found, expected = list[bytes](), MANY
+
+        async def follow() -> None:
+            async with aclosing(other.results(follow=True)) as batches:  # type: ignore[type-var]
+                async for new in batches:
+                    found.extend(new)
+
+        async def has_read_all() -> bool:
+            return len(found) == expected
+
+        async def has_found_it_empty() -> bool:
+            return other._offsets.end.messages == 0
+
+        following = asyncio.create_task(follow())
+        try:
+            # Given somebody who follows rows, of which most came in packs
+            await settle_many(broker)
+            await broker.settled()
+            await eventually(has_read_all)
+            # When all is purged, then there are none
+            await broker.purge()
+            await eventually(has_found_it_empty)
+            assert (await other.counts()).completed == 0
+            # And what comes then is counted and found
+            await settle_many(broker)
+            await broker.settled()
+            expected = 2 * MANY
+            await eventually(has_read_all)
+            assert (await other.counts()).completed == MANY
+            assert [*await other.results_at(MANY - 2, 3)] == [*map(row, NAMES[-2:])]
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)

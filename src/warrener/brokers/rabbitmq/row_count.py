@@ -40,6 +40,8 @@ async def count_rows(connection: Connection, names: Names, offsets: Offsets, *, 
     messages, told = await asyncio.gather(
         stream_end(connection, names.results), _packs_told(connection, names)
     )
+    if not messages:
+        return 0
     if messages == offsets.end.messages:  # who has read all of them knows how many they are
         return offsets.end.rows
     if told == 0:

@@ -79,8 +79,11 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
             for offset, message in enumerate(messages, first):
                 offsets.add(count + len(found), offset)
                 found += unpack(message.body)
-            count, last = count + len(found), after
-            offsets.end = Counted(last, count, messages[-1].body if messages else offsets.end.last)
+            if messages:
+                count, last = count + len(found), after
+                offsets.end = Counted(last, count, messages[-1].body)
+            elif after < last:  # it may have been purged, which the next message tells
+                offsets.end = Counted()
             yield found
 
 
