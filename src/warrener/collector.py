@@ -93,14 +93,14 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
         is_cancelled = heard.orders.cancelled is not None
     if follow:  # tasks may have been worded anew meanwhile
         stale = await superseded(broker)
-    await _count_failures(broker, seen, summary, stale)
+    failed_at = await _count_failures(broker, seen, summary, stale)
     try:
         counts = await broker.counts()
     except AccessRefused:  # a user who may read what has ended, and nothing else
         summary.missing = None
     else:
         left = counts.without_cancelled() if is_cancelled else counts
-        if await _may_be_late(broker, left, summary, newest):
+        if await _may_be_late(broker, left, summary, max(failed_at, _processed_at(newest))):
             counts = await _without_late(broker)
             left = counts.without_cancelled() if is_cancelled else counts
             while more := await broker.results_at(_read(summary), _AT_A_TIME):
@@ -110,14 +110,18 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
     return summary
 
 
-async def _count_failures(broker: Broker, seen: IdSet, summary: Summary, stale: frozenset[bytes]) -> None:
+async def _count_failures(broker: Broker, seen: IdSet, summary: Summary, stale: frozenset[bytes]) -> float:
+    """Count the failures; when the last of these tasks ended, or 0."""
+    failed_at = 0.0
     async for task in broker.failures():
         # A result outranks a failure of the same task, whichever came first.
         found = decode_failure(task.body, task.id, task.record)
+        failed_at = max(failed_at, found.failed_at or 0.0)
         if mark_of_task(found.task_id, found.wording) not in stale and seen.add(found.task_id):
             summary.failed += 1
             summary.by_reason[found.reason] = summary.by_reason.get(found.reason, 0) + 1
             summary.retries += max(0, found.attempts - 1)
+    return failed_at
 
 
 def _fresh(batch: Sequence[bytes], seen: IdSet, summary: Summary, stale: frozenset[bytes]) -> list[bytes]:
@@ -140,21 +144,25 @@ def _read(summary: Summary) -> int:
     return summary.completed + summary.duplicates + summary.strange + summary.superseded
 
 
-async def _may_be_late(broker: Broker, left: Counts, summary: Summary, newest: bytes) -> bool:
+async def _may_be_late(broker: Broker, left: Counts, summary: Summary, ended_at: float) -> bool:
     """Whether what is told as processed may have ended: all that was published has, and the last of it just now."""
     if not left.processing or left.put_aside:
         return False
-    try:
-        ended = msgspec.json.decode(newest, type=_Ended).processed_at
-    except msgspec.DecodeError:  # there is none
-        return False
-    if abs(time.time() - ended) > broker.counts_late:
+    if abs(time.time() - ended_at) > broker.counts_late:
         return False
     try:
         total = (await read_journal(broker)).total
     except AccessRefused:
         total = None
     return total is None or summary.completed + summary.failed >= total
+
+
+def _processed_at(newest: bytes) -> float:
+    """When the task of the newest row ended, or 0."""
+    try:
+        return msgspec.json.decode(newest, type=_Ended).processed_at
+    except msgspec.DecodeError:  # there is none
+        return 0.0
 
 
 async def _without_late(broker: Broker) -> Counts:

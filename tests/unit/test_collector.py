@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from tests.batch import PATIENCE
 from tests.conformance.broker.steps import publish, row, take
 from warrener.address import Address
-from warrener.brokers import Completed, connect
+from warrener.brokers import Completed, Failed, connect
 from warrener.collector import collect
+from warrener.models import Record
 from warrener.rows import QUIET
 from warrener.writers import opened
 
@@ -95,6 +96,30 @@ async def test_task_that_is_still_told_as_processed_after_its_row_came_is_not_mi
             summary = await collect(broker, writer)
     assert (summary.completed, summary.missing, looks) == (2, 0, 4)
     assert len(out.read_text().splitlines()) == 2
+
+
+async def test_task_that_is_still_told_as_processed_after_it_failed_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
+        # Given a broker that tells what is processed late, and a task that has just failed
+        await broker.declare([])
+        await publish(broker, "only")
+        hands = await take(broker, 1)
+        broker.settle(hands.held[0], Failed(Record().fail("permanent")))
+        await broker.settled()
+        counts, looks = broker.counts, 0
+
+        async def late() -> Counts:
+            nonlocal looks
+            looks += 1
+            return replace(await counts(), processing=int(looks < 3))
+
+        monkeypatch.setattr(broker, "counts", late)
+        monkeypatch.setattr(broker, "counts_late", PATIENCE)
+        with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
+            summary = await collect(broker, writer)
+    assert (summary.failed, summary.missing) == (1, 0)
 
 
 async def test_task_that_runs_for_long_is_missing_at_once(
