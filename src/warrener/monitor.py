@@ -148,7 +148,7 @@ class Monitor:
             failed=max(0, counts.failed - self.stale_failures),
         )
         done = counts.completed + counts.failed
-        counts = self._without_late(counts, done)
+        counts = await self._without_late(counts, done)
         total = max(self.total or 0, done) if self.total is not None else done + counts.waiting
         if self.journal:
             total = max(total, self.journal.total or 0)
@@ -175,15 +175,23 @@ class Monitor:
         )
         return self.last
 
-    def _without_late(self, counts: Counts, done: int) -> Counts:
-        """The same, but that with no worker there no more tasks are processed than the batches have left.
+    async def _without_late(self, counts: Counts, done: int) -> Counts:
+        """The same, but that no more tasks wait than the batches have left, unless they are somebody else's.
 
-        RabbitMQ counts them a few seconds late: after the last one had ended there were more tasks than there had ever been.
+        RabbitMQ tells a few seconds late what is ready and what is processed, and at once what has ended. There are more tasks
+        than the journal says where those that had ended so long ago and those that are told to wait are more together.
         """
-        known = self.journal.total if self.journal else None
-        if known is None or counts.workers or not counts.processing:
+        late, known = self._broker.counts_late, self.journal.total if self.journal else None
+        if known is None or not late or done + counts.waiting <= known:
             return counts
-        return replace(counts, processing=min(counts.processing, max(0, known - done - counts.put_aside)))
+        with suppress(AccessRefused):
+            (completed,) = await self._broker.completed_at([time.time() - late])
+            ended = max(0, completed - self.stale_rows) + counts.failed
+            known = max(known, ended + counts.waiting)
+        left = max(0, known - done - (counts.delayed or 0))
+        ready = min(counts.ready, left)
+        processing = None if counts.processing is None else min(counts.processing, left - ready)
+        return replace(counts, ready=ready, processing=processing)
 
     async def _read_durations(self, now: float, rows: int) -> None:
         if self._read:

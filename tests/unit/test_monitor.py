@@ -15,20 +15,25 @@ from warrener.time_left import durations_in
 class _Queue:
     """A broker that counts what it is told to, and the clock that passes meanwhile."""
 
+    counts_late = 0.0
+
     def __init__(self) -> None:
         self.now = 1000.0
         self.done = 0
         self.ready = 1000
         self.failed = 0
         self.processing = 0
-        self.workers = 1
         self.durations: list[float] = []
+        self.ended_before = 0
 
     async def counts(self) -> Counts:
-        return Counts(self.ready, self.processing, 0, self.done - self.failed, self.failed, self.workers)
+        return Counts(self.ready, self.processing, 0, self.done - self.failed, self.failed, 1)
 
     async def newest_results(self, most: int) -> list[bytes]:
         return [b'{"duration":%r}' % duration for duration in self.durations[-most:]] + [b"strange"]
+
+    async def completed_at(self, _: list[float]) -> list[int]:
+        return [self.ended_before]
 
 
 @pytest.fixture
@@ -74,23 +79,27 @@ async def test_rate_is_of_the_window_and_eta_from_its_slowest_to_its_fastest(que
 
 
 @pytest.mark.parametrize(
-    ("workers", "total", "processing"),
+    ("ready", "processing", "ended_before", "seen"),
     [
-        (0, 1000, 3),
-        # With a worker it may be a task that somebody else has published.
-        (1, 1001, 4),
+        (5, 9, 0, (1000, 5, 5)),
+        (14, 0, 976, (1000, 10, 0)),
+        (0, 5, 990, (1000, 0, 5)),
+        # Somebody else has published some, since these wait and the others had ended before.
+        (14, 0, 990, (1004, 14, 0)),
+        (5, 9, 990, (1004, 5, 9)),
     ],
 )
-async def test_what_is_counted_late_is_no_task_more_once_no_worker_is_there(
-    queue: Any, workers: int, total: int, processing: int
+async def test_what_is_counted_late_is_no_task_more(
+    queue: Any, ready: int, processing: int, ended_before: int, seen: tuple[int, int, int]
 ) -> None:
-    queue.ready, queue.done, queue.processing, queue.workers = 7, 990, 4, workers
+    queue.done, queue.ready, queue.processing = 990, ready, processing
+    queue.ended_before, queue.counts_late = ended_before, 6.0
     journal = JournalState()
     journal.totals["tasks.jsonl"] = 1000
 
     status = await Monitor(queue, journal=journal).look()
 
-    assert (status.total, status.counts.processing) == (total, processing)
+    assert (status.total, status.counts.ready, status.counts.processing) == seen
 
 
 async def test_what_stands_still_has_a_rate_of_nothing_and_no_eta(queue: Any) -> None:
