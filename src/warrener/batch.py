@@ -66,10 +66,8 @@ class Batch:
         self._limit = limit
         self.ended_since = 0, 0
         """How many of its tasks failed since this began, at most, and how many ended, as the last look counts them for its limit."""
-        self._failed_seen = (
-            0,
-            0,
-        )  # how many failures the broker counted, and how many of them were its own and new
+        # How many failures the broker counted, and how many of them were its own and new.
+        self._failed_seen = 0, 0
         self._is_published = False
         self._ends_seen = (-1, -1)  # how many completed and how many the broker counted as failed, and then
         self._own_failed = 0
