@@ -11,7 +11,7 @@ from tests.cluster.conftest import Place
 from tests.cluster.others import version_of
 from tests.cluster.test_cluster import assert_exact, finished, square
 from warrener.kubernetes.manifests.names import BROKER
-from warrener.kubernetes.objects import is_ready
+from warrener.kubernetes.objects import conditions, is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,16 @@ async def ready(cluster: Cluster) -> list[Object]:
     return nodes if len(nodes) == 3 else []
 
 
+async def is_known_ready(cluster: Cluster) -> bool:
+    """Whether the operator, which asks each node how it is, says so of all of them."""
+    broker = await cluster.get("RabbitmqCluster", BROKER)
+    return any(c["type"] == "AllReplicasReady" and c["status"] == "True" for c in conditions(broker or {}))
+
+
 def test_a_broker_node_is_lost_under_load(three: Place) -> None:
     # Given three nodes, and workers at work
     before = {node["metadata"]["uid"] for node in three.until(ready)}
+    assert three.until(is_known_ready)
     three.tasks(QUEUE, [square(n, 0.5) for n in range(TASKS)])
     submission = three.begin(QUEUE, "--parallelism", "4")
     three.running(QUEUE, 4)

@@ -151,7 +151,7 @@ COMMENTS: Final[dict[str, dict[str, str]]] = {
     },
     "NetworkPolicy broker": {
         "": "Only pods with Warrener's labels reach the broker; KEDA may read queue lengths, from a "
-        "namespace that is named keda. If Prometheus is to scrape "
+        "namespace that is named keda, and RabbitMQ's operator, from rabbitmq-system, asks the nodes it made how they are. If Prometheus is to scrape "
         "port 15692, add its namespace here.",
     },
     "RabbitmqCluster broker": {

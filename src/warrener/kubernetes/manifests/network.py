@@ -15,12 +15,17 @@ DNS: Final[dict[str, Any]] = {
 }
 
 _CLIENTS: Final = ["worker", "check", "setup", "schedule", "producer", "collector", "watcher", "page"]
-# epmd, the nodes' own connections, and those of rabbitmqctl.
-_AMONG_NODES: Final = [{"port": 4369}, {"port": 25672}, {"port": 35672, "endPort": 35682}]
+# epmd, the nodes' own connections, copies of streams, and connections of rabbitmqctl.
+_AMONG_NODES: Final = [
+    {"port": 4369},
+    {"port": 25672},
+    {"port": 6000, "endPort": 6500},
+    {"port": 35672, "endPort": 35682},
+]
 
 
 def broker_network(spec: Spec) -> dict[str, Any]:
-    """Only clients of Warrener may reach the broker, and KEDA its management API."""
+    """Only clients of Warrener may reach the broker; KEDA and RabbitMQ's operator, where it made it, the management API."""
     clients = {
         "podSelector": {
             "matchLabels": PART_OF,
@@ -29,13 +34,14 @@ def broker_network(spec: Spec) -> dict[str, Any]:
             ],
         }
     }
-    keda = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
+    managing = [clients, _namespace("keda")]
     ingress = [
         {"from": [clients], "ports": [{"port": spec.amqp_port}]},
-        {"from": [clients, keda], "ports": [{"port": spec.management_port}]},
+        {"from": managing, "ports": [{"port": spec.management_port}]},
     ]
     pods = _broker_pods(spec)
     if spec.rabbitmq == "operator":
+        managing.append(_namespace("rabbitmq-system"))  # asks each node how it is
         ingress.append({"from": [{"podSelector": pods}], "ports": _AMONG_NODES})
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -54,6 +60,10 @@ def brokers(spec: Spec) -> list[dict[str, Any]]:
         return []
     ports = [{"port": spec.amqp_port}, {"port": spec.management_port}]
     return [{"to": [{"podSelector": _broker_pods(spec)}], "ports": ports}]
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def _broker_pods(spec: Spec) -> dict[str, Any]:
