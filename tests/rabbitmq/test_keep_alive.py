@@ -94,6 +94,21 @@ async def test_what_was_answered_is_asked_once_and_what_is_late_is_not_asked_aga
     assert server.heard == [b"GET"] * 5
 
 
+async def test_an_address_without_a_port_has_that_of_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def refuse(address: tuple[str, int], *_: object) -> socket.socket:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    for url in ("http://[2001:db8::beef]", "https://[::1]", "http://rabbit.example"):
+        address = Address("amqp://localhost", "q", management=url)
+        with closing(Management(address)) as management, pytest.raises(BrokerUnreachable):
+            await management.alarms()
+    assert asked == [("2001:db8::beef", 80), ("::1", 443), ("rabbit.example", 80)]
+
+
 class _Server:
     """One that answers the first request of each connection, and closes it then; or, silent, keeps it and says nothing more."""
 

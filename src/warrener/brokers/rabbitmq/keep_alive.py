@@ -100,9 +100,10 @@ class KeepAlive:
 
         place = urlsplit(self._url)
         host = place.hostname or ""
+        # With a port always: without one the end of an IPv6 address is taken for it.
         if place.scheme == "https":
-            return HTTPSConnection(host, place.port, context=self._make_tls())
-        return HTTPConnection(host, place.port)
+            return HTTPSConnection(host, place.port or HTTPSConnection.default_port, context=self._make_tls())
+        return HTTPConnection(host, place.port or HTTPConnection.default_port)
 
     def _take(self) -> HTTPConnection | None:
         with self._lock:
