@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from warrener.brokers.rabbitmq.queue import Queue
 
 _APART: Final = 1000  # rows between two offsets that are kept
+_FEW: Final = 64  # messages
 
 
 class Counted(NamedTuple):
@@ -89,7 +90,8 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
 
 async def newest(queue: Queue, most: int) -> Sequence[bytes]:
     """See `Reader.newest_results`."""
-    messages = most // ROWS + 1  # as many as are needed if all of them are packs
+    # As many as are needed if all of them are packs, and a few at once: to look again costs more.
+    messages = max(most // ROWS + 1, min(most, _FEW))
     while True:
         bodies = await stream.newest(queue, queue.names.results, messages)
         found = [row for body in bodies for row in unpack(body)]
