@@ -48,6 +48,22 @@ def failed_pods(place: Place, queue: str) -> tuple[int, str]:
     return place.ask(ask)
 
 
+def killed_pods(place: Place, queue: str) -> int:
+    """How many pods the kernel has ended for want of memory, with all that ran in them."""
+
+    async def ask(cluster: Cluster) -> int:
+        pods = await cluster.list("Pod", selector(object_names(queue).base, "worker"))
+        states = [c["state"] for pod in pods for c in pod["status"]["containerStatuses"]]
+        ended = [
+            (state["terminated"]["exitCode"], state["terminated"]["reason"])
+            for state in states
+            if "terminated" in state
+        ]
+        return ended.count((137, "OOMKilled"))
+
+    return place.ask(ask)
+
+
 def test_two_thousand_tasks_give_two_thousand_rows(place: Place) -> None:
     place.tasks("many", [square(n) for n in range(2000)])
 
@@ -121,6 +137,23 @@ def test_task_that_eats_all_memory_fails_alone(place: Place) -> None:
     assert_exact(place, "hungry", 50)
     broker = ("--broker", f"k8s:{place.namespace}", "--queue", "hungry")
     assert "reason    crashed" in place.warrener("failures", "show", "hog", *broker).stdout
+
+
+def test_task_that_has_its_whole_container_killed_fails_alone(place: Place) -> None:
+    tasks = [square(n, 0.05) for n in range(200)]
+    place.tasks("flooded", [*tasks[:100], {"id": "flood", "type": "flood"}, *tasks[100:]])
+
+    done = place.submit("flooded", "--memory", "128Mi")
+
+    assert done.returncode == 1, done.stderr
+    assert "201 tasks: 200 completed, 1 failed, 0 missing" in done.stderr
+    assert "OOMKilled" in done.stderr
+    assert_exact(place, "flooded", 200)
+    broker = ("--broker", f"k8s:{place.namespace}", "--queue", "flooded")
+    shown = place.warrener("failures", "show", "flood", *broker).stdout
+    assert "reason    crashed" in shown
+    assert shown.count("WorkerLost") == 6
+    assert killed_pods(place, "flooded") == 6
 
 
 def test_cancelled_and_resumed_run_is_exact(place: Place) -> None:
