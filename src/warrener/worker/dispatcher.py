@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 # Seconds after which a task that could not be run alone here is tried by others.
 _PASS_ON: Final = 30.0
 _NEW: Final = Record()
-LOSSES: Final = 5
-"""A task that was lost with its worker more often than that ends as `crashed`."""
 
 
 class Dispatcher(Owner):
@@ -156,8 +154,8 @@ class Dispatcher(Owner):
             self.has_seen_loss = True
             if (lost := delivery.lost - delivery.explained) > 0:
                 record = record.add_lost(lost)
-                if record.lost > LOSSES:
-                    self._settle(delivery, Failed(record.fail("crashed")))
+                if outcome := self.outcomes.of_loss(record):
+                    self._settle(delivery, outcome)
                     return
         self._key += 1
         attempt = RunningAttempt(self._key, delivery, task, record, rules.timeout)

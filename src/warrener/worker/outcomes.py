@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from warrener.worker.frames import Report
     from warrener.worker.manifest import AppManifest, HandlerRules
     from warrener.worker.pool import RunningAttempt
+
+LOSSES: Final = 5
+"""A task that was lost with its worker more often than that ends as `crashed`."""
+_GIVES_WAY: Final = 10.0  # seconds for which one that was lost with two workers lets others go first
 
 
 class Outcomes:
@@ -129,6 +133,18 @@ class Outcomes:
         wanted = delay if after is None else after * 1000
         chosen = nearest(wanted, self._delays)
         return Delayed(chosen, record.delay(chosen))
+
+    def of_loss(self, record: Record) -> Outcome | None:
+        """What a task comes to that was lost with its worker once more; None where it is tried again here and now.
+
+        Args:
+            record: What had happened to it, this loss included.
+        """
+        if record.lost > LOSSES:
+            return Failed(record.fail("crashed"))
+        # It is the first that each new worker would take, and the last: others have their turn before.
+        delay = self.delay(_GIVES_WAY) if record.lost > 1 else None
+        return None if delay is None else Delayed(delay, record.delay(delay))
 
     def delay(self, seconds: float) -> int | None:
         """The queue's retry delay that is nearest to so many seconds, in milliseconds; None where it has none."""

@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from tests.batch import APP, eventually, publish, results, task, until_written
+from tests.conformance.broker.steps import take
 from warrener.brokers import connect
 from warrener.models import Record
-from warrener.worker import dispatcher, quarantine
+from warrener.worker import dispatcher, outcomes, quarantine
 from warrener.worker.manifest import ChildSettings
+from warrener.worker.outcomes import Outcomes
 from warrener.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ OTHERS: Final = {f"t{n}" for n in range(20)}
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantine, "WAIT", 0.1)
     monkeypatch.setattr(dispatcher, "_PASS_ON", 0.2)
+    monkeypatch.setattr(outcomes, "_GIVES_WAY", 0.3)
 
 
 async def test_others_go_on_beside_a_long_task_that_it_waits_for(address: Address, tmp_path: Path) -> None:
@@ -77,6 +80,29 @@ async def test_first_time_others_join_it_once_it_has_run_alone_for_a_while(
         await _have_ended(address, OTHERS)
         gate.touch()
         await _have_ended(address, {*OTHERS, "lost"})
+
+
+@pytest.mark.parametrize(("times", "gives_way"), [(0, False), (1, True)])
+async def test_what_was_lost_with_two_workers_lets_others_go_first(
+    address: Address, monkeypatch: pytest.MonkeyPatch, times: int, gives_way: bool
+) -> None:
+    # Given a task that is lost with a worker, and was so before
+    await publish(address, [lost(task("echo", "lost"), times=times)])
+    async with connect(address) as broker:
+        await take(broker, 1)
+    delays: list[float] = []
+    delay = Outcomes.delay
+
+    def noted(self: Outcomes, seconds: float) -> int | None:
+        delays.append(seconds)
+        return delay(self, seconds)
+
+    monkeypatch.setattr(Outcomes, "delay", noted)
+    # When it comes to the next one, then it goes through a retry delay before it runs
+    async with _working(address):
+        await _have_ended(address, {"lost"})
+    assert [row["attempts"] for row in await results(address)] == [times + 2]
+    assert (outcomes._GIVES_WAY in delays) is gives_way
 
 
 def lost(message: Message, *, times: int) -> Message:
