@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _APART: Final = 1000  # rows between two offsets that are kept
 _FEW: Final = 64  # messages
+_AT_A_TIME: Final = 5000  # rows: as many packs as are fetched at a time would be ten times as many
 
 
 class Counted(NamedTuple):
@@ -78,10 +79,15 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
                 offsets.begin(messages[0].body)
             found: list[bytes] = []
             for offset, message in enumerate(messages, first):
-                offsets.add(count + len(found), offset)
-                found += unpack(message.body)
+                offsets.add(count, offset)
+                rows = unpack(message.body)
+                count += len(rows)
+                found += rows
+                if len(found) >= _AT_A_TIME and message is not messages[-1]:
+                    yield found
+                    found = []
             if messages:
-                count, last = count + len(found), after
+                last = after
                 offsets.end = Counted(last, count, messages[-1].body)
             elif after < last:  # it may have been purged, which the next message tells
                 offsets.end = Counted()
