@@ -72,10 +72,8 @@ class FailureAlarm:
     def __init__(self, limit: FailureLimit) -> None:
         self._limit = limit
         self._failed = self._ended = 0
-        self._beside = (
-            0,
-            0,
-        )  # failed and ended here, but none of the batch's; less than nothing where others ended elsewhere
+        # Failed and ended here, but none of the batch's; less than nothing where others ended elsewhere.
+        self._beside = 0, 0
 
     def add(self, *, has_failed: bool) -> bool:
         """One more has ended; whether too many may have failed by now."""

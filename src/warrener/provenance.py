@@ -86,9 +86,8 @@ def _file_of(app: str) -> Path | None:
     if app.endswith(".py"):
         return Path(app).resolve()
     parts = app.split(".")
-    if all(
-        map(str.isidentifier, parts)
-    ):  # which is looked for in the working directory first, a package before a module
+    if all(map(str.isidentifier, parts)):
+        # As Python looks for it: in the working directory first, a package before a module.
         place = Path(*parts)
         for file in (place / "__init__.py", place.with_suffix(".py")):
             if file.is_file():

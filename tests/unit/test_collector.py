@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from warrener.brokers import Counts
+    from warrener.brokers import Broker, Counts
+    from warrener.rows import Summary
 
 
 async def test_who_follows_does_not_wait_for_a_row_that_there_is_not(
@@ -39,8 +40,7 @@ async def test_who_follows_does_not_wait_for_a_row_that_there_is_not(
 
         monkeypatch.setattr(broker, "counts", one_more)
         async with asyncio.timeout(PATIENCE):
-            with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
-                summary = await collect(broker, writer, follow=True)
+            summary = await collected(broker, tmp_path / "out.jsonl", follow=True)
     assert (summary.completed, summary.missing) == (0, 0)
 
 
@@ -63,8 +63,7 @@ async def test_who_has_followed_for_long_gets_the_row_that_comes_just_before_all
 
         monkeypatch.setattr(broker, "counts", end_at_last)
         async with asyncio.timeout(PATIENCE):
-            with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
-                summary = await collect(broker, writer, follow=True)
+            summary = await collected(broker, tmp_path / "out.jsonl", follow=True)
     assert summary.completed == 1
 
 
@@ -92,8 +91,7 @@ async def test_task_that_is_still_told_as_processed_after_its_row_came_is_not_mi
         monkeypatch.setattr(broker, "counts_late", PATIENCE)
         # When its results are collected, then it is looked at again, and what came meanwhile is there, too
         out = tmp_path / "out.jsonl"
-        with opened(str(out), "jsonl") as writer:
-            summary = await collect(broker, writer)
+        summary = await collected(broker, out)
     assert (summary.completed, summary.missing, looks) == (2, 0, 4)
     assert len(out.read_text().splitlines()) == 2
 
@@ -117,8 +115,7 @@ async def test_task_that_is_still_told_as_processed_after_it_failed_is_not_missi
 
         monkeypatch.setattr(broker, "counts", late)
         monkeypatch.setattr(broker, "counts_late", PATIENCE)
-        with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
-            summary = await collect(broker, writer)
+        summary = await collected(broker, tmp_path / "out.jsonl")
     assert (summary.failed, summary.missing) == (1, 0)
 
 
@@ -133,9 +130,14 @@ async def test_task_that_runs_for_long_is_missing_at_once(
         await broker.settled()
         monkeypatch.setattr(broker, "counts_late", PATIENCE)
         async with asyncio.timeout(PATIENCE / 2):
-            with opened(str(tmp_path / "out.jsonl"), "jsonl") as writer:
-                summary = await collect(broker, writer)
+            summary = await collected(broker, tmp_path / "out.jsonl")
     assert (summary.completed, summary.missing) == (1, 1)
+
+
+async def collected(broker: Broker, out: Path, *, follow: bool = False) -> Summary:
+    """Collect into this file."""
+    with opened(str(out), "jsonl") as writer:
+        return await collect(broker, writer, follow=follow)
 
 
 def ended_now(task_id: str) -> bytes:

@@ -101,9 +101,8 @@ class Frames(AsyncioConnection):
         self.on_confirm: dict[
             int, Callable[[int, bool], None]
         ] = {}  # by channel: told a tag, and whether of all up to it
-        self.corked_for = (
-            0.0  # seconds that published messages and acknowledgements wait for company, while many come
-        )
+        # Seconds that published messages and acknowledgements wait for company, while many come.
+        self.corked_for = 0.0
         self._corked: list[bytes | memoryview] = []
         self._uncorking: asyncio.Handle | None = None
         self._uncorked_at = 0.0
@@ -156,13 +155,13 @@ class Frames(AsyncioConnection):
         self._uncork_later()
 
     def _uncork_later(self) -> None:
+        loop = asyncio.get_running_loop()
         self._counted += 1
         if self._counted == _MANY:
-            now = asyncio.get_running_loop().time()
+            now = loop.time()
             self._are_many = now - self._counted_from < _MANY_WITHIN
             self._counted, self._counted_from = 0, now
         if self._uncorking is None:
-            loop = asyncio.get_running_loop()
             if self._are_many and self.corked_for:
                 self._uncorking = loop.call_at(self._uncorked_at + self.corked_for, self._uncork)
             else:
