@@ -1,24 +1,29 @@
-"""What stands for ids: 16 bytes each, kept with a few flags: quickly while they are few, small in memory, and on disk once they are many."""
+"""What stands for ids: 16 bytes each, kept with a few flags: quickly while they are few, small in memory, and on disk once they are very many."""
 
 from __future__ import annotations
 
-import struct
-import sys
+import os
 from array import array
 from hashlib import blake2b
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
+from weakref import finalize
 
 from warrener.errors import WarrenerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-_HALVES: Final = struct.Struct("<QQ")
-_EMPTY: Final = bytes(_HALVES.size)
+_SIZE: Final = 16
 _MOST_QUICK: Final = 1 << 16  # which take 7 MB, and 0.2 microseconds for each use of one
-MOST_IN_MEMORY: Final = 1 << 20
-"""Marks that take 36 MB; more of them lie on disk, where each use of one takes 7 to 17 microseconds instead of 1 to 3."""
-_CACHE_KIB: Final = 32_768  # of what lies on disk
+MOST_IN_MEMORY: Final = 1 << 22
+"""Marks that take 90 MB, and 1 to 2 microseconds for each use of one. Each time that there are so many more, these go to disk
+together, where it takes 2 microseconds to look for one among them."""
+_BUCKETS: Final = 1 << 16
+_REST: Final = _SIZE - 2  # what a bucket keeps of a mark: its first two bytes say which bucket
+_ENTRY: Final = _REST + 1  # and its flags
+_AT_A_TIME: Final = _ENTRY * 100_000  # bytes
+_AT_ONCE: Final = 4096  # buckets
 
 
 def mark_of(name: str) -> bytes:
@@ -26,27 +31,26 @@ def mark_of(name: str) -> bytes:
 
     At a million ids the chance that any two share a mark is below 10**-26.
     """
-    mark = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_HALVES.size).digest()
-    return mark if mark[:8] != _EMPTY[:8] else b"\1" + mark[1:]  # 0 is an empty slot
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_SIZE).digest()
 
 
 def marks_in(written: bytes) -> Iterator[bytes]:
     """The marks that were written down one after the other."""
-    for start in range(0, len(written) - _HALVES.size + 1, _HALVES.size):
-        yield written[start : start + _HALVES.size]
+    for start in range(0, len(written) - _SIZE + 1, _SIZE):
+        yield written[start : start + _SIZE]
 
 
 class Marks:
     """Marks, each with the flags it was given: small powers of two, up to 128.
 
     Args:
-        most_in_memory: Once there are more they move to a temporary database without a name, which ends with this object.
+        most_in_memory: As often as there are more they go to a temporary file without a name, which ends with this object.
     """
 
     def __init__(self, most_in_memory: int = MOST_IN_MEMORY) -> None:
         self._most = most_in_memory
-        self._limit = min(most_in_memory, _MOST_QUICK)
-        self._kept: _Mapping | _Table | _Database = _Mapping()
+        self._few: dict[bytes, int] = {}
+        self._many: _Many | None = None
 
     def add(self, mark: bytes, flag: int) -> int:
         """Give a mark a flag; those that it had before, and 0 if none.
@@ -54,159 +58,138 @@ class Marks:
         Raises:
             WarrenerError: The temporary directory has no room for so many.
         """
-        had = self._kept.add(mark, flag)
-        if not had and len(self._kept) > self._limit:
-            self._move()
+        if self._many:
+            return self._many.add(mark, flag)
+        had = self._few.get(mark, 0)
+        self._few[mark] = had | flag
+        if len(self._few) > _MOST_QUICK:
+            self._many = _Many(self._few, self._most)
+            self._few.clear()
         return had
-
-    def _move(self) -> None:
-        if isinstance(self._kept, _Mapping) and self._limit < self._most:
-            self._kept, self._limit = _Table(self._kept), self._most
-        elif not isinstance(self._kept, _Database):
-            self._kept, self._limit = _Database(self._kept), sys.maxsize
 
     def flags(self, mark: bytes) -> int:
         """Which flags a mark has; 0 if none."""
-        return self._kept.flags(mark)
+        return self._many.change(mark) or 0 if self._many else self._few.get(mark, 0)
 
     def take(self, flag: int, mark: bytes | None = None) -> None:
         """Take a flag from a mark, or from all."""
-        self._kept.take(flag, mark)
+        if self._many and mark is None:
+            self._many.take_from_all(flag)
+        elif self._many and mark is not None:
+            self._many.change(mark, taken=flag)
+        else:
+            for one in self._few if mark is None else self._few.keys() & {mark}:
+                self._few[one] &= ~flag
 
 
-class _Mapping:
-    """A dictionary."""
+class _Many:
+    """In buckets, each of which is searched from its start: that is quick, since C does it."""
 
-    def __init__(self) -> None:
-        self._flags: dict[bytes, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._flags)
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        return iter(self._flags.items())
-
-    def add(self, mark: bytes, flag: int) -> int:
-        had = self._flags.get(mark, 0)
-        self._flags[mark] = had | flag
-        return had
-
-    def flags(self, mark: bytes) -> int:
-        return self._flags.get(mark, 0)
-
-    def take(self, flag: int, mark: bytes | None) -> None:
-        for one in self._flags if mark is None else self._flags.keys() & {mark}:
-            self._flags[one] &= ~flag
-
-
-class _Table:
-    """A flat hash table, which takes a third of that."""
-
-    def __init__(self, former: _Mapping) -> None:
-        self._size = 1 << (4 * len(former)).bit_length()
-        self._halves = array("Q", bytes(_HALVES.size * self._size))
-        self._flags = bytearray(self._size)
-        self._count = 0
-        for mark, flags in former:
+    def __init__(self, few: Mapping[bytes, int], most: int) -> None:
+        self._most = most
+        self._count = 0  # in memory
+        self._buckets = _empty_buckets()
+        self._on_disk: list[_OnDisk] = []  # the newest first
+        for mark, flags in few.items():
             self.add(mark, flags)
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        for slot, flags in enumerate(self._flags):
-            if self._halves[2 * slot]:
-                yield _HALVES.pack(self._halves[2 * slot], self._halves[2 * slot + 1]), flags
-
     def add(self, mark: bytes, flag: int) -> int:
-        high, low = _HALVES.unpack(mark)
-        slot = self._find(high, low)
-        had = self._flags[slot]
-        self._flags[slot] = had | flag
-        if not self._halves[2 * slot]:
-            self._halves[2 * slot], self._halves[2 * slot + 1] = high, low
-            self._count += 1
-            if self._count * 2 > self._size:
-                self._grow()
-        return had
+        had = self.change(mark, given=flag)
+        if had is not None:
+            return had
+        bucket = self._buckets[mark[0] << 8 | mark[1]]
+        bucket += mark[2:]
+        bucket.append(flag)
+        self._count += 1
+        if self._count > self._most:
+            self._on_disk.insert(0, _OnDisk(self._buckets))
+            self._count, self._buckets = 0, _empty_buckets()
+        return 0
 
-    def flags(self, mark: bytes) -> int:
-        return self._flags[self._find(*_HALVES.unpack(mark))]
+    def change(self, mark: bytes, given: int = 0, taken: int = 0) -> int | None:
+        """Change a mark's flags: those that it had; None where it is not there."""
+        number, rest = mark[0] << 8 | mark[1], mark[2:]
+        bucket = self._buckets[number]
+        if (
+            place := bucket.find(rest)
+        ) >= 0:  # across two entries it is found as seldom as one is taken for another
+            place += _REST
+            had = bucket[place]
+            bucket[place] = had & ~taken | given
+            return had
+        for part in self._on_disk:
+            if (found := part.change(number, rest, given, taken)) is not None:
+                return found
+        return None
 
-    def take(self, flag: int, mark: bytes | None) -> None:
-        slots = range(self._size) if mark is None else (self._find(*_HALVES.unpack(mark)),)
-        for slot in slots:
-            self._flags[slot] &= ~flag
-
-    def _find(self, high: int, low: int) -> int:
-        """The slot where this mark is, or where it would go."""
-        halves, mask = self._halves, self._size - 1
-        slot = low & mask
-        while (found := halves[2 * slot]) and (found != high or halves[2 * slot + 1] != low):
-            slot = (slot + 1) & mask
-        return slot
-
-    def _grow(self) -> None:
-        halves, flags, self._size = self._halves, self._flags, self._size * 2
-        self._halves, self._flags = array("Q", bytes(_HALVES.size * self._size)), bytearray(self._size)
-        for index in range(0, len(halves), 2):
-            if halves[index]:
-                slot = self._find(halves[index], halves[index + 1])
-                self._halves[2 * slot], self._halves[2 * slot + 1] = halves[index], halves[index + 1]
-                self._flags[slot] = flags[index // 2]
+    def take_from_all(self, flag: int) -> None:
+        for entries in self._buckets:
+            _take(flag, entries)
+        for part in self._on_disk:
+            part.take_from_all(flag)
 
 
-class _Database:
-    """The same in SQLite's temporary file, of which a little is held in memory."""
+class _OnDisk:
+    """Buckets in a temporary file, one after the other."""
 
-    def __init__(self, former: _Mapping | _Table) -> None:
-        import sqlite3
+    def __init__(self, buckets: list[bytearray]) -> None:
+        import tempfile  # here: few programs have so many
 
-        self._refused = sqlite3.Error
-        # Whoever reads the tasks' file may do so in another thread than whoever lets go of it.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
-            self._db.execute(f"PRAGMA {setting}")
-        self._db.execute("CREATE TABLE marks (mark BLOB PRIMARY KEY, flags INTEGER) WITHOUT ROWID")
-        self._db.execute("BEGIN")  # of a transaction that never ends
-        self._count = 0
-        for mark, flags in former:
-            self.add(mark, flags)
-
-    def __del__(self) -> None:
-        self._db.close()
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, mark: bytes, flag: int) -> int:
+        self._starts = array("Q", accumulate(map(len, buckets), initial=0))
         try:
-            if self._db.execute("INSERT OR IGNORE INTO marks VALUES (?, ?)", (mark, flag)).rowcount:
-                self._count += 1
-                return 0
-            had = self.flags(mark)
-            if had & flag != flag:
-                self._db.execute("UPDATE marks SET flags = ? WHERE mark = ?", (had | flag, mark))
-        except self._refused as error:
+            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - ends with this object
+        except OSError as error:
             raise _no_room(error) from error
+        finalize(self, file.close)
+        self._descriptor = file.fileno()
+        for first in range(0, _BUCKETS, _AT_ONCE):
+            self._write(self._starts[first], b"".join(buckets[first : first + _AT_ONCE]))
+
+    def change(self, bucket: int, rest: bytes, given: int, taken: int) -> int | None:
+        start = self._starts[bucket]
+        entries = self._read(start, self._starts[bucket + 1])
+        if (place := entries.find(rest)) < 0:
+            return None
+        place += _REST
+        had = entries[place]
+        if (flags := had & ~taken | given) != had:
+            self._write(start + place, bytes((flags,)))
         return had
 
-    def flags(self, mark: bytes) -> int:
-        row: tuple[int] | None = self._db.execute(
-            "SELECT flags FROM marks WHERE mark = ?", (mark,)
-        ).fetchone()
-        return row[0] if row else 0
+    def take_from_all(self, flag: int) -> None:
+        end = self._starts[-1]
+        for start in range(0, end, _AT_A_TIME):
+            entries = bytearray(self._read(start, min(start + _AT_A_TIME, end)))
+            _take(flag, entries)
+            self._write(start, entries)
 
-    def take(self, flag: int, mark: bytes | None) -> None:
-        where, values = ("", ()) if mark is None else (" WHERE mark = ?", (mark,))
+    def _read(self, start: int, end: int) -> bytes:
         try:
-            self._db.execute(f"UPDATE marks SET flags = flags & ~?{where}", (flag, *values))  # noqa: S608 - no value
-        except self._refused as error:
+            return os.pread(self._descriptor, end - start, start)
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def _write(self, start: int, entries: bytes | bytearray) -> None:
+        rest = memoryview(entries)
+        try:
+            while rest:  # a disk that becomes full takes a part
+                written = os.pwrite(self._descriptor, rest, start)
+                start, rest = start + written, rest[written:]
+        except OSError as error:
             raise _no_room(error) from error
 
 
-def _no_room(error: Exception) -> WarrenerError:
+def _empty_buckets() -> list[bytearray]:
+    return [bytearray() for _ in range(_BUCKETS)]
+
+
+def _take(flag: int, entries: bytearray) -> None:
+    flags = entries[_REST::_ENTRY]
+    entries[_REST::_ENTRY] = flags.translate(bytes(had & ~flag for had in range(256)))
+
+
+def _no_room(error: OSError) -> WarrenerError:
     return WarrenerError(
-        f"the ids of so many tasks cannot be kept in the temporary directory ({error}): they take 40 bytes each; "
+        f"the ids of so many tasks cannot be kept in the temporary directory ({error}): they take 15 bytes each; "
         "set TMPDIR to a directory with more room"
     )

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import resource
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warrener import marks
 from warrener.errors import WarrenerError
 from warrener.id_set import IdSet
 from warrener.marks import Marks, mark_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @given(st.lists(st.text(st.characters())))
@@ -31,7 +38,8 @@ DEEDS: st.SearchStrategy[Deed] = st.tuples(
 )
 
 
-@pytest.mark.parametrize(("most_quick", "most_in_memory"), [(5, 0), (5, 5), (5, 10), (5, 1000), (1000, 1000)])
+@pytest.mark.parametrize(("most_quick", "most_in_memory"), [(5, 3), (5, 10), (5, 1000), (1000, 1000)])
+@settings(max_examples=50)
 @given(deeds=st.lists(DEEDS, max_size=100))
 def test_marks_have_the_flags_they_were_given(
     most_quick: int, most_in_memory: int, deeds: list[Deed]
@@ -39,39 +47,50 @@ def test_marks_have_the_flags_they_were_given(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(marks, "_MOST_QUICK", most_quick)
         kept, expected = Marks(most_in_memory), dict.fromkeys(range(31), 0)
-    for verb, number, flag in deeds:
-        mark = mark_of(str(number))
-        if verb == "add":
-            assert kept.add(mark, flag) == expected[number]
-            expected[number] |= flag
-        elif verb == "take":
-            kept.take(flag, mark)
-            expected[number] &= ~flag
-        else:
-            kept.take(flag)
-            expected = {one: flags & ~flag for one, flags in expected.items()}
-        assert [kept.flags(mark_of(str(one))) for one in expected] == [*expected.values()]
+        for verb, number, flag in deeds:
+            mark = mark_of(str(number))
+            if verb == "add":
+                assert kept.add(mark, flag) == expected[number]
+                expected[number] |= flag
+            elif verb == "take":
+                kept.take(flag, mark)
+                expected[number] &= ~flag
+            else:
+                kept.take(flag)
+                expected = {one: flags & ~flag for one, flags in expected.items()}
+            assert [kept.flags(mark_of(str(one))) for one in expected] == [*expected.values()]
 
 
-@pytest.mark.parametrize("most_quick", [10, 2000])
-def test_many_move_to_disk_and_stay_the_same(monkeypatch: pytest.MonkeyPatch, most_quick: int) -> None:
-    monkeypatch.setattr(marks, "_MOST_QUICK", most_quick)
+def test_many_move_to_disk_and_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "_MOST_QUICK", 10)
     kept = Marks(1000)
     for number in range(5000):
         assert kept.add(mark_of(str(number)), 1 + number % 2) == 0
     assert [kept.flags(mark_of(str(number))) for number in range(5001)] == [1, 2] * 2500 + [0]
 
 
-def test_disk_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Marks(10)
-    monkeypatch.setattr(marks, "_CACHE_KIB", 100)
-    for number in range(11):
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """What writes a larger file is refused that, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_disk_without_room_is_said_and_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "_MOST_QUICK", 10)
+    kept = Marks(1000)
+    for number in range(1000):
         kept.add(mark_of(str(number)), 1)
-    kept._kept._db.execute("PRAGMA max_page_count = 2")  # type: ignore[union-attr]
-
-    def add_many() -> None:
-        for number in range(10_000):
-            kept.add(mark_of(str(number)), 1)
-
-    with pytest.raises(WarrenerError, match="set TMPDIR to a directory with more room"):
-        add_many()
+    with (
+        files_of_at_most(1000),
+        pytest.raises(WarrenerError, match="set TMPDIR to a directory with more room"),
+    ):
+        kept.add(mark_of("one too many"), 2)
+    for number in range(1000, 3000):
+        kept.add(mark_of(str(number)), 1)
+    assert [kept.flags(mark_of(str(number))) for number in range(3000)] == [1] * 3000
+    assert kept.flags(mark_of("one too many")) == 2
