@@ -10,6 +10,7 @@ from benchmarks.scenarios import (
     embedded,
     large,
     latency,
+    load,
     race,
     retries,
     scale,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SCENARIOS: dict[str, Scenario] = {
     "race": race.SCENARIO,
     "latency": latency.SCENARIO,
+    "load": load.SCENARIO,
     "cost": cost.SCENARIO,
     "large": large.SCENARIO,
     "embedded": embedded.SCENARIO,
