@@ -37,10 +37,15 @@ _LATENCIES = tuple(percentile(p, load) for load in LOADS for p in _PERCENTILES)
 
 SCENARIO = Scenario(
     title="From when a task is due to its end, at the same loads, on RabbitMQ",
-    figures=(*(Figure(name, "ms", is_compared=False) for name in _LATENCIES), Figure("burst", "s", is_compared=False)),
+    figures=(
+        *(Figure(name, "ms", is_compared=False) for name in _LATENCIES),
+        Figure("burst", "s", is_compared=False),
+    ),
     contestants=contestants(measured),
     tasks=1,
-    targets=tuple(Target(OURS, name, 1, at_most=True, per=other) for other in THEIRS for name in (*_LATENCIES, "burst")),
+    targets=tuple(
+        Target(OURS, name, 1, at_most=True, per=other) for other in THEIRS for name in (*_LATENCIES, "burst")
+    ),
     has_peers=True,
     rounds=3,
 )

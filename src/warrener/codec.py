@@ -21,6 +21,7 @@ from warrener.models import (
     Task,
 )
 from warrener.text import sanitize
+from warrener.values.depth import nests_too_deep
 from warrener.values.simpler import Unwritable
 from warrener.values.strict_json import RepeatedKey, decode_once, why_not
 from warrener.values.writing import written
@@ -32,14 +33,11 @@ if TYPE_CHECKING:
 _MAX_RECORD: Final = 120_000
 # What reading JSON from outside may raise: deep nesting ends in the last of them.
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
-# So many levels of nesting are left to those who read something later: for what is around it, and their own calls.
-_ROOM: Final = 200
 
 
 _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
-_raw = msgspec.json.Decoder(msgspec.Raw)
 _BEGIN_OBJECT = ord("{")
 _NO_ID: Final = "-"  # for as long as the rest is checked
 
@@ -150,7 +148,7 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
         raise InvalidTask(why_not(error, body)) from error
     if len(envelope.type) > MAX_NAME_BYTES // 4:
         _check_name("type", envelope.type)
-    if len(body) > _ROOM and nests_too_deep(body):
+    if nests_too_deep(body):
         raise InvalidTask("it nests too deep")
     if envelope.id and envelope.priority is not None and len(envelope.id) < MAX_NAME_BYTES // 4:
         task = envelope
@@ -219,17 +217,6 @@ def _own_id(members: dict[str, Any]) -> str:
 def _text_of(members: dict[str, Any], name: str) -> str:
     found = members.get(name)
     return found if isinstance(found, str) else ""
-
-
-def nests_too_deep(body: bytes) -> bool:
-    """Whether JSON nests so deep that a reader of it might not get to its bottom."""
-    if body.count(b"[") + body.count(b"{") <= _ROOM:
-        return False
-    try:
-        _raw.decode(b"[" * _ROOM + body + b"]" * _ROOM)
-    except RecursionError:
-        return True
-    return False
 
 
 def _readable(body: bytes) -> tuple[Any, str | None]:

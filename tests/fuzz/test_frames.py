@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +17,7 @@ from warrener.codec import encode, open_envelope
 from warrener.handler import Handler
 from warrener.models import Task
 from warrener.retry import RetryPolicy
+from warrener.worker import frames
 from warrener.worker.child.reports import _seconds
 from warrener.worker.frames import NoFrame, Report, Unpacker, WorkBatch, WorkItem, pack
 
@@ -51,18 +55,43 @@ def _whole(task: Task, **rest: object) -> None: ...
 WHOLE = Handler("whole", _whole, policy=RetryPolicy())
 
 
+@pytest.mark.parametrize("small", [20, frames.READ])
 @given(st.lists(st.binary(max_size=50) | st.binary(min_size=250, max_size=300), max_size=8), st.data())
-def test_any_split_of_the_stream_gives_the_same_frames(bodies: list[bytes], more: st.DataObject) -> None:
+def test_any_split_of_the_stream_gives_the_same_frames(
+    small: int, bodies: list[bytes], more: st.DataObject
+) -> None:
     stream = b"".join(map(pack, bodies))
     cuts = sorted(more.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
 
     unpacker = Unpacker(msgspec.msgpack.Decoder(bytes))
-    found = [
-        frame
-        for start, end in pairwise([0, *cuts, len(stream)])
-        for frame in unpacker.feed(stream[start:end])
-    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frames, "READ", small)
+        found = [
+            frame
+            for start, end in pairwise([0, *cuts, len(stream)])
+            for frame in unpacker.feed(stream[start:end])
+        ]
 
+    assert found == bodies
+
+
+@given(st.lists(st.integers(0, 300_000), max_size=4))
+def test_messages_of_any_size_come_over_a_socket_one_by_one(sizes: list[int]) -> None:
+    bodies = [bytes([number]) * size for number, size in enumerate(sizes)]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+
+        def send() -> None:
+            ours.sendall(b"".join(map(pack, bodies)))
+            ours.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        unpacker = Unpacker(msgspec.msgpack.Decoder(bytes))
+        found: list[bytes] = []
+        while (messages := unpacker.receive(theirs)) is not None:
+            found += messages
+        sender.join()
     assert found == bodies
 
 

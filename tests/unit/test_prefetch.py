@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from warrener.worker.prefetch import wanted_prefetch
+from warrener.worker.prefetch import is_too_large, wanted_prefetch
 
 MIB = 1024 * 1024
 
@@ -22,3 +22,8 @@ MIB = 1024 * 1024
 )
 def test_prefetch_fits(slots: int, seconds: float, size: float, wanted: int) -> None:
     assert wanted_prefetch(slots, seconds, size) == wanted
+
+
+def test_large_ones_are_held_only_as_far_as_there_is_memory() -> None:
+    assert is_too_large(wanted_prefetch(2, 0.00001, MIB), MIB)
+    assert not is_too_large(wanted_prefetch(2, 0.00001, 80), 80)

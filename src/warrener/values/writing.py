@@ -13,8 +13,9 @@ from uuid import UUID
 import msgspec
 
 from warrener.text import cut
+from warrener.values.depth import nests_too_deep
 from warrener.values.known import simpler
-from warrener.values.plain import is_plain
+from warrener.values.plain import kinds_in
 from warrener.values.simpler import Unwritable
 
 _MAX_SHORTENED: Final = 2048
@@ -43,9 +44,9 @@ def written(value: Any, *, with_nan: bool) -> bytes:
     """
     try:
         body = _encoder.encode(value)
-        if len(body) > _LONG and _NULL not in body and is_plain(value):
+        if len(body) > _LONG and (kinds := kinds_in(value)) and (float not in kinds or _NULL not in body):
             return body  # a NaN would be a null in it
-        if _decoder.decode(body) == value:
+        if _decoder.decode(body) == value and not nests_too_deep(body):
             return body  # it is JSON's own: no key, number or member has changed on its way
     except Exception:  # noqa: BLE001, S110 - whatever it is, what follows looks into it
         pass
@@ -60,6 +61,8 @@ def written(value: Any, *, with_nan: bool) -> bytes:
         raise Unwritable("has text that is no valid Unicode") from None
     except Exception as error:
         raise Unwritable(f"cannot be written as JSON: {type(error).__name__}: {error}") from error
+    if nests_too_deep(body):
+        raise Unwritable("nests too deep for those who read it")
     return body
 
 

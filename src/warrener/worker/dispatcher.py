@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Seconds after which a task that could not be run alone here is tried by others.
 _PASS_ON: Final = 30.0
+_WEIGHT: Final = 0.1  # of a size in the mean of sizes
 _NEW: Final = Record()
 
 
@@ -66,7 +67,7 @@ class Dispatcher(Owner):
         self.redelivery = Redelivery()
         self.outcomes = Outcomes({}, [], broker)
         self.came = 0  # deliveries so far
-        self.mean_size = 0.0  # bytes of a task that has come of late
+        self.mean_task = self.mean_result = 0.0  # bytes of one of late
         self.has_seen_loss = False
         self.takes_nothing = False  # what still comes is returned
         self.is_stopping = False  # what waits does not begin
@@ -135,7 +136,7 @@ class Dispatcher(Owner):
     def on_delivery(self, delivery: Delivery) -> None:
         """A task has come: find its handler, and put it in line."""
         self.came += 1
-        self.mean_size += (len(delivery.body) - self.mean_size) * 0.1
+        self.mean_task += (len(delivery.body) - self.mean_task) * _WEIGHT
         if delivery.is_again and self._is_known(delivery):
             return
         found = opened(delivery, self._pool.manifest)
@@ -203,6 +204,7 @@ class Dispatcher(Owner):
         if report.kind == "stopped":
             self.on_returned([attempt])
             return
+        self.mean_result += (len(report.value) - self.mean_result) * _WEIGHT
         if attempt is self.quarantine.running:
             self._end_quarantine(attempt)
         if report.trace:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 T = TypeVar("T")
@@ -158,28 +159,47 @@ class Unpacker(Generic[T]):
     def __init__(self, decoder: msgspec.msgpack.Decoder[T]) -> None:
         self._decoder = decoder
         self._rest = bytearray()
-        self.missing = 0
-        """Bytes that are still to come of the message that has begun to, as far as is known."""
+        self._large = memoryview(b"")  # where the large message that has begun to come will be whole
+        self._has = 0  # bytes of it
+
+    def receive(self, connection: socket.socket) -> Iterator[T] | None:
+        """Read from a socket once: as `feed`; None where it has ended.
+
+        Raises:
+            OSError: As the socket's.
+            NoFrame: As `feed`.
+        """
+        if room := self._large[self._has :]:  # it comes to where it stays: its copies cost more than all else
+            count = connection.recv_into(room)
+            return self._go_on(count) if count else None
+        data = connection.recv(READ)
+        return self.feed(data) if data else None
 
     def feed(self, data: bytes) -> Iterator[T]:
-        """The messages that are complete with this data; read them all before the next data comes.
+        """The messages that are complete with this data; take them all before the next data comes.
 
         Raises:
             NoFrame: Something else came, after the messages before it.
         """
-        rest = self._rest  # to which a large message grows without being copied each time
+        if room := self._large[self._has :]:
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            yield from self._go_on(count)
+            data = data[count:]
+        rest = self._rest
         if rest:
             rest += data
         buffer = rest or data
         decode, start, size = self._decoder.decode, 0, len(buffer)
-        self.missing = 0
         while size - start >= _HEADER.size:
             mark, length = _HEADER.unpack_from(buffer, start)
             if mark != _MARK:
                 raise NoFrame
             end = start + _HEADER.size + length
             if size < end:
-                self.missing = end - size
+                if end - size > READ:
+                    self._begin_large(buffer[start:], end - start)
+                    start = size
                 break
             try:
                 message = decode(buffer[start + _HEADER.size : end])
@@ -191,3 +211,19 @@ class Unpacker(Generic[T]):
             del rest[:start]
         else:
             rest += data[start:]
+
+    def _begin_large(self, beginning: bytes | bytearray, size: int) -> None:
+        self._large, self._has = memoryview(bytearray(size)), len(beginning)
+        self._large[: self._has] = beginning
+
+    def _go_on(self, count: int) -> Iterator[T]:
+        """So many more bytes of the large message are there: the message, if that is all of it."""
+        self._has += count
+        if self._has < len(self._large):
+            return
+        body, self._large, self._has = self._large[_HEADER.size :], memoryview(b""), 0
+        try:
+            message = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise NoFrame from error
+        yield message

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from warrener.worker.pool import TICK
-from warrener.worker.prefetch import ENOUGH, is_unfit, wanted_prefetch
+from warrener.worker.prefetch import ENOUGH, is_too_large, is_unfit, wanted_prefetch
 from warrener.worker.settle_spans import trace_settling
 
 if TYPE_CHECKING:
@@ -98,7 +98,12 @@ class Intake:
 
     @property
     def _wanted_prefetch(self) -> int:
-        return wanted_prefetch(self._pool.slots, self._pool.pace.mean, self._dispatcher.mean_size)
+        return wanted_prefetch(self._pool.slots, self._pool.pace.mean, self._mean_size)
+
+    @property
+    def _mean_size(self) -> float:
+        """Bytes that a task and its result have had of late."""
+        return self._dispatcher.mean_task + self._dispatcher.mean_result
 
     async def _fit_prefetch(self) -> None:
         dispatcher, pace = self._dispatcher, self._pool.pace
@@ -109,7 +114,8 @@ class Intake:
         if self._is_prefetch_unfit:
             wanted = self._wanted_prefetch
             await self._take_more(wanted)
-            if wanted <= 2 * self._pool.slots:  # slow ones are better where there is a slot for them
+            # Slow ones are better where there is a slot for them, and large ones where there is memory.
+            if wanted <= 2 * self._pool.slots or is_too_large(wanted, self._mean_size):
                 dispatcher.requeue_all_but(max(0, wanted - self._pool.held))
 
     async def _hold(self) -> None:

@@ -10,7 +10,9 @@ _FAST: Final = 0.02
 _AHEAD: Final = 0.2
 _SLOW: Final = 0.5
 _MOST: Final = 1000
-_MOST_BYTES: Final = 64 * 1024 * 1024  # of memory, for tasks that have not begun
+_MOST_BYTES: Final = (
+    64 * 1024 * 1024
+)  # of memory, for tasks that have not begun and results that are not confirmed
 ENOUGH: Final = 500
 """With so many at a time hardly anything waits for the broker."""
 
@@ -21,7 +23,7 @@ def wanted_prefetch(slots: int, mean_duration: float, mean_size: float = 0) -> i
     Args:
         slots: How many can run at a time.
         mean_duration: Seconds that a task has taken of late.
-        mean_size: Bytes that a task has had of late.
+        mean_size: Bytes that a task and its result have had of late.
     """
     if mean_duration > _SLOW:
         return slots
@@ -29,6 +31,11 @@ def wanted_prefetch(slots: int, mean_duration: float, mean_size: float = 0) -> i
         return slots * 2
     most = min(_MOST, int(_MOST_BYTES / max(mean_size, 1)))
     return max(slots, min(most, max(slots * 2, int(slots * _AHEAD / max(mean_duration, 1e-6)))))
+
+
+def is_too_large(prefetch: int, mean_size: float) -> bool:
+    """Whether so many tasks of this size leave no room in memory for any more."""
+    return prefetch * mean_size > _MOST_BYTES / 2
 
 
 def is_unfit(prefetch: int, wanted: int) -> bool:

@@ -8,7 +8,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warrener.codec import nests_too_deep
 from warrener.errors import PermanentError, TransientError
 from warrener.models import MAX_MESSAGE, MAX_TRACEBACK
 from warrener.text import cut
@@ -52,7 +51,7 @@ def encoded(value: object, max_result: int) -> bytes:
     """A handler's return value as JSON.
 
     Raises:
-        ResultUnwritable: JSON cannot carry it, or it is too large or too deep for those who are to have it.
+        ResultUnwritable: JSON cannot carry it, or it is too large for those who are to have it.
     """
     try:
         body = written(value, with_nan=True)
@@ -60,10 +59,6 @@ def encoded(value: object, max_result: int) -> bytes:
         raise ResultUnwritable(
             f"the handler returned a value that JSON cannot carry: {error}", value
         ) from None
-    if nests_too_deep(body):
-        raise ResultUnwritable(
-            "the handler returned a value that nests too deep for those who read results", value
-        )
     if len(body) > max_result:
         raise ResultTooLarge(
             f"the result has {len(body)} bytes; the broker takes {max_result} at most", value

@@ -18,7 +18,6 @@ from warrener.worker.child.lifespans import Lifespans, NotEntered
 from warrener.worker.child.perform import perform
 from warrener.worker.child.surroundings import Surroundings
 from warrener.worker.frames import (
-    READ,
     Alive,
     NoFrame,
     Progress,
@@ -128,8 +127,8 @@ class Child:
     def _read_work(self) -> None:
         unpacker = Unpacker(msgspec.msgpack.Decoder(WorkBatch))
         with suppress(OSError, NoFrame):
-            while data := self._connection.recv(READ):
-                for message in unpacker.feed(data):
+            while messages := unpacker.receive(self._connection):
+                for message in messages:
                     if message.is_ping:
                         self._answer()
                     elif message.is_stop:

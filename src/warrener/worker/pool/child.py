@@ -11,7 +11,6 @@ import msgspec
 
 from warrener.worker.frames import (
     QUESTION,
-    READ,
     RETURN_WAITING,
     FromChild,
     Progress,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from warrener.worker.printer import Printer
 
 _MOST_UNREAD_CHUNKS: Final = 16
-_MOST_READ: Final = 1 << 18  # bytes: more than a socket holds
 _HOST: Final = socket.gethostname()
 _messages: Final[msgspec.msgpack.Decoder[FromChild]] = msgspec.msgpack.Decoder(FromChild)
 
@@ -217,18 +215,18 @@ class ChildProcess:
             NoFrame: Something else than messages came, after those before it.
         """
         try:
-            data = self._connection.recv(min(max(READ, self._unpacker.missing), _MOST_READ))
+            messages = self._unpacker.receive(self._connection)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            messages = None
+        if messages is None:
             if self._loop:
                 self._loop.remove_reader(self._connection)
             self.is_retiring = True
             return
         self.output.read()  # what was printed before the reports in this is there, and comes first
-        yield from self._unpacker.feed(data)
+        yield from messages
 
     def unread(self) -> Iterator[None]:
         """Once for each time that it is to be read after its end, but not for ever where others go on writing."""
