@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from warrener.codec import decode_failure
 from warrener.failures.grouping import Groups
 from warrener.id_set import IdSet
+from warrener.published import mark_of_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -38,12 +39,14 @@ async def in_batches(broker: Broker) -> AsyncGenerator[list[Failure]]:
 
 
 async def read(broker: Broker, choice: Choice | None = None) -> AsyncGenerator[Failure]:
-    """The failures, the oldest first, one per task id, without using them up. Who stops early closes it (`aclosing`)."""
+    """The failures, the oldest first, one per wording of a task, without using them up. Who stops early closes it (`aclosing`)."""
     seen = IdSet()
     async with aclosing(in_batches(broker)) as batches:
         async for batch in batches:
             for found in batch:
-                if (choice is None or choice.fits(found)) and seen.add(found.task_id):
+                if (choice is None or choice.fits(found)) and seen.add_mark(
+                    mark_of_task(found.task_id, found.wording)
+                ):
                     yield found
 
 

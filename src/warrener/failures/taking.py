@@ -99,8 +99,10 @@ async def _take(
             return Verdict.KEEP
         if choice.ids:
             ids.add(found.task_id)
-        # A second entry of one task goes the way of the first, but is not published twice.
-        return act(task, found) if seen.add(found.task_id) else Verdict.DISCARD
+        # A second entry of one task goes the way of the first, but is not published twice. One that is worded otherwise is
+        # another task: whoever reads results knows which of them counts.
+        is_first = seen.add_mark(mark_of_task(found.task_id, found.wording))
+        return act(task, found) if is_first else Verdict.DISCARD
 
     return Taken(await broker.sweep(decide), frozenset(ids))
 

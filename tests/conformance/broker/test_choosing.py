@@ -134,3 +134,15 @@ async def test_table_of_failures_is_a_file_of_the_same_tasks(broker: Broker, tmp
     assert by_id["odd-2"]["_warrener_origin"] == "tasks.jsonl:7"
     assert by_id["odd-2"]["_warrener_failed_at"] == "1970-01-01T00:16:40Z"
     assert by_id["bytes"]["_warrener_body"] == "bm8gSlNPTg=="
+
+
+async def test_task_that_failed_in_two_wordings_is_shown_and_retried_in_both(broker: Broker) -> None:
+    bodies = [encode_task(Task("a", "resize", {"v": n}, 5, "", f"w{n}")) for n in (1, 2)]
+    failed_twice = [bodies[0], *bodies]
+    await fail(broker, *((said, "a", "exhausted", "OSError", "no") for said in failed_twice))
+
+    assert [found.wording async for found in failures.read(broker)] == ["w1", "w2"]
+    await failures.retry(broker, Choice())
+
+    assert [task async for task in broker.failures()] == []
+    assert sorted(delivery.body for delivery in (await take(broker, 2)).held) == bodies
