@@ -34,7 +34,8 @@ async def test_record_that_came_by_another_exchange_is_no_order(rabbit_address: 
                 message_id="m",
                 priority=None,
                 record=None,
-                then=lambda _: None,
+                then=lambda _, __: None,
+                about=None,
             )
         await broker.note(Log.CONTROL, [genuine])
         assert [record async for records in broker.noted(Log.CONTROL) for record in records] == [genuine]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,9 +44,15 @@ class Tracked:
     async def publish(self, *ids: str) -> None:
         self._tracker = await ConfirmTracker(cast("Channel", self.channel)).open()
         for number, message_id in enumerate(ids, 1):
-            then = partial(self.told.__setitem__, number)
             self._tracker.publish(
-                "q", "work", b"{}", message_id=message_id, priority=None, record=None, then=then
+                "q",
+                "work",
+                b"{}",
+                message_id=message_id,
+                priority=None,
+                record=None,
+                then=self.told.__setitem__,
+                about=number,
             )
 
     @property
@@ -94,7 +99,8 @@ async def test_what_is_published_after_a_return_is_not_meant() -> None:
         message_id="a",
         priority=None,
         record=None,
-        then=partial(tracked.told.__setitem__, 3),
+        then=tracked.told.__setitem__,
+        about=3,
     )
     tracked.channel.ack(3, True)
     assert tracked.lost == [1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import pika
@@ -30,6 +31,8 @@ class Bare(Frames):
     def __init__(self) -> None:
         self.sent = b""
         self.bytes_sent = self.frames_sent = 0
+        with suppress(RuntimeError):  # whoever only reads needs none
+            self._own_loop = asyncio.get_running_loop()
         self.corked_for = 0.0
         self._corked = []
         self._uncorking = None

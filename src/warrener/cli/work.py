@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from warrener.cli.ending import failed
+from warrener.cli.ending import failed, run
 from warrener.cli.options import AT_LEAST_ONE, takes_address
 from warrener.cli.work_options import max_memory_option, takes_work
 from warrener.cli.worker_process import Serving, WorkerProcess, check_worker
@@ -121,7 +120,7 @@ def work_(
 
 def _finish(main: Coroutine[Any, Any, Any]) -> Any:
     try:
-        return asyncio.run(main)
+        return run(main)
     except WarrenerError as error:
         if stderr().as_json:
             _log.error("%s", error)

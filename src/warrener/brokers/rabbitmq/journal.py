@@ -75,7 +75,8 @@ class Journal:
                     message_id=uuid4().hex,
                     priority=None,
                     record=None,
-                    then=partial(_tell, told),
+                    then=_tell,
+                    about=told,
                 )
                 await told
 

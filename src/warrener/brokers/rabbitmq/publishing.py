@@ -59,8 +59,8 @@ class Publishing:
         """Whether the broker has refused messages, and has taken none since."""
         return any(session.is_refused for session in self._sessions)
 
-    def send(self, message: Message, then: Callable[[BrokerError | None], None]) -> None:
-        """Publish a message, unless there is no channel: `attach` has it published then."""
+    def send(self, number: int, message: Message, then: Callable[[int, BrokerError | None], None]) -> None:
+        """Publish a message, unless there is no channel: `attach` has it published then. `then` is told its number."""
         if self._tracker:
             self._tracker.publish(
                 self._names.queue,
@@ -72,6 +72,7 @@ class Publishing:
                 published_at=time.time(),
                 trace=message.trace,
                 then=then,
+                about=number,
             )
 
     def keep(self, session: Session, *, wanted: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from warrener.brokers.rabbitmq.condition import Condition
@@ -50,20 +49,21 @@ class Session:
     async def publish(self, messages: Sequence[Message]) -> None:
         """Publish in order; wait while the window is full."""
         publishing = self._publishing = await self._open_publishing()
+        self._raise_errors()
         for message in messages:
             if len(self._unconfirmed) >= WINDOW or self._bytes >= WINDOW_BYTES:
                 await self.condition.wait_for(self._has_room)
-            self._raise_errors()
             if len(message.body) > self._max_body():
                 raise MessageTooLarge(
                     f"task {message.id!r} has {len(message.body):,} bytes; {self._shown} takes "
                     f"{self._max_body():,}; pass a reference to large data instead of the data",
                     self._max_body(),
                 )
+            if not self._unconfirmed:
+                publishing.keep(self, wanted=True)
             self._unconfirmed[self._count] = message
             self._bytes += len(message.body)
-            publishing.keep(self, wanted=True)
-            self._send(self._count)
+            publishing.send(self._count, message, self._confirm)
             self._count += 1
         await asyncio.sleep(0)  # let what was written go out, and confirms come in
 
@@ -84,8 +84,8 @@ class Session:
     def send_all(self) -> None:
         """Publish everything unconfirmed again."""
         self._nacked.clear()
-        for number in self._unconfirmed:
-            self._send(number)
+        for number, message in self._unconfirmed.items():
+            self._send(number, message)
 
     def limit(self, error: MessageTooLarge) -> None:
         """Drop the first message that is too large and all after it."""
@@ -124,13 +124,13 @@ class Session:
         self._raise_errors()
         return True
 
-    def _send(self, number: int) -> None:
-        message = self._unconfirmed.get(number)
-        if message and self._publishing:
-            self._publishing.send(message, partial(self._confirm, number, message))
+    def _send(self, number: int, message: Message) -> None:
+        if self._publishing:
+            self._publishing.send(number, message, self._confirm)
 
-    def _confirm(self, number: int, message: Message, error: BrokerError | None) -> None:
-        if self._unconfirmed.get(number) is not message:
+    def _confirm(self, number: int, error: BrokerError | None) -> None:
+        message = self._unconfirmed.get(number)
+        if message is None:
             return  # it was dropped meanwhile
         if isinstance(error, Refused):
             self._nacked.append(number)
@@ -149,4 +149,5 @@ class Session:
     def _send_nacked(self) -> None:
         nacked, self._nacked = self._nacked, []
         for number in nacked:
-            self._send(number)
+            if message := self._unconfirmed.get(number):
+                self._send(number, message)

@@ -93,7 +93,7 @@ class Settling:
         if isinstance(outcome, Completed) and len(outcome.body) <= LARGEST:
             self._packing.add(settled, held - len(self._outcomes))
         else:
-            self._publish(delivery, outcome)
+            self._publish(settled)
             if len(self._outcomes) == held:
                 self._packing.flush()
 
@@ -102,7 +102,8 @@ class Settling:
         found = self._outcomes.get(delivery.tag)
         return found is not None and found[0] is delivery
 
-    def _publish(self, delivery: Delivery, outcome: Outcome) -> None:
+    def _publish(self, settled: _Settled) -> None:
+        delivery, outcome = settled
         if self._tracker is None or not self._is_on_its_way(delivery):
             return
         key, body, record = outcome_message(delivery, outcome)
@@ -115,7 +116,8 @@ class Settling:
             record=record,
             published_at=delivery.published_at if record else None,
             trace=delivery.trace if record else "",
-            then=partial(self._on_outcome, delivery, outcome),
+            then=self._on_outcome,
+            about=settled,
         )
 
     def _publish_rows(self, rows: Sequence[_Settled]) -> None:
@@ -123,7 +125,7 @@ class Settling:
         body = pack(bodies) if asyncio.get_running_loop().time() >= self._packs_from else None
         if body is None:
             for row in rows:
-                self._publish(*row)
+                self._publish(row)
         elif self._tracker:
             self._tracker.publish(
                 self._names.outcomes,
@@ -133,7 +135,8 @@ class Settling:
                 priority=None,
                 record=None,
                 is_packed=True,
-                then=partial(self._on_pack, rows),
+                then=self._on_pack,
+                about=rows,
             )
 
     def _publish_left(self, rows: Sequence[_Settled]) -> None:
@@ -147,19 +150,20 @@ class Settling:
         elif isinstance(error, QueueMissing):  # it is older than packs; if it is gone, each row will say so
             self._packs_from = asyncio.get_running_loop().time() + _PACK_AGAIN_AFTER
             for row in rows:
-                self._publish(*row)
+                self._publish(row)
         elif isinstance(error, Refused):
             self._try_again(error, partial(self._publish_left, rows))
         elif rows:
             self._give_up(error)  # unacknowledged, the tasks stay with the broker
 
-    def _on_outcome(self, delivery: Delivery, outcome: Outcome, error: BrokerError | None) -> None:
+    def _on_outcome(self, settled: _Settled, error: BrokerError | None) -> None:
+        delivery, _ = settled
         if not self._is_on_its_way(delivery):
             return
         if not error:
             self._confirm([delivery])
         elif isinstance(error, Refused) or (isinstance(error, QueueMissing) and self._may_come_back()):
-            self._try_again(error, partial(self._publish, delivery, outcome))
+            self._try_again(error, partial(self._publish, settled))
         else:
             self._give_up(error)
 

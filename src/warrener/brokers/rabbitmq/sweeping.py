@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.brokers.protocol import FailedTask, Message, Verdict
@@ -84,7 +83,8 @@ class _Sweep:
             priority=message.priority,
             record=message.record,
             trace=message.trace,
-            then=partial(self._on_confirm, tag),
+            then=self._on_confirm,
+            about=tag,
         )
 
     def _on_confirm(self, tag: int, error: BrokerError | None) -> None:

@@ -103,6 +103,7 @@ class Frames(AsyncioConnection):
         ] = {}  # by channel: told a tag, and whether of all up to it
         # Seconds that published messages and acknowledgements wait for company, while many come.
         self.corked_for = 0.0
+        self._own_loop = asyncio.get_running_loop()  # to ask for it costs a call of the system on Python 3.11
         self._corked: list[bytes | memoryview] = []
         self._uncorking: asyncio.Handle | None = None
         self._uncorked_at = 0.0
@@ -138,9 +139,13 @@ class Frames(AsyncioConnection):
             publish = Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
             method = self._methods[where] = pika.frame.Method(channel, publish).marshal()
         size = _CONTENT.size + len(properties)
-        head = (method, _FRAME.pack(FRAME_HEADER, channel, size), _CONTENT.pack(Basic.INDEX, 0, len(body)))
         parts = self._corked
-        parts += (*head, properties, _FRAME_END)
+        parts += (
+            method,
+            HEADER.pack(FRAME_HEADER, channel, size, Basic.INDEX, 0, len(body)),
+            properties,
+            _FRAME_END,
+        )
         whole = memoryview(body) if len(body) > self._body_max_length else body
         for start in range(0, len(body), self._body_max_length):
             chunk = whole[start : start + self._body_max_length]
@@ -155,29 +160,28 @@ class Frames(AsyncioConnection):
         self._uncork_later()
 
     def _uncork_later(self) -> None:
-        loop = asyncio.get_running_loop()
         self._counted += 1
         if self._counted == _MANY:
-            now = loop.time()
+            now = self._own_loop.time()
             self._are_many = now - self._counted_from < _MANY_WITHIN
             self._counted, self._counted_from = 0, now
         if self._uncorking is None:
             if self._are_many and self.corked_for:
-                self._uncorking = loop.call_at(self._uncorked_at + self.corked_for, self._uncork)
+                self._uncorking = self._own_loop.call_at(self._uncorked_at + self.corked_for, self._uncork)
             else:
-                self._uncorking = loop.call_soon(self._uncork)
+                self._uncorking = self._own_loop.call_soon(self._uncork)
 
     def _adapter_emit_data(self, data: bytes) -> None:
         self._corked.append(data)
         if self._uncorking:  # which may be a while yet
             self._uncorking.cancel()
-        self._uncorking = asyncio.get_running_loop().call_soon(self._uncork)
+        self._uncorking = self._own_loop.call_soon(self._uncork)
 
     def _uncork(self) -> None:
         data = b"".join(self._corked)
         self._corked.clear()
         self._uncorking = None
-        self._uncorked_at = asyncio.get_running_loop().time()
+        self._uncorked_at = self._own_loop.time()
         if data and self._transport is not None:
             # Of what the socket does not take at once pika cuts off the rest: of bytes it would copy that, again and again.
             super()._adapter_emit_data(memoryview(data))

@@ -77,19 +77,19 @@ def pack(
     """
     flags, encoding, headers, level, at = _ALWAYS, b"", b"", b"", b""
     if is_packed:
-        flags |= Flags.FLAG_CONTENT_ENCODING
+        flags |= _CONTENT_ENCODING
         encoding = _PACKED
     if published_at is not None:
-        flags |= Flags.FLAG_TIMESTAMP
+        flags |= _TIME
         at = _TIMESTAMP.pack(int(published_at))
     if record is not None or trace:
-        flags |= Flags.FLAG_HEADERS
+        flags |= _HEADERS
         fields = b"" if record is None else _RECORD_FIELD + _LENGTH.pack(len(record)) + record
         if trace:
             fields += b"".join(_field(name, value) for name, value in trace_headers(trace).items())
         headers = _LENGTH.pack(len(fields)) + fields
     if priority is not None:
-        flags |= Flags.FLAG_PRIORITY
+        flags |= _PRIORITY
         level = bytes((priority,))
     name = message_id.encode()
     return b"".join(
