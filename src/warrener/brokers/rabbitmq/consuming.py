@@ -66,13 +66,14 @@ class Consuming:
         self._way_back = shortest if self._is_return_counted else None
         self._channel: Channel | None = None
         self._prefetch = 0
-        self._consumers: list[str] = []  # by their tags; those that are being begun or ended, too
+        self._consumers: list[str] = []  # by their tags, the newest last; one that is being begun, too
         self._held: dict[int, Delivery] = {}  # the oldest first
         self._settling = Settling(names, self._acknowledge, give_up, confirm_times)
         self._loop = asyncio.get_running_loop()
         self._confirmed: list[int] = []
         self._recent: deque[Identity] = deque(maxlen=_RECENT)
-        self._beginning = asyncio.Lock()  # a consumer begins with the prefetch that its channel was last told
+        # A consumer begins with the prefetch that its channel was last told, and whoever ends those there are misses none.
+        self._beginning = asyncio.Lock()
         self._is_certain = True  # that the queue has all that was acknowledged and requeued
         self._error: BrokerError | None = None
         self._condition = Condition()
@@ -108,17 +109,16 @@ class Consuming:
 
     async def consume(self, prefetch: int) -> None:
         """Receive tasks with this prefetch."""
-        former = self._consumers.copy()
         self._prefetch = prefetch
-        if channel := self._channel:  # it may be gone before this ends
-            await self._begin(channel, prefetch)
-            await self._end(channel, former)
+        if self._channel:
+            await self._begin(self._channel, prefetch)
 
     async def pause(self) -> None:
         """Receive nothing more."""
         self._prefetch = 0
-        if self._channel:
-            await self._end(self._channel, self._consumers.copy())
+        if channel := self._channel:  # it may be gone before this ends
+            async with self._beginning:
+                await self._end_all_but(channel, 0)
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Publish, wait for the confirm, acknowledge."""
@@ -184,24 +184,24 @@ class Consuming:
         channel.cork(wanted=prefetch >= _PLENTY)
         async with self._beginning:
             await channel.call("basic_qos", prefetch_count=prefetch)
+            if self._prefetch != prefetch or self._channel is not channel:
+                return  # whoever has changed that meanwhile sees to it, or was cancelled and wants nothing
             tag = uuid4().hex
             # After all that may be cancelled before the broker knows the tag, and before the answer, which may be, too.
             self._consumers.append(tag)
             await self._subscribe(channel, tag)
+            await self._end_all_but(channel, 1 if self._prefetch else 0)
 
     async def _subscribe(self, channel: Channel, tag: str) -> None:
         await channel.call(
             "basic_consume", self._names.queue, self._on_message, consumer_tag=tag, arguments=self._arguments
         )
 
-    async def _end(self, channel: Channel, consumers: Sequence[str]) -> None:
-        for tag in consumers:
+    async def _end_all_but(self, channel: Channel, count: int) -> None:
+        """End consumers but for so many of the newest."""
+        while len(self._consumers) > count:
             # Once: to end one again has no answer, and whoever waits for the first one may be cancelled.
-            async with self._beginning:
-                if tag not in self._consumers:
-                    continue
-                self._consumers.remove(tag)
-                await channel.call("basic_cancel", tag)
+            await channel.call("basic_cancel", self._consumers.pop(0))
 
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         delivery = Delivery(
