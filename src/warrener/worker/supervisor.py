@@ -241,9 +241,9 @@ class Supervisor:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _holds_more(self) -> bool:
-        """Whether something came at the moment of leaving: it would be counted as lost with this worker."""
+        """Whether something came at the moment of leaving, and is not settled: it would be counted as lost with this worker."""
         await self._unless_stopped(self._broker.pause())
-        return self._dispatcher.held > 0
+        return not self._is_idle()
 
     async def _wait_drained(self) -> None:
         await self._pool.have_begun()  # whether it could work is said even where there is nothing to do
