@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # One zero is no proof: a broker says 0 as well when its leader is slow.
 _LOOKS: Final = 2
 _ASK_AGAIN_AFTER: Final = 0.5  # seconds, where it may not leave yet
+_LATER: Final = 3  # by what part of the pause between two looks an end may be seen too late
 
 
 class Drain:
@@ -49,6 +50,7 @@ class Drain:
         self._may_leave = may_leave
         self._runs = runs
         self._looks = 0
+        self._rest = 0.0  # seconds until the next look, where the broker has tasks for later
 
     def begin_anew(self) -> None:
         """What was seen so far proves nothing."""
@@ -79,14 +81,20 @@ class Drain:
                 await asyncio.sleep(_ASK_AGAIN_AFTER)
             elif not is_empty:
                 await asyncio.sleep(TICK)
+                await self._while_idle(self._rest - TICK)
 
     async def _is_empty(self) -> bool:
         """Whether nothing is left, and nothing on its way."""
+        rest, self._rest = self._rest, 0.0
         if self.expects_more or not self._is_idle():
             return False
         # Before the look: what a run has published by its end is there to be seen.
         is_known = self._runs is None or self._runs.is_followed
-        if (self._runs and is_known and await self._runs.publish()) or not await self._broker.drained():
+        if self._runs and is_known and await self._runs.publish():
+            return False
+        if not await self._broker.drained():
+            # A delayed task comes by itself, to this worker or to another one, and each look costs the broker some channels.
+            self._rest = min(2 * rest + TICK, self._broker.drain_pause / _LATER)
             return False
         if self._runs and not is_known:  # of many tasks nobody asks about runs before they are done
             await self._runs.follow()
@@ -94,10 +102,13 @@ class Drain:
 
     async def _stay_idle(self, seconds: float) -> None:
         """Return after so long without a task, or as soon as there is one."""
-        end = time.monotonic() + seconds
         while not self._is_idle():
+            self._rest = 0.0
             await asyncio.sleep(TICK)
-            end = time.monotonic() + seconds
+        await self._while_idle(seconds)
+
+    async def _while_idle(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
         # Whether this worker is idle depends on too much for an event.
         while self._is_idle() and time.monotonic() < end and not self._is_over():  # noqa: ASYNC110 - as said
             await asyncio.sleep(TICK)
