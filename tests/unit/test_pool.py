@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections import deque
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tests.batch import PATIENCE
+from tests.batch import PATIENCE, eventually
 from warrener.brokers import Delivery
 from warrener.models import Envelope, Record
 from warrener.worker.manifest import ChildSettings
@@ -100,6 +101,36 @@ async def test_pool_whose_owner_breaks_over_a_report_says_so(tmp_path: Path) -> 
                 await pool.wait_lost()
     finally:
         await pool.stop()
+
+
+async def test_fork_server_that_hangs_is_killed_with_all_that_its_children_have_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_fork_servers: None
+) -> None:
+    monkeypatch.setattr("warrener.worker.fork_server._ENDS_WITHIN", 0.0)
+    fifo, app = tmp_path / "fifo", tmp_path / "starting.py"
+    os.mkfifo(fifo)
+    app.write_text(
+        "import subprocess\nfrom warrener import App\napp = App()\n@app.task\ndef echo() -> None:\n"
+        f"    subprocess.run('echo begun; sleep 1000000', shell=True, stdout=open({str(fifo)!r}, 'w'))\n"
+    )
+    pool = Pool(ChildSettings(str(app)), processes=1)
+    await pool.start()
+    await pool.have_begun()
+    pool.submit(deque([a_run(1)]))
+    with await asyncio.to_thread(fifo.open, "rb", buffering=0) as started:
+        assert await asyncio.to_thread(started.readline) == b"begun\n"
+        os.set_blocking(started.fileno(), False)
+        process = pool._fork_server._process
+        assert process
+        os.kill(process.pid, signal.SIGSTOP)
+
+        async with asyncio.timeout(PATIENCE):
+            await pool.stop()
+
+        async def is_ended() -> bool:  # where somebody is left who could write there is nothing yet
+            return started.read(1) == b""
+
+        await eventually(is_ended)
 
 
 class _Blame(Owner):

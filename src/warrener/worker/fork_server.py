@@ -17,15 +17,18 @@ from warrener.address import BROKER_VARIABLE, EMBEDDED, WITHHELD
 from warrener.codec import encode
 from warrener.errors import AppError, WarrenerError
 from warrener.worker.fork_messages import NUMBER_BYTES, News, decode_news
+from warrener.worker.killing import kill_all
 from warrener.worker.manifest import AppManifest, ChildSettings
 from warrener.worker.printed import ServerOutput
 from warrener.worker.printer import Printer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
 # One that is killed while it imports the app is tried so often.
 _IMPORTS: Final = 3
+# Seconds that it gets to end. One that is stopped, or stuck in a fork since a library waits for something there, never does.
+_ENDS_WITHIN: Final = 5.0
 _MAX_LINE: Final = 16 * 1024 * 1024
 # Seconds until the system is asked again to pass a socket on, when too many are on their way.
 _PASS_AGAIN: Final = 0.05
@@ -86,17 +89,30 @@ class ForkServer:
             "lack of memory"
         )
 
-    async def end(self) -> None:
-        """End it, and every child with it."""
+    async def end(self, children: Iterable[int] = ()) -> None:
+        """End it, and every child with it.
+
+        Args:
+            children: By their process ids, for where it does not do so itself.
+        """
         if self._control and self._writer:
             self._drop_requests()
             self._control.close()
             self._writer.close()
         if self._process:
-            if not self._is_ready:  # it reads nothing while it imports, which may take for ever
+            # While it imports it reads nothing, which may take for ever.
+            patience = _ENDS_WITHIN if self._is_ready else 0
+            try:
+                async with asyncio.timeout(patience):
+                    await (
+                        self._process.wait()
+                    )  # it has seen its end of the socket close, and kills its children
+            except TimeoutError:
+                for child in children:
+                    kill_all(child)
                 with suppress(ProcessLookupError):
                     self._process.kill()
-            await self._process.wait()  # it has seen its end of the socket close, and kills its children
+                await self._process.wait()
             self._process = None
             if self._output:
                 self._output.close()

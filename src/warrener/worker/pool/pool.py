@@ -111,7 +111,7 @@ class Pool:
             task.cancel()
         for child in self.children:
             child.disconnect()
-        await self._fork_server.end()
+        await self._fork_server.end([child.pid for child in self.children if child.pid])
         for output in (*self._left, *(child.output for child in self.children)):
             output.close()
 
