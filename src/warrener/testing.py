@@ -156,7 +156,7 @@ class _Worker:
         self._manifest = AppManifest.of(app.handlers.values())
         self._broker = MemoryBroker(Address("memory:testing"))
         self._outcomes = Outcomes(
-            self._manifest.handlers, delay_schedule(self._manifest.policies), self._broker
+            lambda: self._manifest, delay_schedule(self._manifest.policies), self._broker
         )
         self._time = 0.0
         self._queue = Queue(lambda: self._time)

@@ -65,7 +65,7 @@ class Dispatcher(Owner):
         self.backlog: deque[RunningAttempt] = deque()
         self.quarantine = Quarantine()
         self.redelivery = Redelivery()
-        self.outcomes = Outcomes({}, [], broker)
+        self.outcomes = Outcomes(lambda: pool.manifest, [], broker)
         self.came = 0  # deliveries so far
         self.mean_task = self.mean_result = 0.0  # bytes of one of late
         self.has_seen_loss = False

@@ -14,10 +14,9 @@ from warrener.models import MAX_MESSAGE, Attempt, Result
 from warrener.retry import nearest
 from warrener.text import cut, readable
 from warrener.trace_context import trace_id
-from warrener.worker.manifest import ANY_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from warrener.brokers import Broker, Delivery, Outcome
     from warrener.models import Envelope, Reason, Record
@@ -34,13 +33,13 @@ class Outcomes:
     """The rules of an app on a queue.
 
     Args:
-        handlers: The app's, by type.
+        manifest: Tells what the app is, which may be another one once it was imported again.
         delays: The queue's delays, in milliseconds; without any nothing is tried again.
         broker: It learns how many bytes it may be given only once it was given too many.
     """
 
-    def __init__(self, handlers: Mapping[str, HandlerRules], delays: Sequence[int], broker: Broker) -> None:
-        self._policies = {name: rules.policy for name, rules in handlers.items()}
+    def __init__(self, manifest: Callable[[], AppManifest], delays: Sequence[int], broker: Broker) -> None:
+        self._manifest = manifest
         self._delays = delays
         self._broker = broker
 
@@ -126,8 +125,8 @@ class Outcomes:
             after: The delay that the handler asked for, in seconds; otherwise its policy says.
         """
         record = record.add(attempt)
-        policy = self._policies.get(task.type) or self._policies[ANY_TYPE]
-        delay = None if reason == "permanent" else policy.delay(record.attempts - record.lost)
+        rules = self._manifest().rules(task.type)  # there are none for what only the former app had
+        delay = rules.policy.delay(record.attempts - record.lost) if rules and reason != "permanent" else None
         if delay is None or not self._delays:
             return Failed(record.fail(reason))
         wanted = delay if after is None else after * 1000

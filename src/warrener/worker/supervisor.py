@@ -149,7 +149,7 @@ class Supervisor:
             delays = await self._unless_stopped(self._find_delays())  # a broker in alarm may take its time
             if delays is None or self._stop.is_set():
                 return self._stop_code
-            self._dispatcher.outcomes = Outcomes(self._pool.manifest.handlers, delays, self._broker)
+            self._dispatcher.outcomes = Outcomes(lambda: self._pool.manifest, delays, self._broker)
             try:
                 is_drained = await self._work()
                 while is_drained and await self._holds_more():

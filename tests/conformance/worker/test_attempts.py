@@ -169,3 +169,48 @@ async def _histories(address: Address) -> dict[str, list[tuple[str, str]]]:
 
 def _starts(log: Path) -> dict[str, int]:
     return {file.name: len(file.read_text().splitlines()) for file in log.iterdir()}
+
+
+async def test_app_that_is_another_one_when_it_is_imported_again_has_its_own_rules(
+    address: Address, tmp_path: Path
+) -> None:
+    # Given a task that runs
+    begun, app = tmp_path / "begun", tmp_path / "changing.py"
+    head = "from warrener import App\napp = App(base=0.05)\n@app.task"
+    app.write_text(
+        f"{head}\ndef gone():\n    open({str(begun)!r}, 'w').close()\n    __import__('threading').Event().wait()\n"
+    )
+    await publish(address, [task("gone", "former")])
+    async with connect(address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(str(app)), processes=1)
+        await supervisor.start()
+        working = asyncio.create_task(supervisor.run())
+
+        async def has_begun() -> bool:
+            return begun.exists()
+
+        await eventually(has_begun)
+        # When the app has no such handler any more, but another one, and is imported again
+        app.write_text(f"{head}(retries=1)\ndef new():\n    raise ValueError\n")
+        fork_server = supervisor._pool._fork_server._process
+        assert fork_server
+        os.kill(fork_server.pid, signal.SIGKILL)
+
+        async def is_another_one() -> bool:
+            return "new" in supervisor._pool.manifest.handlers
+
+        await eventually(is_another_one)
+        await publish(address, [task("new", "latter")])
+
+        # Then each task ends
+        async def have_ended() -> bool:
+            return working.done() or supervisor.settled["failed"] == 2
+
+        await eventually(have_ended)
+        supervisor.stop()
+        assert await working is Exit.STOPPED
+    found = await failures(address)
+    assert {id_: (failure.reason, failure.attempts) for id_, failure in found.items()} == {
+        "former": ("crashed", 1),
+        "latter": ("exhausted", 2),
+    }
