@@ -137,3 +137,34 @@ def test_streams_never_refuse_text_and_stay_open() -> None:
     output.end()
 
     assert written == 2 * [b"\\udcff 1\n", b"two parts\n", b"\xff\n"] + 2 * [b"no end"]
+
+
+def test_lines_without_an_end_are_found_whatever_other_threads_begin_meanwhile() -> None:
+    written = []
+
+    class Kept(Output):
+        def write(self, descriptor: int, data: bytes) -> None:
+            written.append(data)
+
+    class Key(int):
+        """Whoever is compared with it is interrupted."""
+
+        def __eq__(self, other: object) -> bool:
+            thread = threading.Thread(target=begin, args=(2, "of another"))
+            thread.start()
+            thread.join()
+            return super().__eq__(other)
+
+        __hash__ = int.__hash__
+
+    def begin(key: int, text: str) -> None:
+        output.begin(key)
+        print(text, end="", file=output._streams[0])
+
+    output = Kept()
+    output._is_shared = True
+    begin(Key(1), "own")
+
+    output.end()
+
+    assert written == [b"own"]

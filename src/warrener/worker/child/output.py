@@ -162,15 +162,15 @@ class _Stream(io.TextIOWrapper):
 
     def end(self, key: int) -> None:
         """Print all that is held for an attempt."""
-        for place in [place for place in self.held if place[0] == key]:
-            if held := self.held.pop(place, ""):
+        for place in [*self.held]:  # at once, whatever other threads hold and print
+            if place[0] == key and (held := self.held.pop(place, "")):
                 super().write(held)
 
     def end_all(self) -> None:
         """Print all that is held, as lines."""
-        while self.held:
-            _, held = self.held.popitem()
-            super().write(held + "\n")
+        for place in [*self.held]:
+            if held := self.held.pop(place, ""):
+                super().write(held + "\n")
 
     def close(self) -> None:
         """Stay open, for the tasks that follow."""
