@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing, suppress
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from warrener.brokers.confirm_times import ConfirmTimes
@@ -25,7 +25,7 @@ from warrener.brokers.rabbitmq import (
 from warrener.brokers.rabbitmq.consuming import Consuming
 from warrener.brokers.rabbitmq.journal import Journal
 from warrener.brokers.rabbitmq.management import Management
-from warrener.brokers.rabbitmq.policies import warn_of_limits
+from warrener.brokers.rabbitmq.policies import warn_of_limits, warn_once
 from warrener.brokers.rabbitmq.publishing import Publishing
 from warrener.brokers.rabbitmq.queue import Queue
 from warrener.brokers.rabbitmq.reconnect import Reconnecting
@@ -92,7 +92,7 @@ class RabbitBroker:
     async def __aenter__(self) -> Self:
         connection = await self._connections.connection()
         if lacks := topology.lacks(connection.version):
-            _warn_once(f"{self._queue.shown} is RabbitMQ {connection.version_text}, which {'; '.join(lacks)}")
+            warn_once(f"{self._queue.shown} is RabbitMQ {connection.version_text}, which {'; '.join(lacks)}")
         return self
 
     async def __aexit__(self, error: object = None, *_: object) -> None:
@@ -287,8 +287,3 @@ class RabbitBroker:
     def _on_blocked(self) -> None:
         if self._publishing is None:  # whose progress says so
             _log.warning("%s", self.blocked_reason or "the broker takes messages again")
-
-
-@cache
-def _warn_once(sentence: str) -> None:
-    _log.warning("%s", sentence)

@@ -66,9 +66,10 @@ async def warn_of_limits(queue: Queue) -> None:
         connection = await queue.connections.connection()
         told = await queue.management.queues(timeout=_ASK_FOR)
         for sentence in delivery_limits(queue, told, connection.version):
-            _warn_once(sentence)
+            warn_once(sentence)
 
 
 @cache
-def _warn_once(sentence: str) -> None:
+def warn_once(sentence: str) -> None:
+    """Log a warning that this process has not logged yet."""
     _log.warning("%s", sentence)
