@@ -23,8 +23,8 @@ WORK_KEY: Final = "work"
 RESULTS_KEY: Final = "results"
 PACKED_KEY: Final = "results.packed"
 FAILED_KEY: Final = "failed"
-JOURNAL_KEY: Final = "journal"
-PUBLISHED_KEY: Final = "published"
+JOURNAL_KEY: Final = Log.JOURNAL.value
+PUBLISHED_KEY: Final = Log.PUBLISHED.value
 OUTPUT_KEY: Final = Log.OUTPUT.value
 # A crashed delivery waits this long before it comes back, in milliseconds; less than half of the pause between
 # the two looks that prove a queue drained, so that it cannot hide between them.
