@@ -58,13 +58,6 @@ class Drain:
 
     async def wait(self) -> None:
         """Return when the queue is drained, or what is left on it is cancelled."""
-        try:
-            await self._wait()
-        finally:
-            if self._runs:
-                await self._runs.close()
-
-    async def _wait(self) -> None:
         self._looks = 0
         while True:
             await self._stay_idle(self._broker.drain_pause if self._looks else 0)
