@@ -30,7 +30,7 @@ class Intake:
         enforce: Called now and then, to stop what runs against an order.
     """
 
-    def __init__(self, broker: Broker, pool: Pool, enforce: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, broker: Broker, pool: Pool, enforce: Callable[[], None]) -> None:
         trace_settling(broker)
         self._broker = broker
         self._pool = pool
