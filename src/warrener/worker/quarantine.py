@@ -3,7 +3,8 @@
 That costs a worker its other slots. So it waits only for a while for what runs to end, twice as long after each time in vain,
 and for ten times as long after it not at all: no more than a tenth of its time is lost to waiting, and a quarantined task
 runs in the end, however long the others take. Meanwhile what was lost with a worker goes through a retry delay, from where
-another worker, with nothing to do, may have it; what is suspected here alone stays here.
+another worker, with nothing to do, may have it, and what is suspected here alone waits here. Once the first of them is to
+run, the others go back to the queue with all the rest.
 """
 
 from __future__ import annotations
