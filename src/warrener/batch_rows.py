@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from warrener.history import Took
 from warrener.published import HAS_ROW, OF_SOURCE, mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
+from warrener.temporary import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _IN_MEMORY: Final = 8 * 1024 * 1024
 _AT_A_TIME: Final = 1000
+_KEPT: Final = "rows from before"
 
 
 class Sink(Protocol):
@@ -61,6 +63,7 @@ class BatchRows:
 
         Raises:
             BrokerError: The results cannot be read.
+            WarrenerError: They cannot be kept, or not be written.
         """
         async with aclosing(broker.results(follow=True)) as batches:  # type: ignore[type-var]
             async for batch in batches:
@@ -107,15 +110,17 @@ class BatchRows:
 
     def close(self) -> None:
         """Let go of what was set aside."""
-        self._aside.close()
+        with suppress(OSError):  # what the disk has not taken is not wanted any more
+            self._aside.close()
 
     def _set_aside(self) -> Iterator[Row]:
-        self._aside.seek(0)
-        for line in self._aside:
-            yield from readable_rows([line.rstrip(b"\n")], Summary())
+        with kept(_KEPT):
+            self._aside.seek(0)
+            for line in self._aside:
+                yield from readable_rows([line.rstrip(b"\n")], Summary())
 
     def _take(self, rows: list[Row]) -> None:
-        own = []
+        own, aside = [], []
         for row in rows:
             had = self._publication.marks.add(mark_of_task(row.task_id, row.wording), HAS_ROW)
             is_first, is_own = not had & HAS_ROW, bool(had & OF_SOURCE)
@@ -124,7 +129,9 @@ class BatchRows:
             elif is_own:
                 self.summary.duplicates += 1
             elif not self._publication.is_read and is_first:
-                self._aside.write(row.line + b"\n")
+                aside.append(row.line + b"\n")
+        with kept(_KEPT):
+            self._aside.writelines(aside)
         self._write(own)
 
     def _write(self, rows: list[Row]) -> None:

@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from warrener.errors import WarrenerError
+from warrener.temporary import kept
 
 
 class Scratch:
@@ -16,10 +16,8 @@ class Scratch:
     def __init__(self) -> None:
         self.size = 0
         """How many bytes there are."""
-        try:
+        with kept("a batch"):
             self._file, name = tempfile.mkstemp(prefix="warrener-")
-        except OSError as error:
-            raise _failed(error) from error
         weakref.finalize(self, os.close, self._file)
         Path(name).unlink()
 
@@ -30,19 +28,11 @@ class Scratch:
             WarrenerError: There is no room.
         """
         written = 0
-        try:
+        with kept("a batch"):
             while written < len(data):
                 written += os.pwrite(self._file, data[written:], self.size + written)
-        except OSError as error:
-            raise _failed(error) from error
         self.size += len(data)
 
     def read(self, position: int, most: int) -> bytes:
         """So many bytes from a position on, or what there is of them."""
         return os.pread(self._file, min(most, self.size - position), position)
-
-
-def _failed(error: OSError) -> WarrenerError:
-    return WarrenerError(
-        f"a batch cannot be kept in {tempfile.gettempdir()}: {error.strerror}; name another directory with TMPDIR"
-    )
