@@ -129,6 +129,12 @@ class Batch:
         await self.publication.finish(self._broker, self._rows.count - self._rows.summary.completed, own)
         self._is_published = True
 
+    @property
+    def reading(self) -> asyncio.Task[None]:
+        """Goes on until the block is left; where it ends before, nobody writes the rows that are still to come."""
+        assert self._reading  # noqa: S101 - it is entered
+        return self._reading
+
     async def is_over(self) -> bool:
         """Whether each task of the source has a row or a failure: by its rows as they come, not by what the broker counts.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
+
+T = TypeVar("T")
 
 
-async def while_running(companion: asyncio.Task[None], work: Coroutine[Any, Any, object]) -> None:
+async def while_running(companion: asyncio.Task[None], work: Awaitable[T]) -> T:
     """Do the work, and end it with the companion's error if that ends first."""
     working = asyncio.ensure_future(work)
     try:
@@ -18,7 +20,9 @@ async def while_running(companion: asyncio.Task[None], work: Coroutine[Any, Any,
         is_done = working.done()
         working.cancel()  # which changes nothing where it has ended
         await asyncio.wait({working})
-    (working if is_done else companion).result()
+    if not is_done:
+        companion.result()
+    return working.result()
 
 
 async def until_one_ends(*works: Coroutine[Any, Any, object]) -> None:

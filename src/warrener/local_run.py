@@ -204,9 +204,12 @@ class Run:
         supervisor.expect_more(is_so=True)
         worked = asyncio.create_task(supervisor.run())
         watched = asyncio.create_task(self._watch(batch))
+        batch.reading.add_done_callback(lambda _: self.stop(Exit.STOPPED))
         try:
             await self._publish(batch, lines, supervisor, worked)
             code = await worked
+            if batch.reading.done():
+                batch.reading.result()
         except BaseException:
             supervisor.stop()
             await asyncio.gather(worked, return_exceptions=True)

@@ -118,6 +118,7 @@ class Publication:
             UsageError: The queue is another batch's, or cancelled; the text says whose, and the ways out.
             BrokerError: The broker is lost, or refuses something.
         """
+        broker.be_patient()
         self._window = Window(broker, self._most_waiting, self.before_first)
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)

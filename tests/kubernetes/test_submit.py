@@ -33,7 +33,7 @@ from warrener.sources import Line
 from warrener.writers import opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from warrener.address import Address
@@ -426,6 +426,39 @@ async def test_one_whose_tasks_fail_too_often_is_paused_and_says_how_to_go_on(
     for worker in workers:
         worker.cancel()
     await asyncio.gather(*workers, return_exceptions=True)
+
+
+@pytest.mark.usefixtures("_queue_here")
+async def test_one_whose_rows_cannot_be_written_ends_and_leaves_its_workers_at_work(
+    sqlite_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, workers = Double(), list[asyncio.Task[Any]]()
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+
+    def react(made: dict[str, Any]) -> None:
+        if made["kind"] == "Job":
+            cluster.pod(JOB, name="pod")
+            cluster.output["pod"] = ['INFO the app is imported; its retries need {"delays":[50]}']
+            workers.append(asyncio.create_task(drain(sqlite_address, awaits_runs=True)))
+
+    def write(rows: Sequence[bytes]) -> None:
+        if rows:
+            raise UsageError("the disk is full")
+
+    cluster.on_create = react
+    waits = Task("c", "wait_for", {"file": str(tmp_path / "go"), "log": str(tmp_path / "log")})
+    lines = iter([Line(1, Task("a", "echo", {})), Line(2, waits)])
+
+    with opened(str(tmp_path / "out.jsonl"), "jsonl") as target:
+        monkeypatch.setattr(target, "write", write)
+        with pytest.raises(UsageError, match="the disk is full"):
+            async with asyncio.timeout(60):
+                await a_submission(cluster).run(lines, target)
+
+    assert jobs_of(cluster) == [JOB]
+    (tmp_path / "go").touch()
+    await asyncio.gather(*workers)
 
 
 async def test_workers_that_are_there_stay_as_many_as_they_are_which_is_said() -> None:

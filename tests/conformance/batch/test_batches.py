@@ -16,9 +16,12 @@ from warrener.collector import collect
 from warrener.errors import AppError, UsageError
 from warrener.exit_codes import Exit
 from warrener.monitor import watching
+from warrener.sources import read
 from warrener.writers import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from warrener.rows import Summary
 
 
@@ -204,3 +207,28 @@ async def test_interrupted_run_goes_on_and_runs_nothing_twice(desk: Desk) -> Non
     ended = await desk.run()
     assert desk.values == [0, 2, 4, 6]
     assert desk.ran == Counter(range(4))
+
+
+async def test_run_stops_where_rows_cannot_be_written_any_more(desk: Desk) -> None:
+    class Full:
+        def write(self, rows: Sequence[bytes]) -> None:
+            if rows:
+                raise UsageError("the disk is full")
+
+        def flush(self) -> None:
+            pass
+
+    desk.write(double(1), slow(2))
+    run = desk.start()
+
+    async def is_stopping() -> bool:
+        return run._supervisor is not None and run._supervisor.is_stopping
+
+    async def run_on() -> None:
+        await eventually(is_stopping)
+        (desk.path / "go").touch()
+
+    running = asyncio.create_task(run_on())
+    with pytest.raises(UsageError, match="the disk is full"):
+        await run.run(lambda _: read(str(desk.path / "tasks.jsonl")), Full())
+    await running

@@ -42,6 +42,9 @@ class MemoryBroker:
     async def __aenter__(self) -> Self:
         return self
 
+    def be_patient(self) -> None:
+        """It is always there."""
+
     async def __aexit__(self, *_: object) -> None:
         self._is_closed = True
         if queue := _queues.get(self._key):

@@ -67,6 +67,9 @@ class Broker(Publisher, Consumer, Reader, Admin, Journal, Protocol):
     async def __aenter__(self) -> Self:
         """Connect. When it raises or is cancelled, nothing is left open."""
 
+    def be_patient(self) -> None:
+        """From now on do again what a lost connection interrupts for as long as a worker waits for its broker: a batch goes on."""
+
     async def __aexit__(self, *_: object) -> None:
         """Disconnect, whatever is under way; deliveries still held come back to the queue, at the cost of a loss.
 

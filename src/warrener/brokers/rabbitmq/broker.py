@@ -28,7 +28,7 @@ from warrener.brokers.rabbitmq.management import Management
 from warrener.brokers.rabbitmq.policies import warn_of_limits, warn_once
 from warrener.brokers.rabbitmq.publishing import Publishing
 from warrener.brokers.rabbitmq.queue import Queue
-from warrener.brokers.rabbitmq.reconnect import Reconnecting
+from warrener.brokers.rabbitmq.reconnect import RECONNECT_FOR, Reconnecting
 from warrener.brokers.rabbitmq.session import Session
 from warrener.brokers.rabbitmq.stream_ends import ends_at
 from warrener.errors import AccessRefused, BrokerUnreachable, MessageTooLarge
@@ -94,6 +94,9 @@ class RabbitBroker:
         if lacks := topology.lacks(connection.version):
             warn_once(f"{self._queue.shown} is RabbitMQ {connection.version_text}, which {'; '.join(lacks)}")
         return self
+
+    def be_patient(self) -> None:
+        self._connections.patience = RECONNECT_FOR
 
     async def __aexit__(self, error: object = None, *_: object) -> None:
         if error is None:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from warrener.brokers.protocol import FailedTask
 from warrener.brokers.rabbitmq.condition import Condition
-from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
+from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER
 from warrener.brokers.rabbitmq.topology import consumer_arguments
 from warrener.codec import decode_record
 from warrener.errors import BrokerError, BrokerUnreachable
@@ -50,12 +50,12 @@ async def read(queue: Queue) -> AsyncIterator[FailedTask]:
         BrokerError: Besides, if some were taken out meanwhile.
     """
     loop = asyncio.get_running_loop()
-    place, give_up_at = _Place(), loop.time() + AGAIN_FOR
+    place, give_up_at = _Place(), loop.time() + queue.connections.patience
     while True:
         try:
             async with reading(queue) as reader, aclosing(reader.batches()) as batches:
                 async for batch in batches:
-                    give_up_at = loop.time() + AGAIN_FOR
+                    give_up_at = loop.time() + queue.connections.patience
                     for _, task in batch:
                         if place.is_new(task.id):
                             yield task

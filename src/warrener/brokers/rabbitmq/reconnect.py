@@ -34,7 +34,7 @@ T = TypeVar("T")
 # Seconds.
 RECONNECT_FOR: Final = 300.0
 AGAIN_FOR: Final = 30.0
-"""For so long is done again what a lost connection has interrupted, where somebody waits for its answer."""
+"""For so long is done again what a lost connection has interrupted, where somebody waits for its answer; see `Reconnecting.patience`."""
 AGAIN_AFTER: Final = 0.5
 _PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
@@ -76,6 +76,8 @@ class Reconnecting:
     ) -> None:
         self.back_at = float("-inf")
         """When the broker was last back after it had been away, on the loop's clock."""
+        self.patience = AGAIN_FOR
+        """For how many seconds what was interrupted is done again."""
         self.leaving: set[Callable[[], Awaitable[None]]] = set()
         """What is called before the connection is closed: readers that nobody has closed return what they hold."""
         self._address = address
@@ -111,10 +113,10 @@ class Reconnecting:
         """Do what may be done twice; where the connection is lost meanwhile, again over a new one.
 
         Raises:
-            BrokerUnreachable: There is none for half a minute, or this is being closed.
+            BrokerUnreachable: There is none for as long as its patience lasts, or this is being closed.
         """
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + AGAIN_FOR
+        give_up_at = loop.time() + self.patience
         while True:
             try:
                 return await do()

@@ -180,7 +180,8 @@ async def batches(
         Replaced: What came by an exchange was followed, and is of another queue now.
     """
     loop = asyncio.get_running_loop()
-    place, give_up_at = _Place(queue.names.queue if by and follow else None), loop.time() + AGAIN_FOR
+    place = _Place(queue.names.queue if by and follow else None)
+    last_had = last_away = loop.time()
     while True:
         try:
             connection = await queue.connections.connection()
@@ -193,15 +194,20 @@ async def batches(
                     wanted = new if by is None else [message for message in new if message.exchange == by]
                     if wanted or (follow and not rows):
                         yield after, wanted
-                    give_up_at = loop.time() + AGAIN_FOR
+                    last_had = last_away = loop.time()
                 else:
                     return
         except Replaced:
             raise
         except (BrokerUnreachable, QueueMissing) as error:
-            # Streams need a moment longer than connections when a broker has been restarted; and a purge makes them anew.
-            is_over = queue.connections.is_closing or loop.time() > give_up_at
-            if is_over or (isinstance(error, QueueMissing) and place.last is None):
+            now = loop.time()
+            give_up_at = last_had + queue.connections.patience
+            if isinstance(error, BrokerUnreachable):
+                last_away = now
+            else:
+                # Streams need a moment longer than connections when a broker has been restarted; and a purge makes them anew.
+                give_up_at = last_away + AGAIN_FOR if place.last is not None else now
+            if queue.connections.is_closing or now >= give_up_at:
                 raise
             place.look_back()
             await asyncio.sleep(AGAIN_AFTER)

@@ -48,6 +48,9 @@ class SqliteBroker:
         await self._writer.run(self._open)
         return self
 
+    def be_patient(self) -> None:
+        """A file is always there."""
+
     async def __aexit__(self, *_: object) -> None:
         if not self._writer.is_closed:
             await self._consuming.close()

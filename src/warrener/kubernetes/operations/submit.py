@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from warrener.batch import Batch, start_over
 from warrener.brokers import connect
+from warrener.companion import while_running
 from warrener.completion import Completion
 from warrener.errors import BrokerError, UsageError
 from warrener.failure_limit import LimitExceeded
@@ -203,10 +204,10 @@ class Submission:
             publishing = asyncio.create_task(self._publish(batch, crew, lines))
             try:
                 if not waits:
-                    await publishing
+                    await while_running(batch.reading, publishing)
                     return None
                 try:
-                    await self._watch(broker, batch, crew, publishing)
+                    await while_running(batch.reading, self._watch(broker, batch, crew, publishing))
                 except LimitExceeded:
                     with suppress(BrokerError):
                         await batch.collect()  # the rows so far, for who keeps them
