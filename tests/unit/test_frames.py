@@ -46,6 +46,7 @@ class Bare(Frames):
         self.on_confirm = {}
         self.bytes_received = 0
         self._frame_buffer = b""
+        self._to_come = 0
         self._methods = {}
         self._body_max_length = FRAME_MAX
         self._channels = {7: self}

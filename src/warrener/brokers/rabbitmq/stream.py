@@ -60,7 +60,8 @@ async def read_stream(
                 async with asyncio.timeout(_IDLE if follow else None):
                     await arrived.condition.wait_for(arrived.has_news)
             except TimeoutError:
-                yield given, []
+                if not connection.is_arriving:  # a large one, or before one of ours
+                    yield given, []
                 continue
             given, tag, batch = arrived.take()
             yield given, batch

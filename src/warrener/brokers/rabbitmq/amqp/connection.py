@@ -121,6 +121,11 @@ class Connection:
         """Whether the connection is there."""
         return self._frames is not None and bool(self._frames.is_open)
 
+    @property
+    def is_arriving(self) -> bool:
+        """Whether a message has come in part, whomever it is for."""
+        return self._frames is not None and self._frames.is_arriving
+
     async def close(self) -> None:
         """Disconnect; harmless when that has happened already. When it is cancelled, the broker is told all the same."""
         self._is_closing = True

@@ -45,6 +45,7 @@ _MANY_WITHIN: Final = 0.01
 _FRAME: Final = struct.Struct(">BHL")  # its type, channel and length; its content and one more byte follow
 _AROUND: Final = _FRAME.size + 1
 _CONTENT: Final = struct.Struct(">HHQ")  # class, weight and length of what follows; the properties follow
+_LENGTH: Final = _FRAME.size + 4  # where a header has it
 _METHOD: Final = struct.Struct(">L")
 _TAG: Final = struct.Struct(">QB")  # and a bit
 _DELIVER: Final = _METHOD.pack(Basic.Deliver.INDEX)
@@ -111,6 +112,7 @@ class Frames(AsyncioConnection):
         self._counted_from = 0.0
         self._are_many = False
         self._methods: dict[tuple[int, str, str], bytes] = {}
+        self._to_come = 0  # bytes of the message that is arriving
         self._context = copy_context()
         super().__init__(*args, **kwargs)
 
@@ -188,6 +190,11 @@ class Frames(AsyncioConnection):
 
     # --- what comes in
 
+    @property
+    def is_arriving(self) -> bool:
+        """Whether a message has come in part: RabbitMQ sends the frames of each without others between them."""
+        return self._to_come > 0 or len(self._frame_buffer) > 0
+
     def _proto_connection_made(self, transport: Any) -> None:
         transport._MAX_RECV_BYTES = _READ
         super()._proto_connection_made(transport)
@@ -222,6 +229,10 @@ class Frames(AsyncioConnection):
             tag, is_multiple = _TAG.unpack_from(buffer, at + _FRAME.size + _METHOD.size)
             on_confirm(tag, bool(is_multiple))
         else:
+            if kind == FRAME_HEADER:
+                self._to_come = int.from_bytes(buffer[at + _LENGTH : at + _LENGTH + 8])
+            elif kind == FRAME_BODY:
+                self._to_come -= size
             self._process_frame(_frame(buffer[at:end]))
         return end
 
