@@ -124,8 +124,8 @@ class Batch:
         await self._have_rows(self._rows_before)
         await self.publication.publish(self._broker, lines, on_progress)
         has, failed = self.publication.has, self.publication.failed_before
-        others = self._rows.end_source() | failed.others(has)
-        own = [*self._rows.own_among(others), *failed.among(others, has)]
+        others = await self._rows.end_source() | failed.others(has)
+        own = [*await self._rows.own_among(others), *failed.among(others, has)]
         await self.publication.finish(self._broker, self._rows.count - self._rows.summary.completed, own)
         self._is_published = True
 

@@ -13,14 +13,14 @@ from warrener.rows import QUIET, Summary, readable_rows
 from warrener.temporary import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from warrener.brokers import Broker
     from warrener.publication import Publication
     from warrener.rows import Row
 
 _IN_MEMORY: Final = 8 * 1024 * 1024
-_AT_A_TIME: Final = 1000
+_AT_A_TIME: Final = 1 << 18  # bytes
 _KEPT: Final = "rows from before"
 
 
@@ -81,43 +81,50 @@ class BatchRows:
         async with self._changed:
             await self._changed.wait_for(lambda: self.count >= count or self._quiet >= QUIET)
 
-    def end_source(self) -> set[str]:
+    async def end_source(self) -> set[str]:
         """The source is read to its end: write what was set aside and is its own after all.
 
         Returns the ids of the rows that are not: of those that the source has, too, it says the wording that counts.
         """
         others: set[str] = set()
-        own: list[Row] = []
-        for row in self._set_aside():
-            if self._publication.has(row.task_id, row.wording):
-                own.append(row)
-            else:
-                others.add(row.task_id)
-            if len(own) >= _AT_A_TIME:
-                self._write(own)
-                own.clear()
-        self._write(own)
+        async for rows in self._set_aside():
+            own: list[Row] = []
+            for row in rows:
+                if self._publication.has(row.task_id, row.wording):
+                    own.append(row)
+                else:
+                    others.add(row.task_id)
+            self._write(own)
         return others
 
-    def own_among(self, ids: set[str]) -> list[bytes]:
+    async def own_among(self, ids: set[str]) -> list[bytes]:
         """The marks of its own rows from before that have one of these ids. Call it after `end_source`."""
-        own = (row for row in self._set_aside() if row.task_id in ids) if ids else ()
-        return [
-            mark_of_task(row.task_id, row.wording)
-            for row in own
-            if self._publication.has(row.task_id, row.wording)
-        ]
+        found: list[bytes] = []
+        if ids:
+            async for rows in self._set_aside():
+                found += [
+                    mark_of_task(row.task_id, row.wording)
+                    for row in rows
+                    if row.task_id in ids and self._publication.has(row.task_id, row.wording)
+                ]
+        return found
 
     def close(self) -> None:
         """Let go of what was set aside."""
         with suppress(OSError):  # what the disk has not taken is not wanted any more
             self._aside.close()
 
-    def _set_aside(self) -> Iterator[Row]:
+    async def _set_aside(self) -> AsyncIterator[list[Row]]:
+        """What was set aside, a part at a time, between which others have their turn: to read a million takes seconds."""
         with kept(_KEPT):
             self._aside.seek(0)
-            for line in self._aside:
-                yield from readable_rows([line.rstrip(b"\n")], Summary())
+        while lines := self._next_lines():
+            yield readable_rows([line.rstrip(b"\n") for line in lines], Summary())
+            await asyncio.sleep(0)
+
+    def _next_lines(self) -> list[bytes]:
+        with kept(_KEPT):
+            return self._aside.readlines(_AT_A_TIME)
 
     def _take(self, rows: list[Row]) -> None:
         own, aside = [], []
