@@ -28,6 +28,7 @@ _LONG: Final = 0.5
 """Seconds. Of tasks that take longer a worker fetches none ahead, so that what is processed is what runs; and they end in
 bursts, so that no rate tells when the last one will."""
 _NEWEST: Final = 200  # rows tell how long tasks take
+_ENOUGH: Final = 4 << 20  # bytes of them
 _READ_EVERY: Final = 5.0  # seconds
 
 
@@ -201,7 +202,7 @@ class Monitor:
                 return
         self._read = now, rows
         with suppress(AccessRefused):  # who may not read results has the rate alone
-            self._durations = durations_in(await self._broker.newest_results(_NEWEST))
+            self._durations = durations_in(await self._broker.newest_results(_NEWEST, enough=_ENOUGH))
 
     @property
     def _takes_long(self) -> bool:

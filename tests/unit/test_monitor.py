@@ -25,11 +25,13 @@ class _Queue:
         self.processing = 0
         self.durations: list[float] = []
         self.ended_before = 0
+        self.enough: int | None = None
 
     async def counts(self) -> Counts:
         return Counts(self.ready, self.processing, 0, self.done - self.failed, self.failed, 1)
 
-    async def newest_results(self, most: int) -> list[bytes]:
+    async def newest_results(self, most: int, *, enough: int | None = None) -> list[bytes]:
+        self.enough = enough
         return [b'{"duration":%r}' % duration for duration in self.durations[-most:]] + [b"strange"]
 
     async def completed_at(self, _: list[float]) -> list[int]:
@@ -168,3 +170,9 @@ async def test_no_more_is_processed_than_is_left(queue: Any) -> None:
     queue.ready, queue.processing = 0, 64
 
     assert (await after(queue, monitor, 0, 996)).counts.processing == 4
+
+
+async def test_durations_are_told_by_few_bytes(queue: Any) -> None:
+    queue.durations = [1.0, 1.0]
+    await after(queue, Monitor(queue), 1, 2)
+    assert queue.enough == 4 << 20

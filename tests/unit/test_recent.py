@@ -29,7 +29,7 @@ class _Queue:
         self.size = size
         self.asked = 0
 
-    async def newest_results(self, most: int) -> list[bytes]:
+    async def newest_results(self, most: int, *, enough: int | None = None) -> list[bytes]:
         self.asked += most
         return [self._row(at) for at in self.ends[-most:]]
 
@@ -76,7 +76,7 @@ async def test_of_large_rows_few_are_read() -> None:
 
 async def test_who_may_not_see_rows_is_told_nothing() -> None:
     class Refused(_Queue):
-        async def newest_results(self, most: int) -> list[bytes]:
+        async def newest_results(self, most: int, *, enough: int | None = None) -> list[bytes]:
             raise AccessRefused("no")
 
     refused: Any = Refused([])

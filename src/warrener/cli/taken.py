@@ -27,6 +27,7 @@ _FEW: Final = 20
 _LONG: Final = 1.0  # seconds
 _UNUSUAL: Final = 5
 _NEWEST: Final = 200
+_ENOUGH: Final = 4 << 20  # bytes of them
 _EVERY: Final = 10.0  # seconds
 
 
@@ -142,7 +143,7 @@ class Lately:
             return self._text
         self._due, found = time.monotonic() + _EVERY, Took()
         try:
-            found.add(await self._broker.newest_results(_NEWEST))
+            found.add(await self._broker.newest_results(_NEWEST, enough=_ENOUGH))
         except AccessRefused:
             return ""
         half, most = (found.durations.quantile(share) for share in (0.5, 0.95))

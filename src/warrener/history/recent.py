@@ -59,7 +59,7 @@ async def recent(broker: Broker, rows: int) -> Recent | None:
 
 
 async def _newest(broker: Broker) -> Sequence[bytes]:
-    newest = await broker.newest_results(_FIRST)
+    newest = await broker.newest_results(_FIRST, enough=_MOST_BYTES)
     most = min(NEWEST, _MOST_BYTES // (1 + sum(map(len, newest)) // max(1, len(newest))))
     return await broker.newest_results(most) if most > len(newest) == _FIRST else newest
 

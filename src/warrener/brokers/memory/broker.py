@@ -173,7 +173,7 @@ class MemoryBroker:
             if not rows:
                 await asyncio.sleep(POLL)
 
-    async def newest_results(self, most: int) -> Sequence[bytes]:
+    async def newest_results(self, most: int, *, enough: int | None = None) -> Sequence[bytes]:  # noqa: ARG002 - all are there
         return self._queue().results[-most:]
 
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:

@@ -100,11 +100,18 @@ class Reader(Protocol):
             follow: Wait for more instead of ending at the last row; empty batches mark the waiting.
         """
 
-    async def newest_results(self, most: int) -> Sequence[bytes]:
-        """The last result rows, at most so many, the oldest of them first; at a cost that does not grow with their number."""
+    async def newest_results(self, most: int, *, enough: int | None = None) -> Sequence[bytes]:
+        """The last result rows, at most so many, the oldest of them first; at a cost that does not grow with their number.
+
+        Args:
+            most: How many.
+            enough: Bytes; no more rows are fetched than have so many, about, but for one or two.
+        """
 
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
-        """Result rows from a place on, at most so many; fewer at the end. It costs the same wherever the place is.
+        """Result rows from a place on, at most so many; fewer at the end, or where they are large.
+
+        It costs the same wherever the place is.
 
         Args:
             first: How many rows are before it. Where the broker writes something between rows it is a little earlier.

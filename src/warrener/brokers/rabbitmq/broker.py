@@ -240,8 +240,8 @@ class RabbitBroker:
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return rows.read(self._queue, self._offsets, follow=follow)
 
-    async def newest_results(self, most: int) -> Sequence[bytes]:
-        return await self._again(rows.newest, self._queue, most)
+    async def newest_results(self, most: int, *, enough: int | None = None) -> Sequence[bytes]:
+        return await self._again(rows.newest, self._queue, most, enough)
 
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
         return await self._again(rows.at, self._queue, self._offsets, first, most)

@@ -94,12 +94,12 @@ async def read(queue: Queue, offsets: Offsets, *, follow: bool) -> AsyncGenerato
             yield found
 
 
-async def newest(queue: Queue, most: int) -> Sequence[bytes]:
+async def newest(queue: Queue, most: int, enough: int | None) -> Sequence[bytes]:
     """See `Reader.newest_results`."""
     # As many as are needed if all of them are packs, and a few at once: to look again costs more.
     messages = max(most // ROWS + 1, min(most, _FEW))
     while True:
-        bodies = await stream.newest(queue, queue.names.results, messages)
+        bodies = await stream.newest(queue, queue.names.results, messages, enough)
         found = [row for body in bodies for row in unpack(body)]
         if len(found) >= most or len(bodies) < messages:
             return found[-most:]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from warrener.brokers.rabbitmq.amqp.bulk import StreamConsumer
 from warrener.brokers.rabbitmq.condition import Condition
 from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER, AGAIN_FOR
-from warrener.brokers.rabbitmq.stream_ends import stream_end
+from warrener.brokers.rabbitmq.stream_ends import stream_tail
 from warrener.errors import BrokerError, BrokerUnreachable, QueueMissing
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from warrener.brokers.rabbitmq.queue import Queue
 
 _PREFETCH: Final = 2000
+_AHEAD: Final = 32 << 20  # bytes that may be on their way, about
+_TOLD_BY: Final = 64  # messages tell how large others are
+_MUCH: Final = 4
 _LOOKS: Final = 2
 _IDLE: Final = 0.5  # seconds between two signs that a follower waits
 
@@ -39,34 +42,65 @@ async def read_stream(
 
     Unless it follows, it reads to the end that the stream had a moment after it began: workers may add to it for days.
     """
-    arrived = _Arrived()
-    looks, end = 1, await stream_end(connection, stream)
-    if end < first:  # it was purged meanwhile, and begins anew
-        first = 0
-    given = first
-    async with await connection.channel(arrived.on_close) as channel:
-        await channel.call("basic_qos", prefetch_count=prefetch)
-        await channel.call("basic_consume", stream, arrived, arguments={"x-stream-offset": first})
-        has_told = not follow
-        while follow or given < end or looks < _LOOKS:
-            if given >= end and not has_told:
-                has_told = True
-                yield given, []
-                continue
-            if not follow and given >= end:
-                looks, end = looks + 1, await stream_end(connection, stream)
-                continue
-            try:
-                async with asyncio.timeout(_IDLE if follow else None):
-                    await arrived.condition.wait_for(arrived.has_news)
-            except TimeoutError:
-                if not connection.is_arriving:  # a large one, or before one of ours
+    end, size = await stream_tail(connection, stream)
+    given = first if first <= end else 0  # it was purged meanwhile, and begins anew
+    ahead = _Ahead(prefetch, size)
+    looks, has_told = 1, not follow
+    while follow or given < end or looks < _LOOKS:
+        arrived = _Arrived()
+        async with await connection.channel(arrived.on_close) as channel:
+            await channel.call("basic_qos", prefetch_count=ahead.count)
+            await channel.call("basic_consume", stream, arrived, arguments={"x-stream-offset": given})
+            while follow or given < end or looks < _LOOKS:
+                if given >= end and not has_told:
+                    has_told = True
                     yield given, []
-                continue
-            given, tag, batch = arrived.take()
-            yield given, batch
-            # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
-            channel.ack(tag, multiple=True)
+                    continue
+                if not follow and given >= end:
+                    looks, (end, _) = looks + 1, await stream_tail(connection, stream)
+                    continue
+                try:
+                    async with asyncio.timeout(_IDLE if follow else None):
+                        await arrived.condition.wait_for(arrived.has_news)
+                except TimeoutError:
+                    if not connection.is_arriving:  # a large one, or before one of ours
+                        yield given, []
+                    continue
+                given, tag, batch = arrived.take()
+                yield given, batch
+                if ahead.is_changed_by(batch):
+                    break  # and begin again: what a consumer began with stays
+                # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
+                channel.ack(tag, multiple=True)
+
+
+class _Ahead:
+    """How many messages may be on their way: fewer where they are large.
+
+    Args:
+        most: However small they are.
+        size: Bytes of the last one, which tells how large the others may be.
+    """
+
+    def __init__(self, most: int, size: int) -> None:
+        self._most = most
+        self._count = self._size = 0  # of those that came since it last changed
+        self.count = self._fitting(size)
+
+    def is_changed_by(self, batch: Sequence[Message]) -> bool:
+        """Whether another number fits much better now that these have come at once; it counts from now on."""
+        size = sum(len(message.body) for message in batch)
+        self._count += len(batch)
+        self._size += size
+        fits = self._fitting(self._size // self._count)
+        are_too_many = size > 2 * _AHEAD and fits < self.count
+        are_too_few = self._count >= _TOLD_BY and fits > _MUCH * self.count
+        if are_too_many or are_too_few:
+            self.count, self._count, self._size = fits, 0, 0
+        return are_too_many or are_too_few
+
+    def _fitting(self, size: int) -> int:
+        return max(1, min(self._most, _AHEAD // max(1, size)))
 
 
 async def between(
@@ -136,12 +170,13 @@ class _Arrived(StreamConsumer):
         return after, tag, messages
 
 
-async def newest(queue: Queue, stream: str, most: int) -> Sequence[bytes]:
-    """The last messages of one of the queue's streams."""
+async def newest(queue: Queue, stream: str, most: int, enough: int | None) -> Sequence[bytes]:
+    """The last messages of one of the queue's streams; as many as have enough bytes if they are as large as the last one."""
     connection = await queue.connections.connection()
-    first = max(0, await stream_end(connection, stream) - most)
-    async with aclosing(read_stream(connection, stream, first, follow=False)) as batches:
-        return [row.body async for _, rows in batches for row in rows][-most:]
+    end, size = await stream_tail(connection, stream)
+    few = most if enough is None else max(1, min(most, enough // max(1, size)))
+    async with aclosing(read_stream(connection, stream, max(0, end - few), follow=False)) as batches:
+        return [row.body async for _, rows in batches for row in rows][-few:]
 
 
 async def at(queue: Queue, stream: str, first: int, most: int) -> AsyncGenerator[Sequence[bytes]]:

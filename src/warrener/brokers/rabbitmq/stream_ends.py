@@ -38,16 +38,22 @@ async def stream_end(connection: Connection, stream: str, *, patience: float = _
         patience: Seconds until a stream that the broker counts nothing in is taken to be empty.
     """
     async with await connection.channel() as channel:
-        return await _end_over(channel, stream, patience)
+        return (await _tail_over(channel, stream, patience))[0]
 
 
-async def _end_over(channel: Channel, stream: str, patience: float) -> int:
+async def stream_tail(connection: Connection, stream: str) -> tuple[int, int]:
+    """The same, and how many bytes the last message has."""
+    async with await connection.channel() as channel:
+        return await _tail_over(channel, stream, _LAST_CHUNK_EMPTY)
+
+
+async def _tail_over(channel: Channel, stream: str, patience: float) -> tuple[int, int]:
     condition = Condition()
-    end = 0
+    end = size = 0
 
-    def on_message(_: object, __: object, properties: Properties, ___: bytes) -> None:
-        nonlocal end
-        end = properties.header("x-stream-offset") + 1
+    def on_message(_: object, __: object, properties: Properties, body: bytes) -> None:
+        nonlocal end, size
+        end, size = properties.header("x-stream-offset") + 1, len(body)
         condition.notify()
 
     await channel.call("basic_qos", prefetch_count=_CHUNK)
@@ -62,7 +68,7 @@ async def _end_over(channel: Channel, stream: str, patience: float) -> int:
         await channel.call("queue_declare", stream, passive=True)
         if found == end:
             break
-    return max(end, told)
+    return max(end, told), size
 
 
 async def ends_at(connection: Connection, stream: str, times: Sequence[float]) -> Sequence[int]:

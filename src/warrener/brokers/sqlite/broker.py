@@ -167,8 +167,8 @@ class SqliteBroker:
     def results(self, *, follow: bool = False) -> AsyncIterator[Sequence[bytes]]:
         return reading.results(self._writer, follow=follow)
 
-    async def newest_results(self, most: int) -> Sequence[bytes]:
-        return await reading.newest_results(self._writer, most)
+    async def newest_results(self, most: int, *, enough: int | None = None) -> Sequence[bytes]:
+        return await reading.newest_results(self._writer, most, enough)
 
     async def results_at(self, first: int, most: int) -> Sequence[bytes]:
         return await reading.results_at(self._writer, first, most)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
 
 from warrener.brokers.protocol import Counts, Depths, FailedTask, Message, Verdict
 from warrener.brokers.row_times import count_at
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from warrener.brokers.sqlite.writer import Writer
 
 PAGE: Final = 2000
+PAGE_BYTES: Final = 16 << 20
 POLL: Final = 0.05
 _MOST_COUNTED: Final = 250_000
 """Ready tasks that are counted one by one for their priority, in 11 ms."""
@@ -109,7 +111,7 @@ async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[byt
     query = "SELECT seq, CAST(body AS BLOB) FROM results WHERE seq >= ? ORDER BY seq LIMIT ?"
     last: tuple[int, bytes] | None = None
     while True:
-        rows = await writer.select(query, (last[0] if last else 0, PAGE))
+        rows = await _page(writer, query, (last[0] if last else 0, PAGE), PAGE_BYTES)
         if last:
             if rows[:1] != [last]:  # after a purge numbers begin anew, with other rows
                 last = None
@@ -124,16 +126,34 @@ async def results(writer: Writer, *, follow: bool) -> AsyncIterator[Sequence[byt
             await asyncio.sleep(POLL)
 
 
-async def newest_results(writer: Writer, most: int) -> Sequence[bytes]:
+async def newest_results(writer: Writer, most: int, enough: int | None) -> Sequence[bytes]:
     """The last rows, the oldest of them first."""
-    rows = await writer.select("SELECT CAST(body AS BLOB) FROM results ORDER BY seq DESC LIMIT ?", (most,))
-    return [body for (body,) in reversed(rows)]
+    rows = await _page(
+        writer, "SELECT seq, CAST(body AS BLOB) FROM results ORDER BY seq DESC LIMIT ?", (most,), enough
+    )
+    return [body for _, body in reversed(rows)]
 
 
 async def results_at(writer: Writer, first: int, most: int) -> Sequence[bytes]:
     """Rows from a place on; they are numbered from 1."""
-    query = "SELECT CAST(body AS BLOB) FROM results WHERE seq > ? ORDER BY seq LIMIT ?"
-    return [body for (body,) in await writer.select(query, (first, most))]
+    query = "SELECT seq, CAST(body AS BLOB) FROM results WHERE seq > ? ORDER BY seq LIMIT ?"
+    return [body for _, body in await _page(writer, query, (first, most), PAGE_BYTES)]
+
+
+async def _page(writer: Writer, query: str, values: Sequence[int], enough: int | None) -> list[Any]:
+    """The rows of a query, up to the one by which its second column has enough bytes; two at least, as one may be known."""
+
+    def read() -> list[Any]:
+        found, size = [], 0
+        with closing(writer.file.db.execute(query, values)) as rows:
+            for row in rows:
+                found.append(row)
+                size += len(row[1])
+                if enough is not None and size >= enough and len(found) > 1:
+                    break
+        return found
+
+    return await writer.run(read)
 
 
 async def completed_at(writer: Writer, times: Sequence[float]) -> Sequence[int]:
@@ -157,7 +177,7 @@ async def failures(writer: Writer) -> AsyncIterator[_Page]:
     seen = 0
     trace = "NULL" if "failures.trace" in writer.file.lacks else "CAST(trace AS TEXT)"
     query = f"SELECT {MESSAGE}, {trace} FROM failures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - these are no values
-    while rows := await writer.select(query, (seen, end, PAGE)):
+    while rows := await _page(writer, query, (seen, end, PAGE), PAGE_BYTES):
         yield [
             (seq, FailedTask(body, message_id, priority, decode_record(record), trace_of(trace)))
             for seq, body, message_id, priority, record, trace in rows
