@@ -45,7 +45,6 @@ _MANY_WITHIN: Final = 0.01
 _FRAME: Final = struct.Struct(">BHL")  # its type, channel and length; its content and one more byte follow
 _AROUND: Final = _FRAME.size + 1
 _CONTENT: Final = struct.Struct(">HHQ")  # class, weight and length of what follows; the properties follow
-_LENGTH: Final = _FRAME.size + 4  # where a header has it
 _METHOD: Final = struct.Struct(">L")
 _TAG: Final = struct.Struct(">QB")  # and a bit
 _DELIVER: Final = _METHOD.pack(Basic.Deliver.INDEX)
@@ -55,7 +54,6 @@ _ACK: Final = _METHOD.pack(Basic.Ack.INDEX)
 _FRAME_END: Final = bytes([FRAME_END])
 _GREETING: Final = b"AMQP"  # of a broker that wants another protocol: no frame
 _GREETING_SIZE: Final = 8
-
 
 _is_ours: ContextVar[bool] = ContextVar("_is_ours", default=False)
 """Set wherever pika works for one of our connections."""
@@ -99,9 +97,8 @@ class Frames(AsyncioConnection):
     """pika's connection, which writes once per turn of the loop and tells consumers `Properties` instead of pika's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.on_confirm: dict[
-            int, Callable[[int, bool], None]
-        ] = {}  # by channel: told a tag, and whether of all up to it
+        # By channel: told a tag, and whether of all up to it.
+        self.on_confirm: dict[int, Callable[[int, bool], None]] = {}
         # Seconds that published messages and acknowledgements wait for company, while many come.
         self.corked_for = 0.0
         self._own_loop = asyncio.get_running_loop()  # to ask for it costs a call of the system on Python 3.11
@@ -218,9 +215,8 @@ class Frames(AsyncioConnection):
             if size <= FRAME_MAX_SIZE:
                 return 0
             if not buffer.startswith(_GREETING, at):
-                raise InvalidFrameError(
-                    f"a frame of {size:,} bytes"
-                )  # or it would be waited for until memory ends
+                # Or it would be waited for until memory ends.
+                raise InvalidFrameError(f"a frame of {size:,} bytes")
             end = at + _GREETING_SIZE
         method = buffer[at + _FRAME.size : at + _FRAME.size + _METHOD.size] if kind == FRAME_METHOD else b""
         if method == _DELIVER and (whole := self._deliver(buffer, at, end, channel)):
@@ -230,7 +226,7 @@ class Frames(AsyncioConnection):
             on_confirm(tag, bool(is_multiple))
         else:
             if kind == FRAME_HEADER:
-                self._to_come = int.from_bytes(buffer[at + _LENGTH : at + _LENGTH + 8])
+                self._to_come = int.from_bytes(buffer[at + 11 : at + 19])  # as `_CONTENT` has it
             elif kind == FRAME_BODY:
                 self._to_come -= size
             self._process_frame(_frame(buffer[at:end]))
