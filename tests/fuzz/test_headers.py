@@ -14,7 +14,7 @@ from pika.spec import BasicProperties
 from tests.fuzz.strategies import amqp_values, records
 from warrener.brokers.protocol import DELIVERY_BACKSTOP
 from warrener.brokers.rabbitmq.amqp.properties import _UNREADABLE, Properties
-from warrener.brokers.rabbitmq.failures import _failed_task
+from warrener.brokers.rabbitmq.failed_task import failed_task
 from warrener.codec import decode_failure, decode_record, encode, encode_record
 from warrener.models import KEPT_ATTEMPTS, MAX_MESSAGE, MAX_TRACEBACK, Attempt, Record
 from warrener.retry import RetryPolicy
@@ -82,7 +82,7 @@ def test_headers_tell_a_record_and_a_count(found: dict[str, Any]) -> None:
 def test_any_failed_message_is_a_failure(
     found: dict[str, Any], priority: int | None, message_id: bytes | None, body: bytes
 ) -> None:
-    task = _failed_task(properties(packed(found), priority, message_id), body)
+    task = failed_task(properties(packed(found), priority, message_id), body)
     assert task.record.reason
     assert isinstance(decode_failure(task.body, task.id, task.record).task_id, str)
     assert len(task.id.encode()) <= 255

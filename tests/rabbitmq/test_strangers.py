@@ -9,7 +9,7 @@ import msgspec
 import pika
 import pytest
 
-from tests.batch import APP, drain, failures, publish, results
+from tests.batch import APP, drain, eventually, failures, publish, results
 from tests.place import Place
 from warrener import failures as failed_tasks
 from warrener.brokers import connect
@@ -37,6 +37,8 @@ STRANGE_HEADERS: Final[list[dict[str, Any]]] = [
     {"x-death": "yesterday"},
     {"x-death": []},
     {"x-death": [{"time": 1}]},
+    {"x-death": [{"reason": ["expired"], "time": "now"}]},
+    {"x-death": [{"reason": "no such reason"}]},
 ]
 
 
@@ -95,7 +97,43 @@ async def test_strange_headers_harm_nobody(rabbit_address: Address, channel: Blo
     found = await failures(rabbit_address)
     assert set(found) == {f"{kind}{n}" for n in numbers for kind in ("bad", "put")}
     assert {found[f"bad{n}"].reason for n in numbers} == {"permanent"}
-    assert {found[f"put{n}"].reason for n in numbers} == {"crashed"}
+    assert {found[f"put{n}"].reason for n in numbers} == {"permanent"}
+    assert {found[f"put{n}"].message for n in numbers} == {"another program put it here, and did not say why"}
+
+
+async def test_what_no_worker_had_is_told_as_it_was_and_the_same_at_each_look(
+    rabbit_address: Address, channel: BlockingChannel
+) -> None:
+    await publish(rabbit_address, [])
+    _send(channel, rabbit_address, {"id": "late", "type": "echo"}, message_id="late", expiration="1")
+    _send(channel, rabbit_address, {"type": "nameless"}, expiration="1")
+    _send(channel, rabbit_address, {"id": "no", "type": "echo"}, message_id="no")
+    outcomes = f"{rabbit_address.queue}.outcomes"
+    _send(channel, rabbit_address, {"type": "echo"}, exchange=outcomes, key="failed")
+    _send(channel, rabbit_address, {"type": "permanent"}, exchange=outcomes, key="failed")
+    taken, _, _ = channel.basic_get(rabbit_address.queue)  # those that expired are gone before
+    assert taken
+    channel.basic_reject(taken.delivery_tag, requeue=False)
+
+    async def are_all_there() -> bool:
+        return len(await failures(rabbit_address)) == 5
+
+    await eventually(are_all_there)
+    found = await failures(rabbit_address)
+
+    assert "" not in found
+    assert {failure.attempts for failure in found.values()} == {0}
+    assert (found["late"].reason, found["late"].error) == ("cancelled", "Expired")
+    assert found["late"].message.startswith("it expired before a worker took it")
+    assert (found["no"].reason, found["no"].error) == ("permanent", "Rejected")
+    by_others = {"another program put it here, and did not say why"}
+    assert {found[name].message for name in found if found[name].type in {"echo", "permanent"}} > by_others
+    assert await failures(rabbit_address) == found
+    async with connect(rabbit_address) as broker:  # each goes its own way
+        assert (await failed_tasks.retry(broker, Choice())).count == 5
+    await drain(rabbit_address)
+    assert {row["task_id"] for row in await results(rabbit_address)} > {"late", "no"}
+    assert len(await results(rabbit_address)) == 3
 
 
 def test_rows_of_others_are_left_out_and_counted(

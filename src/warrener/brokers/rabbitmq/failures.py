@@ -13,21 +13,19 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import aclosing, asynccontextmanager, suppress
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from warrener.brokers.protocol import FailedTask
 from warrener.brokers.rabbitmq.condition import Condition
+from warrener.brokers.rabbitmq.failed_task import failed_task
 from warrener.brokers.rabbitmq.reconnect import AGAIN_AFTER
 from warrener.brokers.rabbitmq.topology import consumer_arguments
-from warrener.codec import decode_record
 from warrener.errors import BrokerError, BrokerUnreachable
-from warrener.models import DEFAULT_PRIORITY, Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from warrener.brokers.protocol import FailedTask
     from warrener.brokers.rabbitmq.amqp.bulk import Delivered
     from warrener.brokers.rabbitmq.amqp.channel import Channel
     from warrener.brokers.rabbitmq.amqp.connection import Connection
@@ -229,7 +227,7 @@ class Reader:
     def _on_message(self, _: object, method: Delivered, properties: Properties, body: bytes) -> None:
         self._last = method.delivery_tag
         self._held += 1
-        self._arrived.append((self._last, _failed_task(properties, body)))
+        self._arrived.append((self._last, failed_task(properties, body)))
         self._condition.notify()
 
 
@@ -276,19 +274,3 @@ async def _turn(connection: Connection, looks: Channel, queue: str) -> AsyncIter
             yield reader if is_alone else None
         finally:
             await reader.leave()
-
-
-def _failed_task(properties: Properties, body: bytes) -> FailedTask:
-    record = decode_record(properties.record)
-    if record.reason is None:
-        record = _given_up(record, properties)
-    priority = DEFAULT_PRIORITY if properties.priority is None else properties.priority
-    return FailedTask(body, properties.id, priority, record, properties.trace)
-
-
-def _given_up(record: Record, properties: Properties) -> Record:
-    """The record of a task that the broker itself dead-lettered, because it came back too often."""
-    died_at = None
-    with suppress(LookupError, TypeError, AttributeError):  # somebody else may have put it here
-        died_at = properties.header("x-death")[0]["time"].replace(tzinfo=UTC).timestamp()
-    return record.add_lost(properties.lost or 1).fail("crashed", died_at)
