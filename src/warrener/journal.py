@@ -1,6 +1,7 @@
 """What a queue's journal says: whose batch this is, how many tasks it has, and who did what.
 
-Every record is a small JSON object. The first `Begun` is the queue's identity.
+Every record is a small JSON object. The first `Begun` is the queue's identity, until all that began have left without
+having published anything: then it is nobody's, and the next one's.
 """
 
 from __future__ import annotations
@@ -73,9 +74,11 @@ class Left(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
     Args:
         run: Which.
+        has_published: Whether it published any, as far as is known.
     """
 
     run: str
+    has_published: bool = True
 
 
 class Acted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="acted"):
@@ -145,7 +148,7 @@ class JournalState:
 
     def __init__(self) -> None:
         self.first: Begun | None = None
-        """Whose queue it is; None while nobody published with a journal."""
+        """Whose queue it is; None while nobody published with a journal, or all who began have left without."""
         self.runs = 0
         """How many runs published here."""
         self.last: Begun | None = None
@@ -155,6 +158,7 @@ class JournalState:
         self.read: Read | None = None
         """What the newest run said when it had published all of its source."""
         self._publishing: dict[str, tuple[Begun, int]] = {}  # and the number of its records, by run
+        self._claims: set[str] = set()  # runs that may have published here
 
     @property
     def publishing_runs(self) -> dict[str, int]:
@@ -205,6 +209,7 @@ class JournalState:
     def _note(self, record: Record) -> None:
         if isinstance(record, Begun):
             self.first = self.first or record
+            self._claims.add(record.run)
             self.last = record
             self.runs += 1
             self.totals[record.source] = max(record.planned or 0, self.totals.get(record.source, 0))
@@ -221,5 +226,14 @@ class JournalState:
 
     def _end(self, record: Left | Read) -> None:
         self._publishing.pop(record.run, None)
+        if isinstance(record, Left) and not record.has_published:
+            self._release(record.run)
         if isinstance(record, Read) and self.last and record.run == self.last.run:
             self.totals[self.last.source], self.read = record.tasks, record
+
+    def _release(self, run: str) -> None:
+        """This run published nothing. While others may have, the queue stays whose it was: their tasks' ids go by that."""
+        self._claims.discard(run)
+        if not self._claims:
+            self.first = None
+            self.totals.clear()

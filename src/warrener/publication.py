@@ -103,6 +103,7 @@ class Publication:
         self._next_line = 1
         self._dropped: list[bytes] = []  # marks of the failures that were superseded
         self._session: PublishSession | None = None
+        self._has_published = False  # or may have
         self._is_waited_for = False  # by later runs of the source, as far as the journal tells them
 
     @property
@@ -136,6 +137,9 @@ class Publication:
                 )
         self._is_waited_for = True
         await note(broker, self.begun)
+        if self._is_shared:  # whose it is decides the ids of its tasks, and may have changed
+            with suppress(AccessRefused):
+                self._journal = await read_journal(broker)
 
     async def leave(self, broker: Broker) -> None:
         """Let later runs of the source wait no longer for this one, if they do. Whether the broker hears it is not certain."""
@@ -143,7 +147,7 @@ class Publication:
             self._is_waited_for = False
             with suppress(BrokerError, TimeoutError):
                 async with asyncio.timeout(_NOTE_FOR):
-                    await note(broker, Left(self.begun.run))
+                    await note(broker, Left(self.begun.run, has_published=self._has_published))
 
     async def publish(
         self,
@@ -160,12 +164,15 @@ class Publication:
 
         Raises:
             InvalidTask: A line is no valid task; those before it are published.
+            QueueTaken: Another batch began here at the same time, and was the first.
             BrokerError: The broker is lost, or refuses something.
         """
         noting = asyncio.create_task(self._keep_noting(broker))
         try:
             journal = await wait_for_turn(broker, self.begun, self._on_wait)
             self.blocked_reason = None
+            if journal and not self._is_shared:  # of two that began at the same time the first has it
+                check_owner(journal, self.begun)
             if (
                 journal is None or journal.runs > 1
             ):  # the first one has nothing to find there, for which RabbitMQ takes a second
@@ -267,6 +274,7 @@ class Publication:
             self.skipped += 1
             return False
         self._unnoted.add(line.number, mark)
+        self._has_published = True
         return True
 
     async def _keep_noting(self, broker: Broker) -> None:

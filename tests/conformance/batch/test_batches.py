@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.batch import eventually, until_written
 from tests.conformance.batch.desk import Desk, double, slow
 from warrener.brokers import connect
 from warrener.collector import collect
-from warrener.errors import AppError, UsageError
+from warrener.errors import AppError, InvalidTask, QueueTaken, UsageError
 from warrener.exit_codes import Exit
 from warrener.monitor import watching
 from warrener.sources import read
@@ -22,6 +22,7 @@ from warrener.writers import opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from warrener.brokers import Log
     from warrener.rows import Summary
 
 
@@ -138,6 +139,57 @@ async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) 
     assert desk.values == [4]
     assert ended.foreign_rows == 1
     assert desk.ran == Counter([1, 2])
+
+
+async def test_queue_is_nobodys_while_nothing_was_published(desk: Desk) -> None:
+    # Given a file that is refused in its first line, and so is the same one again
+    desk.write({"type": "double", "data": 1}, name="first.jsonl")
+    for _ in range(2):
+        with pytest.raises(InvalidTask):
+            await desk.run("first.jsonl")
+
+    # When another one is run, then the queue is its
+    desk.write(double(1))
+    await desk.run()
+    assert desk.values == [2]
+    desk.write({"type": "double", "data": 1}, name="first.jsonl")
+    with pytest.raises(QueueTaken, match=r"holds the batch of host:.*tasks.jsonl"):
+        await desk.run("first.jsonl")
+    assert (await desk.run()).were_done == 1
+
+
+async def test_what_was_published_before_a_line_that_is_refused_keeps_the_queue(desk: Desk) -> None:
+    desk.write(double(1), {"type": "double", "data": 1}, name="first.jsonl")
+    with pytest.raises(InvalidTask):
+        await desk.run("first.jsonl")
+    desk.write(double(1))
+    with pytest.raises(QueueTaken, match=r"holds the batch of host:.*first.jsonl"):
+        await desk.run()
+
+
+async def test_of_two_files_that_begin_at_the_same_time_one_has_the_queue(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two runs each of which finds the queue nobody's
+    names = "one.jsonl", "two.jsonl"
+    for number, name in enumerate(names):
+        desk.write(double(number), name=name)
+    both, kind = asyncio.Barrier(2), type(connect(desk.address))
+    as_it_was, begun = kind.note, set[str]()
+
+    async def noted(broker: Any, log: Log, records: Sequence[bytes]) -> None:
+        for record in records:
+            if (members := json.loads(record)).get("kind") == "begun" and members["run"] not in begun:
+                begun.add(members["run"])
+                await both.wait()
+        await as_it_was(broker, log, records)
+
+    monkeypatch.setattr(kind, "note", noted)
+
+    # When they go on, then one of them has it, and the other has published nothing
+    ended = await asyncio.gather(*(desk.run(name, name[:3]) for name in names), return_exceptions=True)
+    assert [type(end) for end in ended].count(QueueTaken) == 1, ended
+    assert sum(desk.ran.values()) == 1
 
 
 async def test_starting_over_drops_nothing_before_the_app_is_known_to_import(desk: Desk) -> None:
