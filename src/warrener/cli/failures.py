@@ -13,7 +13,7 @@ from warrener.cli.ending import failed, finish
 from warrener.cli.failure_choice import dry_run_option, ids_argument, takes_choice
 from warrener.cli.failure_text import described, group_line
 from warrener.cli.lazy import OrderedGroup
-from warrener.cli.options import json_option, looks_at, output_option, yes_option
+from warrener.cli.options import changes, json_option, looks_at, output_option, yes_option
 from warrener.cli.printing import counted, print_json, say
 from warrener.codec import NOT_JSON, encode
 from warrener.exit_codes import Exit
@@ -93,7 +93,7 @@ def show(task_id: str, as_json: bool, address: Address) -> None:
 @takes_choice
 @dry_run_option
 @click.option("--data", metavar="JSON", help="Members to replace in the data of one task.")
-@looks_at
+@changes
 def retry(choice: Choice, dry_run: bool, data: str | None, address: Address) -> None:
     """Publish failed tasks again; their attempts begin anew, their history stays.
 
@@ -122,7 +122,7 @@ def retry(choice: Choice, dry_run: bool, data: str | None, address: Address) -> 
 @takes_choice
 @dry_run_option
 @yes_option
-@looks_at
+@changes
 def discard(choice: Choice, dry_run: bool, yes: bool, address: Address) -> None:
     """Drop failed tasks for ever.
 

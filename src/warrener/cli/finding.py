@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from warrener.address import Address
 
 
-def found(address: Address) -> Address:
+def found(address: Address, *, for_change: bool = False) -> Address:
     """The same broker with a queue that it has: the only one, the newest of the embedded broker's, or the default one.
 
+    Where there are several it says which one. To change something on a RabbitMQ, which may be others' too, it takes none of several.
+
     Raises:
-        UsageError: There are several.
+        UsageError: There are several, none of them the default one, or one is to be changed.
     """
     if address.broker == EMBEDDED:
         return _newest(address)
@@ -31,7 +33,11 @@ def found(address: Address) -> Address:
         names = asyncio.run(queues_on(address))
     except BrokerError:  # without the management API nobody can tell
         return address
-    if len(names) > 1 and address.queue not in names:
+    if len(names) > 1 and address.queue in names and not for_change:
+        say(
+            f"queue {address.queue!r}, the default one of {len(names)} on {address.shown}; --queue NAME for another one"
+        )
+    elif len(names) > 1:
         raise UsageError(
             f"{address.shown} has {len(names)} queues: say which one with --queue ({', '.join(sorted(names)[:10])}"
             f"{', ...' if len(names) > 10 else ''}); `warrener batches` says more"  # noqa: PLR2004 - enough for a line

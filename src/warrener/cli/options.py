@@ -112,9 +112,17 @@ def takes_address(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def looks_at(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb that only looks the options that name a queue; without a name it gets the one that there is."""
+    return _finds_queue(verb, "the only one; of several the newest in .warrener, on RabbitMQ work-queue")
 
+
+def changes(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb that changes what is there the same options; without a name it gets none of several on a RabbitMQ."""
+    return _finds_queue(verb, "the only one, or the newest in .warrener", for_change=True)
+
+
+def _finds_queue(verb: Callable[..., Any], default: str, *, for_change: bool = False) -> Callable[..., Any]:
     @broker_option
-    @queue_option_for("the only one, or the newest in .warrener")
+    @queue_option_for(default)
     @management_option
     @functools.wraps(verb)
     def command(*, broker: str, queue: str | None, management: str | None, **given: Any) -> Any:
@@ -122,7 +130,9 @@ def looks_at(verb: Callable[..., Any]) -> Callable[..., Any]:
 
         with guarded():
             address = (
-                Address(broker, queue, management) if queue else found(Address(broker, management=management))
+                Address(broker, queue, management)
+                if queue
+                else found(Address(broker, management=management), for_change=for_change)
             )
         return verb(address=address, **given)
 

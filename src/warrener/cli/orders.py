@@ -10,7 +10,7 @@ import click
 from warrener.cli.connection import connected
 from warrener.cli.ending import finish
 from warrener.cli.holding import held_by, hold_text, types_text
-from warrener.cli.options import looks_at
+from warrener.cli.options import changes
 from warrener.cli.printing import counted, say
 from warrener.provenance import who
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@looks_at
+@changes
 def pause(address: Address) -> None:
     """Have all workers take nothing more: what runs ends, what has not begun is returned. They wait until `resume`.
 
@@ -42,7 +42,7 @@ def pause(address: Address) -> None:
 
 
 @click.command()
-@looks_at
+@changes
 def resume(address: Address) -> None:
     """Have workers take tasks again, where they were paused or the queue was cancelled, wholly or some types.
 
@@ -76,7 +76,7 @@ def resume(address: Address) -> None:
     help="Only tasks of this type, which workers end as failed, reason cancelled; may be repeated.",
 )
 @click.option("--running", is_flag=True, help="Kill what runs, too; it costs no attempt.")
-@looks_at
+@changes
 def cancel(types: tuple[str, ...], running: bool, address: Address) -> None:
     """Have workers take nothing more of what waits on a queue. It stays there, and those that drain end.
 
