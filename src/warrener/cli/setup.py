@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 def setup(app: str, users: str | None, retries: int | None, keep_logs: bool, address: Address) -> None:
     """Create whatever is missing of a queue; harmless when all is there.
 
-    The queue gets the retry delays that APP needs; without one, those of --retries: 1, 2 and 4 s.
+    The queue gets the retry delays that APP needs, or without one those of --retries (1, 2 and 4 s), and those that every
+    queue has for `TransientError(after=...)`: 10 and 30 s, 1, 5, 15 and 60 min.
 
     Example: warrener setup app.py --queue images
     """
