@@ -39,6 +39,8 @@ _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(Envelope)
 _records = msgspec.json.Decoder(Record)
 _BEGIN_OBJECT = ord("{")
+_GZIP: Final = b"\x1f\x8b"
+_IS_PACKED: Final = "it is packed with gzip; tasks are plain JSON"
 _NO_ID: Final = "-"  # for as long as the rest is checked
 
 Identify: TypeAlias = "Callable[[str, dict[str, Any]], str]"
@@ -145,7 +147,8 @@ def open_envelope(body: bytes, message_id: str, priority: int | None) -> Envelop
     try:
         envelope = _envelopes.decode(body)
     except NOT_JSON as error:
-        raise InvalidTask(why_not(error, body)) from error
+        is_packed = body.startswith(_GZIP)
+        raise InvalidTask(_IS_PACKED if is_packed else why_not(error, body)) from error
     if len(envelope.type) > MAX_NAME_BYTES // 4:
         _check_name("type", envelope.type)
     if nests_too_deep(body):

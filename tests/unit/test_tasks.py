@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from contextlib import suppress
 from typing import Any
 
@@ -73,6 +74,11 @@ def test_id_may_be_left_out_only_where_one_is_made() -> None:
 def test_properties_give_what_the_body_leaves_out() -> None:
     envelope = open_envelope(b'{"type": "t"}', "from-property", 8)
     assert (envelope.id, envelope.priority, bytes(envelope.data)) == ("from-property", 8, b"{}")
+
+
+def test_packed_body_is_called_so() -> None:
+    with pytest.raises(InvalidTask, match="it is packed with gzip; tasks are plain JSON"):
+        open_envelope(gzip.compress(b'{"type": "t"}'), "packed", 5)
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=15))
