@@ -24,6 +24,7 @@ from tests.conformance.broker.steps import (
 from warrener.brokers import Broker, Completed, Delayed, Message, connect
 from warrener.codec import decode_record
 from warrener.errors import BrokerError
+from warrener.models import Record
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -76,14 +77,19 @@ async def test_requeued_task_keeps_what_it_has_lost(broker: Broker, address: Add
     assert [delivery.lost for delivery in hands.held] == [1, 1]
 
 
+@pytest.mark.parametrize("was_delayed", [False, True])
 async def test_task_that_was_lost_too_often_is_a_failure(
-    open_broker: Open, address: Address, monkeypatch: pytest.MonkeyPatch
+    open_broker: Open, address: Address, monkeypatch: pytest.MonkeyPatch, *, was_delayed: bool
 ) -> None:
     for module in ("memory.queue", "rabbitmq.topology", "rabbitmq.amqp.properties", "sqlite.claims"):
         monkeypatch.setattr(f"warrener.brokers.{module}.DELIVERY_BACKSTOP", FEW)
     broker = await open_broker()
     await broker.declare(DELAYS)
     await publish(broker, "t")
+    if was_delayed:
+        async with connect(address) as other:
+            other.settle((await take(other, 1)).held[0], Delayed(SHORT, Record()))
+            await other.settled()
     for _ in range(FEW + 1):
         async with connect(address) as other:
             await take(other, 1)
