@@ -136,6 +136,20 @@ async def test_what_no_worker_had_is_told_as_it_was_and_the_same_at_each_look(
     assert len(await results(rabbit_address)) == 3
 
 
+def test_message_without_an_id_has_one_name(
+    rabbit_address: Address, channel: BlockingChannel, tmp_path: Path
+) -> None:
+    with Place(tmp_path, rabbit_address) as place:
+        assert place.warrener("setup").returncode == 0
+        _send(channel, rabbit_address, {"type": "echo"})
+
+        done = place.warrener("work", APP, "--drain")
+
+        assert place.warrener("failures", "export", "-o", "failed.jsonl").returncode == 0
+        (failure,) = place.rows("failed.jsonl")
+        assert f"task {failure['task_id']!r} failed" in done.stderr
+
+
 def test_rows_of_others_are_left_out_and_counted(
     rabbit_address: Address, channel: BlockingChannel, tmp_path: Path
 ) -> None:

@@ -85,7 +85,7 @@ def settled(delivery: Delivery, outcome: Outcome) -> Settled:
         task = open_envelope(delivery.body, delivery.id, delivery.priority)
         task_id, kind = task.id, task.type
     except InvalidTask:
-        task_id, kind = delivery.id, ""
+        task_id, kind = delivery.name, ""
     last = outcome.record.history[-1]
     return Settled(
         task_id,

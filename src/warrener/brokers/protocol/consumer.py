@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
 
 import msgspec
 
@@ -37,6 +38,7 @@ class Delivery(msgspec.Struct, eq=False):
         is_again: Whether the broker has it back from a worker that was lost, cut off, or had it for too long, which counts as no
             loss: somebody may know it. One that was requeued may be taken for such.
         span: The context of the span that its attempt was, as `trace`; whoever runs it says so.
+        made_id: See `name`; empty until somebody asks.
     """
 
     body: bytes
@@ -50,6 +52,14 @@ class Delivery(msgspec.Struct, eq=False):
     trace: str = ""
     is_again: bool = False
     span: str = ""
+    made_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its id; of a message without one an id that is made up for it, the same wherever it is told of this delivery."""
+        if not self.id and not self.made_id:
+            self.made_id = uuid4().hex
+        return self.id or self.made_id
 
     @property
     def identity(self) -> Identity:

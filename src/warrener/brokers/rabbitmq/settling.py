@@ -111,7 +111,7 @@ class Settling:
             self._names.outcomes,
             key,
             body,
-            message_id=delivery.id or uuid4().hex,
+            message_id=delivery.id or delivery.name,
             priority=delivery.priority,
             record=record,
             published_at=delivery.published_at if record else None,
