@@ -10,6 +10,7 @@ from tests.batch import PATIENCE, eventually
 from tests.conformance.broker.steps import complete
 from warrener.brokers import connect
 from warrener.brokers.rabbitmq import RabbitBroker, stream
+from warrener.brokers.rabbitmq.amqp import channel
 from warrener.brokers.rabbitmq.amqp.connection import Connection
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ _LARGE: Final = b'{"task_id":"t","value":"%b"}' % (b"x" * 2_000_000)
 
 
 class _Gate:
-    """Lets a half of a large row through, and the rest once it opens."""
+    """Lets a half of a large row through, or as much as is said, and the rest once it opens."""
 
-    def __init__(self, frames: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, frames: Frames, monkeypatch: pytest.MonkeyPatch, most: int = len(_LARGE) // 2) -> None:
+        self._most = most
         self.held = b""
         self._came = 0
         self._take = frames._on_data_available
@@ -41,10 +43,41 @@ class _Gate:
 
     def _on_data(self, data: bytes) -> None:
         self._came += len(data)
-        if self._is_open or self._came < len(_LARGE) // 2:
+        if self._is_open or self._came < self._most:
             self._take(data)
         else:
             self.held += data
+
+
+async def test_answer_behind_a_large_message_is_waited_for_as_long_as_that_goes_on(
+    rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Connection] = []
+
+    def goes_on(connection: Connection) -> bool:
+        looks.append(connection)
+        if connection._frames:
+            connection._frames.bytes_received += 1  # one more byte of it
+        return True
+
+    async def has_waited() -> bool:
+        return len(looks) > _OFTEN
+
+    async with asyncio.timeout(PATIENCE), connect(rabbit_address) as broker:
+        assert isinstance(broker, RabbitBroker)
+        await broker.declare([])
+        connection = await broker._connections.connection()
+        async with await connection.channel() as open_channel:
+            assert connection._frames
+            gate = _Gate(connection._frames, monkeypatch, most=0)
+            monkeypatch.setattr(channel, "ANSWER_TIMEOUT", 0.02)
+            monkeypatch.setattr(Connection, "is_arriving", property(goes_on))
+            asking = asyncio.create_task(
+                open_channel.call("queue_declare", rabbit_address.queue, passive=True)
+            )
+            await eventually(has_waited)
+            gate.open()
+            assert (await asking).queue == rabbit_address.queue
 
 
 async def test_what_has_come_in_part_is_waited_for(

@@ -163,10 +163,12 @@ class Channel:
             done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self._raw.add_on_close_callback(partial(resolve, done))
             self.begin_close()
-            give_up_at = asyncio.get_running_loop().time() + ANSWER_TIMEOUT
+            waited, had = 0.0, 0
             while not done.done() and not self._connection.blocked:
                 await asyncio.wait([done], timeout=_LOOK_FOR_ALARM)
-                if not done.done() and asyncio.get_running_loop().time() > give_up_at:
+                waited = 0 if self._goes_on_since(had) else waited + _LOOK_FOR_ALARM
+                had = self._frames.bytes_received
+                if not done.done() and waited >= ANSWER_TIMEOUT:
                     self.drop()
 
     def begin_close(self) -> None:
@@ -189,10 +191,15 @@ class Channel:
     async def _answered(self, answer: asyncio.Future[Any]) -> Any:
         """Wait for an answer of the broker, but not for ever."""
         while not answer.done():
+            had = self._frames.bytes_received
             await asyncio.wait([answer], timeout=ANSWER_TIMEOUT)
-            if not answer.done():
+            if not (answer.done() or self._goes_on_since(had)):
                 self.drop()
         return answer.result()
+
+    def _goes_on_since(self, had: int) -> bool:
+        """Whether a large message is arriving, behind which an answer may be: over a slow line it takes its time."""
+        return self._connection.is_arriving and self._frames.bytes_received > had
 
     def _cancelled(self, _: object) -> None:
         """The broker has ended our consumer: its queue is gone or moves, or a delivery was held for too long.
