@@ -22,15 +22,15 @@ async def test_reading_ends_although_there_is_more_at_every_look(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(rabbit_address, [])
-    look, looks = stream_ends.stream_end, 0
+    look, looks = stream_ends.stream_tail, 0
 
-    async def look_after_one_more(connection: Connection, name: str) -> int:
+    async def look_after_one_more(connection: Connection, name: str) -> tuple[int, int]:
         nonlocal looks
         looks += 1
         await asyncio.to_thread(_complete, rabbit_address, f"t{looks}")
         return await look(connection, name)
 
-    monkeypatch.setattr("warrener.brokers.rabbitmq.stream.stream_end", look_after_one_more)
+    monkeypatch.setattr("warrener.brokers.rabbitmq.stream.stream_tail", look_after_one_more)
     async with asyncio.timeout(PATIENCE):
         rows = await results(rabbit_address)
 
