@@ -5,6 +5,8 @@ DEMO := .warrener/codestats
 
 # Where it is set, as in images of Python, each of hundreds of processes would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
+# Users' streams have buffers.
+unexport PYTHONUNBUFFERED
 
 .PHONY: help demo check test test-long test-cluster chaos lint bench figures profile clean
 

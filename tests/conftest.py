@@ -35,6 +35,9 @@ settings.register_profile("ci", _PATIENT, derandomize=True, max_examples=100, da
 settings.register_profile("long", _PATIENT, max_examples=20_000)
 settings.load_profile(os.environ.get("WARRENER_FUZZ", "ci"))
 
+# Images of Python may set it; users' streams have buffers, and so have those of what tests start.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
     """What runs where, with several processes."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import IO, Any, cast
 
-from warrener.stderr import stderr
+from warrener.stderr import stderr, write_some
 
 
 class LiveBar:
@@ -58,14 +59,24 @@ class LiveBar:
 
 
 class _Terminal:
-    """A terminal that may go away: what it does not take any more is nobody's, and no error of who goes on."""
+    """A terminal that may go away: what it does not take any more is nobody's, and no error of who goes on.
+
+    It is written to past the buffer of a stream of Python's, which is the program's: Python would try at its end to write
+    what is left there, fail, and exit with 120.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        self.flush()
 
     def write(self, text: str) -> int:
-        with suppress(OSError):
-            self._stream.write(text)
+        if isinstance(self._stream, TextIOWrapper):
+            rest = text.encode(self._stream.encoding, self._stream.errors or "strict")
+            while rest:
+                rest = rest[write_some(self._stream.fileno(), rest) :]
+        else:
+            with suppress(OSError):
+                self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:

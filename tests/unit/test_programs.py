@@ -226,6 +226,21 @@ def test_what_is_printed_beside_a_bar_stays_in_its_file(tmp_path: Path) -> None:
     assert done.stdout == b"a row\n"
 
 
+def test_program_whose_terminal_goes_away_beside_a_bar_ends_as_it_would() -> None:
+    ours, theirs = pty.openpty()
+    code = "from warrener.live_bar import LiveBar\nbar = LiveBar('running')\nprint(flush=True)\ninput()\nbar.stop()"
+    pipe = subprocess.PIPE
+    program = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=theirs)
+    os.close(theirs)
+    assert program.stdout
+    program.stdout.read(1)
+
+    os.close(ours)
+    program.communicate(b"\n")
+
+    assert program.returncode == 0
+
+
 def test_progress_is_a_line_below_a_notebooks_cell_and_nothing_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,7 +9,7 @@ def main() -> None:
     """The `warrener` command."""
     import signal
 
-    from warrener.cli.surroundings import open_streams, stop_signals
+    from warrener.cli.surroundings import end_streams, open_streams, stop_signals
     from warrener.exit_codes import Exit
 
     open_streams()
@@ -26,6 +26,8 @@ def main() -> None:
     except Exception as error:
         _end(error)
         raise
+    finally:
+        end_streams()
 
 
 def _end(error: Exception) -> None:

@@ -26,6 +26,20 @@ def open_streams() -> None:
                 setattr(sys, name, stream)
 
 
+def end_streams() -> None:
+    """Have nothing left in the buffers of stdout and stderr that cannot be written: Python would exit with 120 for it.
+
+    That is so of a terminal that is gone and of a full disk; whoever needs to know was told when it was written.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
 def stop_signals() -> list[signal.Signals]:
     """Those that ask a process to end: SIGHUP, too, by which a terminal says that it is gone, unless `nohup` has it ignored."""
     hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
