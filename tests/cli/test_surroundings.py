@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from tests.batch import APP, PATIENCE, eventually, until_written
 from tests.place import WARRENER
+from warrener.cli import _end
 
 if TYPE_CHECKING:
     from tests.place import Place
@@ -137,6 +139,36 @@ def test_streams_may_be_closed(place: Place) -> None:
         done = place.run("sh", "-c", 'exec "$@" >&-', "sh", *WARRENER, verb, "--queue", "tasks")
         assert done.returncode
         assert done.stderr.endswith(f"warrener: stdout cannot be written: {why}\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_disk_behind_a_stream_may_be_full(place: Place, unbuffered: str) -> None:
+    tasks = place.tasks([{"type": "echo"}])
+    place.environment["PYTHONUNBUFFERED"] = unbuffered
+    out = ("sh", "-c", 'exec "$@" >/dev/full', "sh", *WARRENER)
+    err = ("sh", "-c", 'exec "$@" 2>/dev/full', "sh", *WARRENER)
+
+    assert place.run(*err, "run", APP, tasks, "-o", "out.jsonl").returncode == 0
+    assert place.run(*err, "status", "--nothing").returncode == 2
+    for words in (
+        ["status"],
+        ["status", "--json"],
+        ["batches"],
+        ["batches", "--json"],
+        ["--help"],
+        ["results"],
+    ):
+        done = place.run(*out, *words)
+        assert done.stderr == "warrener: stdout cannot be written: No space left on device\n"
+        assert done.returncode == 2
+
+
+def test_full_temporary_directory_is_no_fault_of_stdout() -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space") as caught:
+        raise error
+
+    _end(caught.value)  # leaves it to whoever called it
 
 
 @pytest.mark.parametrize("is_ignored", [False, True])

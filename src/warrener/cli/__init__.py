@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from typing import Final
+
+_NOT_WRITTEN: Final = {errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 def main() -> None:
@@ -32,7 +36,6 @@ def main() -> None:
 
 def _end(error: Exception) -> None:
     """End as click does when the command line is wrong, but repeat the words that are wrong as a terminal may have them."""
-    import errno
     import io
 
     import click
@@ -40,8 +43,9 @@ def _end(error: Exception) -> None:
     from warrener.cli.printing import say
     from warrener.exit_codes import Exit
 
-    if isinstance(error, OSError) and error.errno == errno.EBADF:
-        say("warrener: stdout cannot be written: it is closed")
+    if isinstance(error, OSError) and error.errno in _NOT_WRITTEN and _is_of_stdout(error):
+        why = "it is closed" if error.errno == errno.EBADF else error.strerror
+        say(f"warrener: stdout cannot be written: {why}")
         sys.exit(Exit.USAGE)
     if isinstance(error, click.Abort):  # Ctrl-C at a question
         sys.exit(Exit.INTERRUPTED)
@@ -51,3 +55,13 @@ def _end(error: Exception) -> None:
         for line in told.getvalue().removesuffix("\n").split("\n"):
             say(line)
         sys.exit(error.exit_code)
+
+
+def _is_of_stdout(error: OSError) -> bool:
+    """Whether it is an error of printing: a temporary directory may be full, too."""
+    from traceback import walk_tb
+
+    import click
+
+    *_, (last, _) = walk_tb(error.__traceback__)
+    return last.f_code is click.echo.__code__
