@@ -224,7 +224,9 @@ class Publication:
                 on theirs is the later one.
         """
         await note_published(broker, self.begun.run, reworded)
-        await note(broker, Read(self.begun.run, self.total, stale_rows, self.stale_failures))
+        # Whoever only publishes does so beside others, whose failures count as their rows do.
+        stale_failures = self.stale_failures if self._runs else 0
+        await note(broker, Read(self.begun.run, self.total, stale_rows, stale_failures))
         self._is_waited_for = False
 
     def has(self, task_id: str, wording: str) -> bool:

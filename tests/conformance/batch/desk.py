@@ -10,11 +10,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.batch import PATIENCE, eventually
+from tests.batch import DELAYS, PATIENCE, eventually
 from warrener.brokers import connect
 from warrener.journal import Begun, read_journal
 from warrener.local_run import Ended, Plan, Run
 from warrener.orders import Order, give
+from warrener.publication import Publication
+from warrener.publisher import ensure
 from warrener.sources import read
 from warrener.worker.manifest import ChildSettings
 from warrener.writers import opened
@@ -43,11 +45,15 @@ class Desk:
         """A file of tasks."""
         (self.path / name).write_text("".join(f"{json.dumps(task)}\n" for task in tasks))
 
-    def start(self, name: str = "tasks.jsonl", *, app: str = APP, **more: Any) -> Run:
-        """A run of a file that has not begun yet."""
+    def begun(self, name: str = "tasks.jsonl", app: str = "") -> Begun:
+        """The record of one that begins now to publish a file."""
         file = self.path / name
         planned = len(file.read_text().splitlines())
-        begun = Begun(uuid.uuid4().hex, f"host:{file}", time.time(), f"host:{app}", planned=planned)
+        return Begun(uuid.uuid4().hex, f"host:{file}", time.time(), app, planned=planned)
+
+    def start(self, name: str = "tasks.jsonl", *, app: str = APP, **more: Any) -> Run:
+        """A run of a file that has not begun yet."""
+        begun = self.begun(name, f"host:{app}")
         heard = {name: more.pop(name) for name in ("on_status", "on_begun") if name in more}
         return Run(Plan(self.address, begun, ChildSettings(app=app), processes=1, **more), **heard)
 
@@ -60,6 +66,15 @@ class Desk:
     async def run(self, name: str = "tasks.jsonl", output: str = "results.jsonl", **more: Any) -> Ended:
         """Run a file of tasks."""
         return await self.finish(self.start(name, **more), name, output)
+
+    async def publish(self, name: str = "tasks.jsonl") -> None:
+        """Publish a file of tasks, and no more."""
+        publication = Publication(self.begun(name), is_shared=True)
+        async with connect(self.address) as broker:
+            await ensure(broker, DELAYS)
+            await publication.begin(broker)
+            await publication.publish(broker, read(str(self.path / name)))
+            await publication.finish(broker, 0)
 
     async def is_published(self) -> None:
         """Wait until the journal says that all is published."""

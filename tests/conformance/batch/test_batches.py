@@ -11,6 +11,7 @@ import pytest
 
 from tests.batch import eventually, until_written
 from tests.conformance.batch.desk import Desk, double, slow
+from warrener import Publisher, Task
 from warrener.brokers import connect
 from warrener.collector import collect
 from warrener.errors import AppError, InvalidTask, QueueTaken, UsageError
@@ -125,6 +126,20 @@ async def test_failure_that_was_corrected_elsewhere_may_come_again(desk: Desk) -
     ended = await desk.run()  # the first file says what it said
     assert ended.summary
     assert (ended.summary.completed, ended.summary.failed, ended.summary.missing) == (1, 1, 0)
+
+
+async def test_failures_of_others_count_where_a_file_is_only_published(desk: Desk) -> None:
+    async with Publisher(desk.address.broker, desk.address.queue) as publisher:
+        await publisher.publish(Task("bad", "double", {"number": -1}))
+    desk.write(double(1))
+    await desk.run(is_shared=True)
+    await desk.publish()
+
+    async def has_failed() -> bool:  # RabbitMQ counts late
+        async with connect(desk.address) as broker, watching(broker) as monitor:
+            return (await monitor.look()).counts.failed == 1
+
+    await eventually(has_failed)
 
 
 async def test_queue_of_another_file_is_refused_unless_it_is_shared(desk: Desk) -> None:
