@@ -20,6 +20,7 @@ from warrener.loop_thread import LoopThread
 from warrener.orders import Following, following
 from warrener.published import mark_of_task
 from warrener.rows import QUIET, Summary, readable_rows
+from warrener.unpublished import Unpublished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -81,8 +82,9 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
         follow: Wait for more until every task has ended, or those that have not are cancelled.
     """
     seen, summary, stale, newest = IdSet(), Summary(), await superseded(broker), b""
+    unpublished = Unpublished(broker)
     async with following(broker) as heard:
-        completion = _Completion(broker, heard)
+        completion = _Completion(broker, heard, unpublished)
         async for rows in distinct(broker, seen, summary, stale, follow=follow):
             writer.write(rows)
             newest = rows[-1] if rows else newest
@@ -107,7 +109,18 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
                 writer.write(_fresh(more, seen, summary, stale))
         summary.cancelled = counts.put_aside if is_cancelled else 0
         summary.missing = left.waiting
+        if not (follow or is_cancelled):
+            await unpublished.look(_known(left))
+        _count_unpublished(unpublished, left.waiting, summary)
     return summary
+
+
+def _count_unpublished(unpublished: Unpublished, waiting: int, summary: Summary) -> None:
+    """Count those as missing, too."""
+    if unpublished.count:
+        unpublished.count = max(1, unpublished.total - summary.completed - summary.failed - waiting)
+        summary.missing = waiting + unpublished.count
+        summary.unpublished = str(unpublished)
 
 
 async def _count_failures(broker: Broker, seen: IdSet, summary: Summary, stale: frozenset[bytes]) -> float:
@@ -178,9 +191,10 @@ async def _without_late(broker: Broker) -> Counts:
 class _Completion:
     """Whether all is done and read, but for what is cancelled."""
 
-    def __init__(self, broker: Broker, heard: Following) -> None:
+    def __init__(self, broker: Broker, heard: Following, unpublished: Unpublished) -> None:
         self._broker = broker
         self._heard = heard
+        self._unpublished = unpublished
         self._completion = Completion(broker)
         self._read = 0
         self._quiet = 0  # how often in a row there were no more rows, since all is known to be done
@@ -196,10 +210,17 @@ class _Completion:
         is_cancelled = self._heard.orders.cancelled is not None
         if is_cancelled:
             counts = counts.without_cancelled()
-        if not await self._completion.is_proven_by(counts, is_cancelled=is_cancelled):
+        have_ended = await self._completion.is_proven_by(counts, is_cancelled=is_cancelled)
+        if not have_ended:
             self._quiet = 0
-            return False
-        return read >= counts.completed or self._quiet >= QUIET
+        is_all_read = have_ended and (read >= counts.completed or self._quiet >= QUIET)
+        if is_cancelled:
+            return is_all_read
+        return await self._unpublished.are_over(_known(counts), have_ended=is_all_read)
+
+
+def _known(counts: Counts) -> int:
+    return counts.completed + counts.failed + counts.waiting
 
 
 def _rows_at(broker: Broker) -> Iterator[dict[str, Any]]:

@@ -166,6 +166,11 @@ class JournalState:
         return {run: count for run, (begun, count) in self._publishing.items() if begun.app}
 
     @property
+    def publishing(self) -> dict[str, int]:
+        """All runs that have not published all of their source, and how many records each has written."""
+        return {run: count for run, (_, count) in self._publishing.items()}
+
+    @property
     def is_publishing(self) -> bool:
         """Whether a run has not published all of its source, and has not left."""
         return bool(self._publishing)
@@ -195,6 +200,11 @@ class JournalState:
         """
         is_known = len(self.totals) == 1 or (self.totals and self._publishing)
         return sum(self.totals.values()) if is_known else None
+
+    def unpublished(self, known: int) -> int:
+        """How many tasks of the one source, at least, are not published, where the queue has so many, or had; 0 where nobody can tell."""
+        is_whole = self.read is not None or len(self.totals) != 1
+        return 0 if is_whole else max(0, (self.total or 0) - known)
 
     @property
     def stale_rows(self) -> int:

@@ -108,3 +108,13 @@ def test_report_takes_no_other_file_s_place(place: Place) -> None:
     assert refused.returncode == 2
     assert "there is no directory missing" in refused.stderr
     assert place.warrener("status", "--watch", "--history").returncode == 2
+
+
+def test_batch_that_was_not_published_to_its_end_is_not_done(each_place: Place) -> None:
+    (each_place.path / "broken.csv").write_text('n\n"2\n')
+    assert each_place.warrener("publish", "broken.csv", "--type", "halve").returncode == 2
+
+    for words in (["status", "--watch"], ["results", "--follow"]):
+        done = each_place.warrener(*words)
+        assert done.returncode == 1
+        assert done.stderr.endswith("1 of 1 task was never published: run the same command again\n")

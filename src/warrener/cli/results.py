@@ -38,4 +38,6 @@ async def _results(address: Address, file: ResultFile, follow: bool) -> int:
         async with connected(address) as open_broker:
             summary = await collect(open_broker, writer, follow=follow)
     say(str(summary))
+    if summary.unpublished:
+        say(summary.unpublished)
     return Exit.FAILED if summary.failed or summary.cancelled or summary.missing else Exit.OK

@@ -28,6 +28,7 @@ from warrener.history import History, Recent, recent
 from warrener.monitor import Monitor, Status, watching
 from warrener.status_line import eta, percent, rate, status_line
 from warrener.text import plain
+from warrener.unpublished import Unpublished
 
 if TYPE_CHECKING:
     from warrener.address import Address
@@ -126,6 +127,7 @@ async def _watch(
     as_json: bool,
 ) -> int:
     completion, lately, took, past = Completion(broker), Lately(broker), "", recent_members(None)
+    unpublished = Unpublished(broker)
     with Progress(address.queue) as progress:
         while True:
             if as_json:
@@ -137,13 +139,19 @@ async def _watch(
                     took = await lately.text()
                 text = f"{status_line(seen)}{took}{longest(heard) if heard else ''}"
                 progress.show(text, seen.done, seen.total, _held_up(address, seen))
-            if await completion.is_proven_by(seen.counts, is_cancelled=seen.cancelled > 0):
-                return Exit.FAILED if seen.counts.failed or seen.cancelled else Exit.OK
+            is_cancelled = seen.cancelled > 0
+            have_ended = await completion.is_proven_by(seen.counts, is_cancelled=is_cancelled)
+            known = seen.done + seen.counts.waiting
+            if have_ended if is_cancelled else await unpublished.are_over(known, have_ended=have_ended):
+                break
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             try:
                 seen = await monitor.look()
             except BrokerUnreachable as error:
                 progress.show(f"{error}; trying again", seen.done, seen.total)
+    if unpublished.count and not is_cancelled:
+        say(str(unpublished))
+    return Exit.FAILED if seen.counts.failed or seen.cancelled or unpublished.count else Exit.OK
 
 
 def _shared(journal: JournalState | None) -> list[str]:

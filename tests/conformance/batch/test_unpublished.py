@@ -1,0 +1,95 @@
+"""Tasks that whoever published them has not published: nobody takes their batch for done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.batch import DELAYS
+from tests.conformance.batch.desk import Desk, double
+from warrener.brokers import connect
+from warrener.collector import collect
+from warrener.journal import Left, Read, note
+from warrener.publisher import ensure
+from warrener.unpublished import Unpublished
+from warrener.writers import opened
+
+if TYPE_CHECKING:
+    from warrener.journal import Begun
+    from warrener.rows import Summary
+
+NEVER = "3 of 3 tasks were never published: run the same command again"
+NOT_YET = "3 of 3 tasks are not published yet; if no run is at it any more, run the same command again"
+
+
+@pytest.fixture
+def begun(desk: Desk) -> Begun:
+    desk.write(*map(double, range(3)))
+    return desk.begun()
+
+
+async def _collected(desk: Desk, *, follow: bool = False) -> Summary:
+    async with connect(desk.address) as broker:
+        with opened(str(desk.path / "collected.jsonl"), "jsonl") as writer:
+            return await collect(broker, writer, follow=follow)
+
+
+async def test_run_that_has_left_leaves_them_missing(desk: Desk, begun: Begun) -> None:
+    async with connect(desk.address) as broker:
+        await ensure(broker, DELAYS)
+        await note(broker, begun)
+        unpublished = Unpublished(broker)
+        assert not await unpublished.are_over(0, have_ended=True)
+        assert str(unpublished) == NOT_YET
+        summary = await _collected(desk)
+        assert (summary.missing, summary.unpublished) == (3, NOT_YET)
+
+        await note(broker, Left(begun.run))
+        assert not await unpublished.are_over(0, have_ended=True)  # some may have come just before
+        assert not await unpublished.are_over(0, have_ended=False)
+        assert not await unpublished.are_over(0, have_ended=True)
+        assert await unpublished.are_over(0, have_ended=True)
+        assert str(unpublished) == NEVER
+        for follow in (False, True):
+            summary = await _collected(desk, follow=follow)
+            assert (summary.missing, summary.unpublished) == (3, NEVER)
+
+
+async def test_run_that_was_killed_is_taken_for_dead_once_it_is_silent(
+    desk: Desk, begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(desk.address) as broker:
+        await ensure(broker, DELAYS)
+        await note(broker, begun)
+        unpublished = Unpublished(broker)
+        assert not await unpublished.look(0)
+        monkeypatch.setattr("warrener.turns._SILENT_FOR", 0.0)
+        assert await unpublished.look(0)
+        assert str(unpublished) == NEVER
+
+
+async def test_what_was_published_is_waited_for_by_others(desk: Desk, begun: Begun) -> None:
+    await desk.publish()
+    async with connect(desk.address) as broker:
+        await note(broker, begun)
+        await note(broker, Left(begun.run))
+        unpublished = Unpublished(broker)
+        assert await unpublished.look(3)
+        assert not unpublished.count
+        summary = await _collected(desk)
+        assert (summary.missing, summary.unpublished) == (3, "")
+
+
+async def test_nothing_is_said_of_what_is_whole_or_shared(desk: Desk, begun: Begun) -> None:
+    desk.write(double(7), name="other.jsonl")
+    async with connect(desk.address) as broker:
+        await ensure(broker, DELAYS)
+        await note(broker, begun)
+        await note(broker, Read(begun.run, 0))
+        assert (await _collected(desk)).missing == 0
+
+        other = desk.begun("other.jsonl")
+        await note(broker, other)
+        await note(broker, Left(other.run))
+        assert (await _collected(desk, follow=True)).missing == 0
