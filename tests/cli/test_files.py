@@ -146,11 +146,22 @@ def test_invalid_lines_never_take_the_place_of_tasks_or_results(place: Place) ->
     assert _is_untouched(place.path)
 
 
-def test_file_without_tasks_is_said_to_have_none(place: Place) -> None:
-    (place.path / "none.jsonl").touch()
-    done = place.warrener("run", APP, "none.jsonl", "-o", "out.jsonl")
+@pytest.mark.parametrize("text", ["", "\n\n", "[]"])
+def test_file_without_tasks_leaves_the_results_as_they_are(place: Place, text: str) -> None:
+    file = place.tasks([{"type": "echo"}])
+    assert place.warrener("run", APP, file, "-o", "out.jsonl").returncode == 0
+    (place.path / file).write_text(text)
+    for verb in (("run", APP, file, "-o", "out.jsonl", "--fresh", "--yes"), ("publish", file)):
+        done = place.warrener(*verb)
+        assert (done.returncode, done.stderr) == (2, f"warrener: {file} has no tasks: nothing was done\n")
+    assert len(place.rows("out.jsonl")) == 1
+    assert "1 completed" in place.warrener("results", "-o", "all.jsonl").stderr
+
+
+def test_stream_without_tasks_is_said_to_have_none(place: Place) -> None:
+    done = place.warrener("publish", "-", text="")
     assert done.returncode == 0
-    assert "none.jsonl has no tasks" in done.stderr
+    assert "stdin has no tasks" in done.stderr
 
 
 def test_delimiter_is_one_character(place: Place) -> None:

@@ -6,7 +6,7 @@ import functools
 import os
 import stat
 from collections import deque
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,11 +15,11 @@ import msgspec
 
 from warrener.cli.ending import guarded
 from warrener.cli.printing import counted, say
-from warrener.errors import UsageError
-from warrener.sources import STDIN, InvalidLine, Line, TableOptions, opening, read
+from warrener.errors import InvalidTask, UsageError
+from warrener.sources import STDIN, InvalidLine, Line, TableOptions, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from warrener.writers import Format, ResultWriter
 
@@ -79,14 +79,17 @@ class TaskFile(msgspec.Struct):
             say(f"warrener: {'stdin' if self.is_stdin else self.path} has no tasks")
 
     def check_begin(self) -> None:
-        """Open a file, before anything is done; what can be read only once is not.
+        """Read a file as far as its first task, before anything is done; what can be read only once is not.
 
         Raises:
-            UsageError: It is not there, is a directory, or cannot be read.
+            UsageError: It is not there, is a directory, cannot be read, or has no tasks.
         """
         if not self._is_stream:
-            with opening.opened(self.path):
-                pass
+            with (
+                suppress(InvalidTask),
+                closing(self._lines()) as lines,
+            ):  # whoever reads it all says what is invalid
+                self._check_first(next(lines, None))
 
     def check(self) -> None:
         """Read a file to its end, before anything is done with its tasks; what can be read only once is not.
@@ -99,10 +102,8 @@ class TaskFile(msgspec.Struct):
             return
         invalid: list[InvalidLine] = []
         leave_out = invalid.append if self.skip_invalid or self.invalid else None
-        lines = read(self.path, task_type=self.type, table=self.table, on_invalid=leave_out)
-        first = next(lines, None)
-        if first is None and not invalid:
-            raise UsageError(f"{self.path} has no tasks: nothing was done")
+        lines = self._lines(leave_out)
+        self._check_first(next(lines, None) or next(iter(invalid), None))
         if leave_out is None:
             deque(lines, maxlen=0)
 
@@ -114,6 +115,14 @@ class TaskFile(msgspec.Struct):
     def _is_stream(self) -> bool:
         path = Path(self.path)
         return self.is_stdin or (path.exists() and not path.is_file() and not path.is_dir())
+
+    def _lines(self, on_invalid: Callable[[InvalidLine], None] | None = None) -> Generator[Line]:
+        return read(self.path, task_type=self.type, table=self.table, on_invalid=on_invalid)
+
+    def _check_first(self, found: object) -> None:
+        # An empty file may be one that somebody writes at this moment: the results that are there stay.
+        if found is None:
+            raise UsageError(f"{self.path} has no tasks: nothing was done")
 
     def _leave_out(self, stack: ExitStack) -> Callable[[InvalidLine], None]:
         from warrener.writers import opened

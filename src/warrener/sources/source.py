@@ -16,7 +16,7 @@ from warrener.sources.table import TableOptions, table_tasks
 from warrener.wording import wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from warrener.codec import Identify
     from warrener.models import Task
@@ -51,7 +51,7 @@ def read(
     namespace: str = "",
     table: TableOptions | None = None,
     on_invalid: Callable[[InvalidLine], None] | None = None,
-) -> Iterator[Line]:
+) -> Generator[Line]:
     """The tasks of a file. Each knows where it stands, and has a digest of its wording.
 
     A task that brings no id gets one that is made from its content, so that the same file gives the same ids again; from
