@@ -97,13 +97,12 @@ class Publication:
         self._journal = JournalState()
         self._replays = False  # whether tasks that were cancelled by their type are to be published again
         self._window: Window
-        self._is_stopped = False
+        self._is_stopped = self._has_published = False
         self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
         self._unnoted = Unnoted(begun.run)
         self._next_line = 1
         self._dropped: list[bytes] = []  # marks of the failures that were superseded
         self._session: PublishSession | None = None
-        self._has_published = False  # or may have
         self._is_waited_for = False  # by later runs of the source, as far as the journal tells them
 
     @property
@@ -173,9 +172,8 @@ class Publication:
             self.blocked_reason = None
             if journal and not self._is_shared:  # of two that began at the same time the first has it
                 check_owner(journal, self.begun)
-            if (
-                journal is None or journal.runs > 1
-            ):  # the first one has nothing to find there, for which RabbitMQ takes a second
+            # The first one has nothing to find there, for which RabbitMQ takes a second.
+            if journal is None or journal.runs > 1:
                 with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
                     await read_published(broker, self.marks)
             self._session = session = broker.publish_session()
@@ -224,9 +222,8 @@ class Publication:
                 on theirs is the later one.
         """
         await note_published(broker, self.begun.run, reworded)
-        # Whoever only publishes does so beside others, whose failures count as their rows do.
-        stale_failures = self.stale_failures if self._runs else 0
-        await note(broker, Read(self.begun.run, self.total, stale_rows, stale_failures))
+        stale = self.stale_failures if self._runs else 0  # whoever only publishes does so beside others
+        await note(broker, Read(self.begun.run, self.total, stale_rows, stale))
         self._is_waited_for = False
 
     def has(self, task_id: str, wording: str) -> bool:
