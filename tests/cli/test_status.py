@@ -111,10 +111,12 @@ def test_report_takes_no_other_file_s_place(place: Place) -> None:
 
 
 def test_batch_that_was_not_published_to_its_end_is_not_done(each_place: Place) -> None:
-    (each_place.path / "broken.csv").write_text('n\n"2\n')
+    (each_place.path / "app.py").write_text(_HALVES)
+    (each_place.path / "broken.csv").write_text('n\n2\n"4\n')
     assert each_place.warrener("publish", "broken.csv", "--type", "halve").returncode == 2
+    assert each_place.warrener("work", "app.py", "--drain").returncode == 0
 
     for words in (["status", "--watch"], ["results", "--follow"]):
         done = each_place.warrener(*words)
         assert done.returncode == 1
-        assert done.stderr.endswith("1 of 1 task was never published: run the same command again\n")
+        assert done.stderr.endswith("1 of 2 tasks was never published: run the same command again\n")
