@@ -25,6 +25,7 @@ _PLOTS: Final = _DOCS / "performance.md"
 _PLOTTED: Final = {
     "latency": ("p50 at 50 %", "p99 at 50 %", "burst"),
     "large": ("results",),
+    "load": ("p50 at 400/s", "p50 at 1,600/s", "burst"),
     "race": ("drain", "enqueue"),
     "scale": ("publish", "drain", "results"),
     "slots": ("drain",),
