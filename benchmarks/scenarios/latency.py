@@ -81,12 +81,17 @@ def at_shares(place: Place, enqueuing: Enqueuing) -> dict[str, float]:
     figures = {"publishing and working": rate}
     for share in SHARES:
         steady = max(1.0, rate * share / 100)
-        latencies = [end - due for due, end in schedule(place, enqueuing, steady, _STEADY)]
-        cuts = quantiles(latencies, n=100)
-        figures |= {percentile(p, share): 1000 * cuts[p - 1] for p in _PERCENTILES}
+        cuts = latencies(place, enqueuing, steady)
+        figures |= {percentile(p, share): cuts[p - 1] for p in _PERCENTILES}
     return figures | {
         "burst": recovery(schedule(place, enqueuing, rate / 2, BURST_LASTS, int(_BURST * rate)))
     }
+
+
+def latencies(place: Place, enqueuing: Enqueuing, rate: float) -> list[float]:
+    """The 1st to 99th percentile, in milliseconds, with so many tasks a second for some seconds."""
+    seen = schedule(place, enqueuing, rate, _STEADY)
+    return quantiles((1000 * (end - due) for due, end in seen), n=100)
 
 
 def schedule(

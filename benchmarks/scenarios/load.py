@@ -5,27 +5,33 @@ Otherwise as `latency`, where each one's load is a share of what it can do. Whoe
 
 from __future__ import annotations
 
-from statistics import quantiles
 from typing import TYPE_CHECKING
 
 from benchmarks.scenario import Figure, Scenario, Target
-from benchmarks.scenarios.latency import BURST_LASTS, OURS, THEIRS, Enqueuing, contestants, recovery, schedule
+from benchmarks.scenarios.latency import (
+    BURST_LASTS,
+    OURS,
+    THEIRS,
+    Enqueuing,
+    contestants,
+    latencies,
+    recovery,
+    schedule,
+)
 
 if TYPE_CHECKING:
     from benchmarks.stage import Place
 
 LOADS = (100, 400, 1_600)
 _PERCENTILES = (50, 99)
-_SECONDS = 4.0  # at each load
 _BURST = 4_000  # tasks that come at once, on top of the second load
 
 
 def measured(place: Place, enqueuing: Enqueuing) -> dict[str, float]:
     figures: dict[str, float] = {}
     for load in LOADS:
-        latencies = [end - due for due, end in schedule(place, enqueuing, load, _SECONDS)]
-        cuts = quantiles(latencies, n=100)
-        figures |= {percentile(p, load): 1000 * cuts[p - 1] for p in _PERCENTILES}
+        cuts = latencies(place, enqueuing, load)
+        figures |= {percentile(p, load): cuts[p - 1] for p in _PERCENTILES}
     return figures | {"burst": recovery(schedule(place, enqueuing, LOADS[1], BURST_LASTS, _BURST))}
 
 

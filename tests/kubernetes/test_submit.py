@@ -388,6 +388,20 @@ async def test_the_end_is_known_by_the_rows_and_workers_that_had_left_are_follow
     assert jobs_of(cluster) == [JOB, f"{JOB}-2"]
 
 
+def working_in(
+    cluster: Double, address: Address, workers: list[asyncio.Task[Any]]
+) -> Callable[[dict[str, Any]], None]:
+    """Has each Job that is made begin to work on the queue."""
+
+    def react(made: dict[str, Any]) -> None:
+        if made["kind"] == "Job":
+            cluster.pod(JOB, name="pod")
+            cluster.output["pod"] = ['INFO the app is imported; its retries need {"delays":[50]}']
+            workers.append(asyncio.create_task(drain(address, awaits_runs=True)))
+
+    return react
+
+
 @pytest.mark.usefixtures("_queue_here")
 async def test_one_whose_tasks_fail_too_often_is_paused_and_says_how_to_go_on(
     sqlite_address: Address, tmp_path: Path
@@ -396,13 +410,7 @@ async def test_one_whose_tasks_fail_too_often_is_paused_and_says_how_to_go_on(
     async with connect(sqlite_address) as broker:
         await broker.declare(DELAYS)
 
-    def react(made: dict[str, Any]) -> None:
-        if made["kind"] == "Job":
-            cluster.pod(JOB, name="pod")
-            cluster.output["pod"] = ['INFO the app is imported; its retries need {"delays":[50]}']
-            workers.append(asyncio.create_task(drain(sqlite_address, awaits_runs=True)))
-
-    cluster.on_create = react
+    cluster.on_create = working_in(cluster, sqlite_address, workers)
     submission = submit.Submission(
         cluster,
         SPEC,
@@ -436,17 +444,11 @@ async def test_one_whose_rows_cannot_be_written_ends_and_leaves_its_workers_at_w
     async with connect(sqlite_address) as broker:
         await broker.declare(DELAYS)
 
-    def react(made: dict[str, Any]) -> None:
-        if made["kind"] == "Job":
-            cluster.pod(JOB, name="pod")
-            cluster.output["pod"] = ['INFO the app is imported; its retries need {"delays":[50]}']
-            workers.append(asyncio.create_task(drain(sqlite_address, awaits_runs=True)))
-
     def write(rows: Sequence[bytes]) -> None:
         if rows:
             raise UsageError("the disk is full")
 
-    cluster.on_create = react
+    cluster.on_create = working_in(cluster, sqlite_address, workers)
     waits = Task("c", "wait_for", {"file": str(tmp_path / "go"), "log": str(tmp_path / "log")})
     lines = iter([Line(1, Task("a", "echo", {})), Line(2, waits)])
 
