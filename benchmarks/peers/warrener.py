@@ -14,7 +14,6 @@ from warrener.address import Address
 from warrener.brokers import connect
 
 QUEUE = "bench"
-_TURN = 0.002  # seconds between two looks at what is due
 
 
 class Row(msgspec.Struct):
@@ -39,7 +38,7 @@ async def keep_time(publisher: Publisher) -> None:
             if (left := at - time.time()) > 0:
                 calls.create_task(publisher.publish(chunk))
                 chunk = []
-                await asyncio.sleep(max(left, _TURN))
+                await asyncio.sleep(left)
             chunk.append(task(f"{n}-{text}", text))
         calls.create_task(publisher.publish(chunk))
 
