@@ -23,8 +23,8 @@ LARGEST: Final = 4096
 """Bytes of the largest row that is packed: larger ones gain nothing by it."""
 QUICK: Final = 0.01
 """Seconds in which a pack fills, and for which a row waits at most, where nobody knows what comes next,"""
-WITHIN: Final = 0.025
-"""and where as many tasks are in hand as it takes to fill it."""
+WITHIN: Final = 0.1
+"""and where as many tasks are in hand as it takes to fill it: a worker has some for twice as long."""
 
 _GZIP: Final = 31  # zlib's number for that format, whose first bytes are
 _MAGIC: Final = b"\x1f\x8b"
