@@ -21,7 +21,7 @@ _CHUNK: Final = 60_000
 # Seconds that the last chunk may take: of a stream that seems to be empty, and of one that is known not to be.
 _LAST_CHUNK_EMPTY: Final = 0.5
 _LAST_CHUNK: Final = 30.0
-# A chunk comes whole within a round trip or two. What comes later is new, and may never end.
+# What is found by time comes within some round trips; nothing tells of what is not.
 _ROUNDS: Final = 3
 _BETWEEN_ROUNDS: Final = 0.03  # seconds
 
@@ -62,12 +62,8 @@ async def _tail_over(channel: Channel, stream: str, patience: float) -> tuple[in
     with suppress(TimeoutError):
         async with asyncio.timeout(_LAST_CHUNK if told else patience):
             await condition.wait_for(lambda: end > 0)
-    for _ in range(_ROUNDS if end else 0):
-        found = end
-        await asyncio.sleep(_BETWEEN_ROUNDS)
+    if end:  # the first of a chunk: the broker sends all that it has before it answers anything else
         await channel.call("queue_declare", stream, passive=True)
-        if found == end:
-            break
     return max(end, told), size
 
 
