@@ -60,7 +60,7 @@ class Batch:
         before_first: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.publication = Publication(begun, is_shared=is_shared, window=window, runs=True)
-        self.publication.before_first = before_first
+        self.publication.window.before_first = before_first
         self.exceeded = ""
         """What of its limit was exceeded, in words; its queue is paused then."""
         self._limit = limit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from warrener.bridge import Bridge
@@ -31,7 +32,7 @@ from warrener.turns import ALIVE_EVERY, wait_for_turn
 from warrener.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from warrener.brokers import Broker, Counts, FailedTask, PublishSession
     from warrener.models import Task
@@ -65,11 +66,10 @@ class Publication:
     def __init__(
         self, begun: Begun, *, is_shared: bool = False, window: int = DEFAULT_WINDOW, runs: bool = False
     ) -> None:
-        self._most_waiting = window
         self._runs = runs
         self.begun = begun
-        self.before_first: Callable[[], Awaitable[None]] | None = None
-        """Awaited before it publishes its first task; to be set before `begin`."""
+        self.window = Window(window)
+        """How many tasks may wait on the broker."""
         self.lifted: Orders | None = None
         """What kept the queue's tasks from running, where it was lifted."""
         self.skipped = 0
@@ -96,7 +96,6 @@ class Publication:
         self._count = self._own_failed = 0
         self._journal = JournalState()
         self._replays = False  # whether tasks that were cancelled by their type are to be published again
-        self._window: Window
         self._is_stopped = self._has_published = False
         self._superseded: dict[str, str] = {}  # new wording by id, of those among them that are worded anew
         self._unnoted = Unnoted(begun.run)
@@ -119,7 +118,6 @@ class Publication:
             BrokerError: The broker is lost, or refuses something.
         """
         broker.be_patient()
-        self._window = Window(broker, self._most_waiting, self.before_first)
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)
         if not self._is_shared:
@@ -177,8 +175,9 @@ class Publication:
                 with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
                     await read_published(broker, self.marks)
             self._session = session = broker.publish_session()
+            has_room = partial(self.window.has_room, broker)
             publishing = publish_all(
-                session, Bridge(lines).start(), self._choose, on_progress=on_progress, window=self._window
+                session, Bridge(lines).start(), self._choose, on_progress=on_progress, has_room=has_room
             )
             await while_running(noting, publishing)
         except _SourceLeft:
@@ -210,7 +209,7 @@ class Publication:
         Of another source, which may have no end, those are that were read so far.
         """
         self._is_stopped = True
-        self._window.lift()
+        self.window.lift()
 
     async def finish(self, broker: Broker, stale_rows: int, reworded: Sequence[bytes] = ()) -> None:
         """Write into the journal that all is published.

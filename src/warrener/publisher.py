@@ -23,11 +23,10 @@ from warrener.trace_context import current, sending
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
 
     from warrener.app import App
     from warrener.brokers import Broker, PublishSession
-    from warrener.window import Window
 
 
 # What is on its way when publishing is cancelled gets so long to be confirmed.
@@ -223,7 +222,7 @@ async def publish_all(
     *,
     confirm_for: float = _CONFIRM_AFTER_CANCEL_SECONDS,
     on_progress: Callable[[int], None] = lambda _: None,
-    window: Window | None = None,
+    has_room: Callable[[int], Awaitable[None]] | None = None,
 ) -> int:
     """Publish to an open broker, and wait until the last one is confirmed; how many that were.
 
@@ -233,7 +232,7 @@ async def publish_all(
         choose: Called with each chunk of items, in the event loop; it returns the tasks in them that are to be published.
         confirm_for: Seconds that what is on its way gets to be confirmed where this is cancelled.
         on_progress: Told now and then how many are published.
-        window: Has each chunk wait until there is room.
+        has_room: Awaited with the number of its messages before each chunk.
 
     Raises:
         InvalidTask: One is not valid; those before it are published.
@@ -249,8 +248,8 @@ async def publish_all(
                     Message(encode_task(task), task.id, task.priority, trace=trace) for task in choose(chunk)
                 )
             finally:
-                if window:
-                    await window.has_room(len(messages))
+                if has_room:
+                    await has_room(len(messages))
                 await session.publish(messages)
                 count += len(messages)
                 on_progress(count)

@@ -20,15 +20,16 @@ class Window:
     """How many tasks may wait on a broker at a time.
 
     Args:
-        broker: Where they wait.
         most: How many.
-        opens: Awaited before the first one is let in.
     """
 
-    def __init__(self, broker: Broker, most: int, opens: Callable[[], Awaitable[None]] | None = None) -> None:
-        self._opens = opens
-        self._broker = broker
-        self._most = most
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """How many may."""
+        self.is_full = False
+        """Whether one waits for room that did not come between two looks, and has not come since."""
+        self.before_first: Callable[[], Awaitable[None]] | None = None
+        """Awaited before the first one is let in."""
         self._room = 0
         self._is_lifted = False
 
@@ -36,24 +37,33 @@ class Window:
         """Have nobody wait any more."""
         self._is_lifted = True
 
-    async def has_room(self, count: int) -> None:
+    async def has_room(self, broker: Broker, count: int) -> None:
         """Wait until there is room, and take so much of it. Only more than half a window at a time may go beyond it.
+
+        Args:
+            broker: Where they wait.
+            count: How many are to be let in.
 
         Raises:
             BrokerError: The broker cannot be asked.
         """
-        needed = min(count, (self._most + 1) // 2)
+        needed = min(count, (self.most + 1) // 2)
+        waited = None
         while self._room < needed and not self._is_lifted:
             try:
-                counts = await self._broker.counts()
+                waiting = (await broker.counts()).waiting
             except AccessRefused:  # a user who may publish, and not look
                 self._room = sys.maxsize
                 break
-            # Rounded up, and a half: what was published just now may not be counted yet.
-            self._room = (self._most - counts.waiting + 1) // 2
+            left = self.most - waiting
+            # Rounded up, and a half: what was published just now may not be counted yet. After two looks it is.
+            is_steady = waiting == waited
+            self._room = left if is_steady else (left + 1) // 2
+            self.is_full = left < needed and (is_steady or self.is_full)
+            waited = waiting
             if self._room < needed:
                 await asyncio.sleep(_LOOK_EVERY)
         self._room -= count
-        if count and self._opens:
-            await self._opens()
-            self._opens = None
+        if count and self.before_first:
+            await self.before_first()
+            self.before_first = None

@@ -96,3 +96,18 @@ def test_file_that_says_again_what_it_had_said_has_the_later_wording(place: Plac
         place.warrener("results", "-o", "out.jsonl")
         found = {row["task_id"]: cast("list[int]", row["value"])[0] for row in place.rows("out.jsonl")}
         assert found == {"a": number, "b": 5}
+
+
+async def test_publisher_says_that_it_waits_for_tasks_to_be_done_where_as_many_wait_as_may(
+    each_place: Place,
+) -> None:
+    tasks = each_place.tasks([{"type": "echo", "data": {"number": number}} for number in range(4000)])
+    publishing = each_place.begin("publish", tasks, "--window", "3000")
+    await publishing.says("| 3,000 tasks wait there (--window): the rest follows as they are done")
+
+    working = each_place.begin("work", APP)
+
+    await each_place.has_completed(4000)
+    assert publishing.end() == 0
+    assert "4,000 tasks published" in publishing.said
+    assert working.end(signal.SIGTERM) == 75

@@ -22,7 +22,7 @@ async def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(windows, "_LOOK_EVERY", 0.001)
     async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
         await broker.declare([])
-        window, session = Window(broker, 1000), broker.publish_session()
+        window, session = Window(1000), broker.publish_session()
         looks = 0
         counts = broker.counts
 
@@ -35,7 +35,7 @@ async def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPat
 
         async def publish() -> None:
             while True:
-                await window.has_room(CHUNK)
+                await window.has_room(broker, CHUNK)
                 await session.publish([Message(b"{}", uuid.uuid4().hex, 5) for _ in range(CHUNK)])
 
         publishing = asyncio.create_task(publish())
@@ -46,8 +46,23 @@ async def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPat
                 while looks < before + 20:
                     await asyncio.sleep(0.001)
                 waiting = (await counts()).ready
-                assert 500 < waiting <= 1000
+                assert 1000 - CHUNK < waiting <= 1000
+                assert window.is_full
                 # Until what waited is gone
                 await broker.purge()
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
+
+
+async def test_as_many_as_may_wait_need_nobody_who_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "_LOOK_EVERY", 0.001)
+    async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
+        await broker.declare([])
+        window, session = Window(3 * CHUNK), broker.publish_session()
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(3):
+                await window.has_room(broker, CHUNK)
+                await session.publish([Message(b"{}", uuid.uuid4().hex, 5) for _ in range(CHUNK)])
+        assert not window.is_full
+        await session.flush()
+        assert (await broker.counts()).ready == 3 * CHUNK

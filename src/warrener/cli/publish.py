@@ -113,6 +113,9 @@ async def _publish_to(broker: Broker, publication: Publication, source: TaskFile
         def show(_: int = 0) -> None:
             speed = rate(publication.confirmed / (time.monotonic() - start))
             blocked_reason = publication.blocked_reason or broker.blocked_reason
+            if publication.window.is_full:
+                most = publication.window.most
+                blocked_reason = f"{most:,} tasks wait there (--window): the rest follows as they are done"
             progress.show(f"{publication.confirmed:,} confirmed, {speed}", 0, None, blocked_reason)
 
         showing = asyncio.create_task(_again_and_again(show))
