@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.stage import Place
 
 _PARTS = 10
+_MANY = 4  # parts in which a trend shows, and not what else the machine does for a while
 _LEAST_WINDOW, _MOST_WINDOW = 1_000, 100_000
 _LOOK_EVERY = 0.2
 
@@ -41,6 +42,7 @@ def run(place: Place) -> dict[str, float]:
     return {
         "tasks": seen.tasks / seen.seconds,
         "slowest tenth": 100 * min(steady) / max(steady),
+        "last four tenths": 100 * sum(steady[:_MANY]) / sum(steady[-_MANY:]),
         "run MiB": ours,
         "child MiB": child,
         "broker MiB": peak_mebibytes(place.broker_pid),
@@ -67,6 +69,7 @@ SCENARIO = Scenario(
     figures=(
         Figure("tasks", is_compared=False),
         Figure("slowest tenth", "%", is_compared=False),
+        Figure("last four tenths", "%", is_compared=False),
         *(Figure(f"{what} MiB", "MiB", is_compared=False) for what in ("run", "child", "broker")),
     ),
     contestants={RUN: run},
