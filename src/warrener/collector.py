@@ -116,10 +116,11 @@ async def collect(broker: Broker, writer: ResultWriter, *, follow: bool = False)
 
 
 def _count_unpublished(unpublished: Unpublished, waiting: int, summary: Summary) -> None:
-    """Count those as missing, too."""
+    """Count those as missing, too, where their number is known."""
     if unpublished.count:
         unpublished.count = max(1, unpublished.total - summary.completed - summary.failed - waiting)
         summary.missing = waiting + unpublished.count
+    if unpublished:
         summary.unpublished = str(unpublished)
 
 

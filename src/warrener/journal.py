@@ -7,7 +7,7 @@ having published anything: then it is nobody's, and the next one's.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from warrener.brokers import Broker
+
+STDIN_SOURCE: Final = "stdin"
 
 
 class Begun(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="begun"):
@@ -41,6 +43,11 @@ class Begun(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", t
     app_digest: str = ""
     by: str = ""
     planned: int | None = None
+
+    @property
+    def has_unknown_end(self) -> bool:
+        """Whether only reading tells how many tasks there are. What came from stdin ended where somebody ended it."""
+        return self.planned is None and not self.source.endswith(f":{STDIN_SOURCE}")
 
 
 class Read(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="read"):
@@ -157,6 +164,7 @@ class JournalState:
         """How many tasks each source has here, as far as is known: as planned until it was read to its end."""
         self.read: Read | None = None
         """What the newest run said when it had published all of its source."""
+        self._is_unread = False  # whether the newest run has not said so, of a source with an unknown end
         self._publishing: dict[str, tuple[Begun, int]] = {}  # and the number of its records, by run
         self._claims: set[str] = set()  # runs that may have published here
 
@@ -201,6 +209,11 @@ class JournalState:
         is_known = len(self.totals) == 1 or (self.totals and self._publishing)
         return sum(self.totals.values()) if is_known else None
 
+    @property
+    def has_unknown_rest(self) -> bool:
+        """Whether the one source may have more tasks than were published, and nobody knows how many."""
+        return self._is_unread and len(self.totals) == 1
+
     def unpublished(self, known: int) -> int:
         """How many tasks of the one source, at least, are not published, where the queue has so many, or had; 0 where nobody can tell."""
         is_whole = self.read is not None or len(self.totals) != 1
@@ -223,7 +236,7 @@ class JournalState:
             self.last = record
             self.runs += 1
             self.totals[record.source] = max(record.planned or 0, self.totals.get(record.source, 0))
-            self.read = None
+            self.read, self._is_unread = None, record.has_unknown_end
             self._publishing[record.run] = (record, 1)
         elif isinstance(record, Publishing):
             if record.run in self._publishing:
@@ -231,6 +244,7 @@ class JournalState:
                 self._publishing[record.run] = (begun, count + 1)
         elif isinstance(record, Purged):  # a queue stays its sources', of which nothing is there
             self.totals, self.read = dict.fromkeys(self.totals, 0), None
+            self._is_unread = False
         elif not isinstance(record, Acted):
             self._end(record)
 
@@ -240,6 +254,7 @@ class JournalState:
             self._release(record.run)
         if isinstance(record, Read) and self.last and record.run == self.last.run:
             self.totals[self.last.source], self.read = record.tasks, record
+            self._is_unread = False
 
     def _release(self, run: str) -> None:
         """This run published nothing. While others may have, the queue stays whose it was: their tasks' ids go by that."""

@@ -44,6 +44,7 @@ class Status(msgspec.Struct, frozen=True):
         cancelled: Tasks that wait on a queue that is cancelled; they are counted neither as ready nor as delayed.
         hold: Why workers take nothing; None while they do.
         cancelled_types: Types of which each task ends as failed without being run.
+        has_unknown_rest: Whether there may be more tasks, not published yet, and nobody knows how many.
     """
 
     counts: Counts
@@ -54,15 +55,18 @@ class Status(msgspec.Struct, frozen=True):
     cancelled: int = 0
     hold: Hold | None = None
     cancelled_types: tuple[str, ...] = ()
+    has_unknown_rest: bool = False
 
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self.done + self.cancelled >= self.total
+        return self.done + self.cancelled >= self.total and not self.has_unknown_rest
 
     @property
-    def progress(self) -> float:
-        """From 0 to 1."""
+    def progress(self) -> float | None:
+        """From 0 to 1; None while nobody knows how many tasks there are."""
+        if self.has_unknown_rest:
+            return None
         return self.done / self.total if self.total else 1.0
 
     @property
@@ -166,13 +170,22 @@ class Monitor:
         if rows and total > done:
             await self._read_durations(now, rows)
         orders = self.orders.orders if self.orders else Orders()
-        cancelled, eta = 0, None if orders.paused else self._eta(total - done)
+        has_unknown_rest = self.journal is not None and self.journal.has_unknown_rest
+        cancelled, eta = 0, None if orders.paused or has_unknown_rest else self._eta(total - done)
         if orders.cancelled:
             # What was not published yet waits as well.
             cancelled = max(counts.put_aside, total - done - (counts.processing or 0))
             counts, eta = counts.without_cancelled(), (0.0, 0.0)
         self.last = Status(
-            counts, total, done, rate, eta, cancelled, orders.hold, tuple(sorted(orders.types))
+            counts,
+            total,
+            done,
+            rate,
+            eta,
+            cancelled,
+            orders.hold,
+            tuple(sorted(orders.types)),
+            has_unknown_rest,
         )
         return self.last
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from warrener.address import DEFAULT_QUEUE, Address
 from warrener.errors import UsageError
-from warrener.journal import Begun
+from warrener.journal import STDIN_SOURCE, Begun
 from warrener.sources import count_lines
 
 _STDIN: Final = "-"
@@ -32,7 +32,7 @@ def begun_now(tasks: str, app: str = "") -> Begun:
         UsageError: The file cannot be read.
     """
     is_file = tasks != _STDIN
-    source = str(Path(tasks).resolve()) if is_file else "stdin"
+    source = str(Path(tasks).resolve()) if is_file else STDIN_SOURCE
     return begun_from(source, app, count_lines(tasks) if is_file else None)
 
 

@@ -58,7 +58,7 @@ class Summary(msgspec.Struct):
     Args:
         cancelled: Tasks that wait on a queue that is cancelled, or were not published since it is.
         missing: Tasks that have neither a result nor a failure yet; None where this user may not see them.
-        unpublished: How many of these are not published, in a sentence; empty where all are, or nobody knows.
+        unpublished: What is not published, in a sentence; empty where all is, or the journal does not tell.
         duplicates: Rows left out because their task had one already.
         superseded: Rows left out because their task was worded anew since, and has an end as it is worded now.
         strange: Rows left out because they are no results; somebody else wrote them.

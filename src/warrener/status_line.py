@@ -29,7 +29,9 @@ def status_line(status: Status) -> str:
 
 
 def percent(status: Status) -> str:
-    """The progress; 100% only when all is done."""
+    """The progress; 100% only when all is done, and no number while nobody knows how many there are."""
+    if status.progress is None:
+        return "more may come"
     return f"{math.floor(status.progress * 100)}%"
 
 

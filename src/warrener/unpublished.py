@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from warrener.errors import AccessRefused, BrokerUnreachable
 from warrener.journal import read_journal
@@ -11,9 +11,13 @@ from warrener.turns import SignsOfLife
 if TYPE_CHECKING:
     from warrener.brokers import Broker
 
+_WAY_ON: Final = "run the same command again"
+
 
 class Unpublished:
     """What is not published of the one source of a queue; nothing where there are several, or its producers keep no journal.
+
+    It is true where some are not, and where nobody knows, since nobody has read the source to its end.
 
     Args:
         broker: An open broker.
@@ -21,10 +25,15 @@ class Unpublished:
 
     def __init__(self, broker: Broker) -> None:
         self.count = self.total = 0
-        """How many tasks, at least, of how many, at the last look."""
+        """How many tasks, at least, of how many, at the last look; 0 where only reading the source tells."""
+        self._known = 0
+        self._has_unknown_rest = False
         self._broker = broker
         self._signs = SignsOfLife()
         self._were_over = False
+
+    def __bool__(self) -> bool:
+        return self.count > 0 or self._has_unknown_rest
 
     async def are_over(self, known: int, *, have_ended: bool) -> bool:
         """Whether none of them will come: to be asked at each look, at the second in a row that says so it is true.
@@ -53,11 +62,22 @@ class Unpublished:
         self._signs.hear(journal.publishing)
         self.total = journal.total or 0
         self.count = journal.unpublished(known)
-        return not (self.count and self._signs.are_there)
+        self._known, self._has_unknown_rest = known, journal.has_unknown_rest
+        return not (self and self._signs.are_there)
 
     def __str__(self) -> str:
-        tasks = f"{self.count:,} of {self.total:,} task{'' if self.total == 1 else 's'}"
-        is_one, way_on = self.count == 1, "run the same command again"
-        if self._signs.are_there:
-            return f"{tasks} {'is' if is_one else 'are'} not published yet; if no run is at it any more, {way_on}"
-        return f"{tasks} {'was' if is_one else 'were'} never published: {way_on}"
+        are_there = self._signs.are_there
+        if self._has_unknown_rest:
+            is_one, tasks = self._known == 1, _tasks(self._known)
+            what = "published, but not to the end of the source"
+            not_yet, never = f"{what} yet", what
+        else:
+            is_one, tasks = self.count == 1, f"{self.count:,} of {_tasks(self.total)}"
+            not_yet, never = "not published yet", "never published"
+        if are_there:
+            return f"{tasks} {'is' if is_one else 'are'} {not_yet}; if no run is at it any more, {_WAY_ON}"
+        return f"{tasks} {'was' if is_one else 'were'} {never}: {_WAY_ON}"
+
+
+def _tasks(count: int) -> str:
+    return f"{count:,} task{'' if count == 1 else 's'}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import signal
 from typing import TYPE_CHECKING, Final
+
+import pytest
 
 from tests.batch import eventually
 from tests.documents import ROOT
@@ -110,13 +113,30 @@ def test_report_takes_no_other_file_s_place(place: Place) -> None:
     assert place.warrener("status", "--watch", "--history").returncode == 2
 
 
-def test_batch_that_was_not_published_to_its_end_is_not_done(each_place: Place) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param(
+            "broken.csv", "1 of 2 tasks was never published: run the same command again\n", id="lines"
+        ),
+        pytest.param(
+            "broken.csv.gz",
+            "1 task was published, but not to the end of the source: run the same command again\n",
+            id="packed",
+        ),
+    ],
+)
+def test_batch_that_was_not_published_to_its_end_is_not_done(each_place: Place, name: str, said: str) -> None:
     (each_place.path / "app.py").write_text(_HALVES)
-    (each_place.path / "broken.csv").write_text('n\n2\n"4\n')
-    assert each_place.warrener("publish", "broken.csv", "--type", "halve").returncode == 2
+    text = b'n\n2\n"4\n'
+    (each_place.path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    assert each_place.warrener("publish", name, "--type", "halve").returncode == 2
     assert each_place.warrener("work", "app.py", "--drain").returncode == 0
 
     for words in (["status", "--watch"], ["results", "--follow"]):
         done = each_place.warrener(*words)
         assert done.returncode == 1
-        assert done.stderr.endswith("1 of 2 tasks was never published: run the same command again\n")
+        assert done.stderr.endswith(said)
+    looked = each_place.warrener("status")
+    assert "100%" not in looked.stdout
+    assert json.loads(each_place.warrener("status", "--json").stdout)["progress"] in {0.5, None}

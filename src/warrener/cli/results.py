@@ -40,4 +40,5 @@ async def _results(address: Address, file: ResultFile, follow: bool) -> int:
     say(str(summary))
     if summary.unpublished:
         say(summary.unpublished)
-    return Exit.FAILED if summary.failed or summary.cancelled or summary.missing else Exit.OK
+    has_failed = summary.failed or summary.cancelled or summary.missing or summary.unpublished
+    return Exit.FAILED if has_failed else Exit.OK

@@ -84,6 +84,10 @@ async def _status(address: Address, watch: bool, wanted: _Wanted) -> int:
         seen = await monitor.look()
         for note in [*seen.counts.notes, *_shared(monitor.journal)]:
             say(f"note: {note}")
+        if seen.has_unknown_rest and not watch:
+            unpublished = Unpublished(open_broker)
+            await unpublished.look(_known(seen))
+            say(f"note: {unpublished}")
         if watch:
             return await _watch(address, open_broker, monitor, seen, heard, as_json=wanted.as_json)
         looked_at = time.monotonic()
@@ -141,17 +145,24 @@ async def _watch(
                 progress.show(text, seen.done, seen.total, _held_up(address, seen))
             is_cancelled = seen.cancelled > 0
             have_ended = await completion.is_proven_by(seen.counts, is_cancelled=is_cancelled)
-            known = seen.done + seen.counts.waiting
-            if have_ended if is_cancelled else await unpublished.are_over(known, have_ended=have_ended):
+            if (
+                have_ended
+                if is_cancelled
+                else await unpublished.are_over(_known(seen), have_ended=have_ended)
+            ):
                 break
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             try:
                 seen = await monitor.look()
             except BrokerUnreachable as error:
                 progress.show(f"{error}; trying again", seen.done, seen.total)
-    if unpublished.count and not is_cancelled:
+    if unpublished and not is_cancelled:
         say(str(unpublished))
-    return Exit.FAILED if seen.counts.failed or seen.cancelled or unpublished.count else Exit.OK
+    return Exit.FAILED if seen.counts.failed or seen.cancelled or unpublished else Exit.OK
+
+
+def _known(seen: Status) -> int:
+    return seen.done + seen.counts.waiting
 
 
 def _shared(journal: JournalState | None) -> list[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.batch import DELAYS
 from tests.conformance.batch.desk import Desk, double
 from warrener.brokers import connect
 from warrener.collector import collect
-from warrener.journal import Left, Read, note
+from warrener.journal import STDIN_SOURCE, Left, Read, note, note_purged
+from warrener.monitor import watching
 from warrener.publisher import ensure
 from warrener.unpublished import Unpublished
 from warrener.writers import opened
@@ -93,3 +95,49 @@ async def test_nothing_is_said_of_what_is_whole_or_shared(desk: Desk, begun: Beg
         await note(broker, other)
         await note(broker, Left(other.run))
         assert (await _collected(desk, follow=True)).missing == 0
+
+
+async def test_nobody_takes_what_is_of_unknown_length_for_done_before_it_was_read_to_its_end(
+    desk: Desk, begun: Begun
+) -> None:
+    packed = replace(begun, planned=None)
+    async with connect(desk.address) as broker:
+        await ensure(broker, DELAYS)
+        await note(broker, packed)
+        unpublished = Unpublished(broker)
+        assert not await unpublished.are_over(2, have_ended=True)
+        assert str(unpublished) == (
+            "2 tasks are published, but not to the end of the source yet; "
+            "if no run is at it any more, run the same command again"
+        )
+        async with watching(broker) as monitor:
+            seen = await monitor.look()
+        assert (seen.is_finished, seen.progress, seen.eta, seen.state) == (False, None, None, "waiting")
+
+        await note(broker, Left(packed.run))
+        for follow in (False, True):
+            summary = await _collected(desk, follow=follow)
+            assert (summary.missing, summary.unpublished) == (
+                0,
+                "0 tasks were published, but not to the end of the source: run the same command again",
+            )
+
+        again = replace(packed, run="again")
+        for record in (again, Read(again.run, 0)):
+            await note(broker, record)
+        assert (await _collected(desk, follow=True)).unpublished == ""
+
+
+async def test_what_came_from_stdin_is_all_there_was(desk: Desk, begun: Begun) -> None:
+    async with connect(desk.address) as broker:
+        await ensure(broker, DELAYS)
+        await note(broker, replace(begun, source=f"host:{STDIN_SOURCE}", planned=None))
+        assert (await _collected(desk, follow=True)).unpublished == ""
+
+
+async def test_nothing_of_a_queue_that_was_purged_is_to_be_published(desk: Desk, begun: Begun) -> None:
+    async with connect(desk.address) as broker:
+        await ensure(broker, DELAYS)
+        await note(broker, replace(begun, planned=None))
+        await note_purged(broker, "ann@host", 0.0)
+        assert (await _collected(desk, follow=True)).unpublished == ""
