@@ -73,7 +73,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
 
     Args:
         key: The work item's key.
-        kind: `completed`, `failed` (to be tried again), `permanent`, `invalid` or `stopped` (to be requeued).
+        kind: `completed`, `failed` (to be tried again), `permanent`, `invalid`, `unknown-type` or `stopped` (to be requeued).
         started_at: Seconds since the epoch.
         duration: Seconds.
         peak_memory: Of the child so far, in bytes.

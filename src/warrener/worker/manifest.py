@@ -17,6 +17,16 @@ ANY_TYPE: Final = "*"
 """The handler of every type that has none of its own."""
 
 
+def no_handler(task_type: str, known: Iterable[str]) -> str:
+    """What is said of a task whose type has no handler.
+
+    Args:
+        task_type: Its type.
+        known: The types that there are.
+    """
+    return f"no handler for type {task_type!r}; this app has {', '.join(sorted(known))}"
+
+
 class HandlerRules(msgspec.Struct, frozen=True):
     """What the supervisor must know of a handler; the function itself stays in the children.
 

@@ -14,6 +14,7 @@ from warrener.models import MAX_MESSAGE, Attempt, Result
 from warrener.retry import nearest
 from warrener.text import cut, readable
 from warrener.trace_context import trace_id
+from warrener.worker.manifest import no_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +93,8 @@ class Outcomes:
             return self.of_failure(task, record, attempt, "permanent")
         if report.kind == "invalid":
             return refused(record, "invalid", report.message)
+        if report.kind == "unknown-type":  # since the child imported a newer app
+            return refused(record, "unknown-type", report.message)
         attempt = Attempt(
             number,
             report.error,
@@ -158,8 +161,7 @@ def opened(delivery: Delivery, manifest: AppManifest) -> tuple[Envelope, Handler
         return refused(decode_record(delivery.record), "invalid", str(error))
     if rules := manifest.rules(task.type):
         return task, rules
-    known = ", ".join(sorted(manifest.handlers))
-    said = f"no handler for type {task.type!r}; this app has {known}"
+    said = no_handler(task.type, manifest.handlers)
     return refused(decode_record(delivery.record), "unknown-type", said)
 
 

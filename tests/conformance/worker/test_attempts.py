@@ -171,15 +171,18 @@ def _starts(log: Path) -> dict[str, int]:
     return {file.name: len(file.read_text().splitlines()) for file in log.iterdir()}
 
 
+_WAITS: Final = "__import__('threading').Event().wait()"
+_WAITS_ASYNC: Final = "await __import__('asyncio').Event().wait()"
+
+
+@pytest.mark.parametrize(("kind", "waits"), [("def", _WAITS), ("async def", _WAITS_ASYNC)])
 async def test_app_that_is_another_one_when_it_is_imported_again_has_its_own_rules(
-    address: Address, tmp_path: Path
+    address: Address, tmp_path: Path, kind: str, waits: str
 ) -> None:
     # Given a task that runs
     begun, app = tmp_path / "begun", tmp_path / "changing.py"
     head = "from warrener import App\napp = App(base=0.05)\n@app.task"
-    app.write_text(
-        f"{head}\ndef gone():\n    open({str(begun)!r}, 'w').close()\n    __import__('threading').Event().wait()\n"
-    )
+    app.write_text(f"{head}\n{kind} gone():\n    open({str(begun)!r}, 'w').close()\n    {waits}\n")
     await publish(address, [task("gone", "former")])
     async with connect(address) as broker:
         supervisor = Supervisor(broker, ChildSettings(str(app)), processes=1)
@@ -191,7 +194,7 @@ async def test_app_that_is_another_one_when_it_is_imported_again_has_its_own_rul
 
         await eventually(has_begun)
         # When the app has no such handler any more, but another one, and is imported again
-        app.write_text(f"{head}(retries=1)\ndef new():\n    raise ValueError\n")
+        app.write_text(f"{head}(retries=1)\n{kind} new():\n    raise ValueError\n")
         fork_server = supervisor._pool._fork_server._process
         assert fork_server
         os.kill(fork_server.pid, signal.SIGKILL)
@@ -211,6 +214,42 @@ async def test_app_that_is_another_one_when_it_is_imported_again_has_its_own_rul
         assert await working is Exit.STOPPED
     found = await failures(address)
     assert {id_: (failure.reason, failure.attempts) for id_, failure in found.items()} == {
-        "former": ("crashed", 1),
+        "former": ("unknown-type", 0),
         "latter": ("exhausted", 2),
+    }
+
+
+async def test_child_that_imports_a_newer_app_does_not_die_of_a_task_of_the_former_one(
+    address: Address, tmp_path: Path
+) -> None:
+    # Given a child that has imported the app by itself, and whose task runs
+    begun, app = tmp_path / "begun", tmp_path / "changing.py"
+    head = "import os\nfrom warrener import App\napp = App(base=0.05)\n@app.task\n"
+    gone = f"    open({str(begun)!r}, 'w').write(str(os.getpid()))\n    {_WAITS}\n"
+    app.write_text(f"{head}def gone():\n{gone}")
+    await publish(address, [task("gone", "former"), task("gone", "later")])
+    async with connect(address) as broker:
+        supervisor = Supervisor(broker, ChildSettings(str(app), spawn=True), processes=1)
+        await supervisor.start()
+        working = asyncio.create_task(supervisor.run())
+
+        async def has_begun() -> bool:
+            return begun.exists() and bool(begun.read_text())
+
+        await eventually(has_begun)
+        # When it is killed, and the next one finds a newer app on disk
+        app.write_text(f"{head}def new():\n    raise ValueError\n")
+        os.kill(int(begun.read_text()), signal.SIGKILL)
+
+        # Then the tasks are of an unknown type, with the attempts that they had
+        async def have_ended() -> bool:
+            return working.done() or supervisor.settled["failed"] == 2
+
+        await eventually(have_ended)
+        supervisor.stop()
+        assert await working is Exit.STOPPED
+    found = await failures(address)
+    assert {id_: (failure.reason, failure.attempts) for id_, failure in found.items()} == {
+        "former": ("unknown-type", 1),
+        "later": ("unknown-type", 0),
     }

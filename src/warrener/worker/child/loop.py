@@ -70,7 +70,7 @@ class LoopChild(Child):
 
     async def _perform_async(self, item: WorkItem) -> None:
         handler = self._handler(item)
-        if not handler.is_async and not self._around.is_async:
+        if handler is None or not (handler.is_async or self._around.is_async):
             self._send(await self._loop.run_in_executor(None, self._perform, item))
             return
         self._output.begin(item.key)

@@ -14,10 +14,11 @@ from warrener.text import cut
 from warrener.values.simpler import Unwritable
 from warrener.values.writing import shortened, written
 from warrener.worker.frames import Report
+from warrener.worker.manifest import no_handler
 from warrener.worker.untraced import Untraced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType, TracebackType
 
     from warrener.errors import InvalidTask
@@ -105,6 +106,17 @@ def invalid(item: WorkItem, started_at: float, duration: float, error: InvalidTa
     """The report of a task whose data does not fit its handler. Args: as `completed`."""
     message = cut(str(error), MAX_MESSAGE)
     return Report(item.key, "invalid", started_at, duration, _peak_memory(), message=message)
+
+
+def unknown(item: WorkItem, known: Iterable[str]) -> Report:
+    """The report of a task that no handler takes: the app was imported anew since the supervisor was told what is in it.
+
+    Args:
+        item: The task.
+        known: The types that there are.
+    """
+    message = no_handler(item.type, known)
+    return Report(item.key, "unknown-type", 0.0, 0.0, _peak_memory(), message=message)
 
 
 def without_ours(frames: TracebackType | None) -> TracebackType | None:

@@ -16,6 +16,7 @@ import msgspec
 
 from warrener.worker.child.lifespans import Lifespans, NotEntered
 from warrener.worker.child.perform import perform
+from warrener.worker.child.reports import unknown
 from warrener.worker.child.surroundings import Surroundings
 from warrener.worker.frames import (
     Alive,
@@ -180,12 +181,15 @@ class Child:
             return False
         return True
 
-    def _handler(self, item: WorkItem) -> Handler:
-        return self._handlers.get(item.type) or self._handlers[ANY_TYPE]
+    def _handler(self, item: WorkItem) -> Handler | None:
+        return self._handlers.get(item.type) or self._handlers.get(ANY_TYPE)
 
     def _perform(self, item: WorkItem) -> Report:
+        handler = self._handler(item)
+        if handler is None:
+            return unknown(item, self._handlers)
         self._output.begin(item.key)
-        report = perform(self._handler(item), item, self._max_result, self._around)
+        report = perform(handler, item, self._max_result, self._around)
         if self._around.traces:
             report = self._around.traced(report)
         self._output.end()
