@@ -183,6 +183,11 @@ class JournalState:
         """Whether a run has not published all of its source, and has not left."""
         return bool(self._publishing)
 
+    @property
+    def unended_claims(self) -> dict[str, int]:
+        """All runs whose queue it may be, where none of them has ended, and how many records each has written."""
+        return self.publishing if self._claims <= self._publishing.keys() else {}
+
     def publishing_before(self, begun: Begun) -> dict[str, int]:
         """Runs that began to publish the same source earlier and have not ended, and how many records each has written."""
         found = {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
 from warrener.errors import QueueTaken
+from warrener.journal import read_journal
 from warrener.orders import Orders, Resumed, current, give
+from warrener.turns import LOOK_EVERY, SignsOfLife, give_up, may_have_tasks
 
 if TYPE_CHECKING:
     from warrener.brokers import Broker
@@ -45,6 +48,37 @@ async def lift(broker: Broker, begun: Begun, journal: JournalState, *, runs: boo
         return None
     await give(broker, Resumed(begun.by, time.time(), is_by_run=True))
     return orders
+
+
+async def claim(broker: Broker, begun: Begun, journal: JournalState) -> JournalState:
+    """See that a queue is this batch's, or nobody's; what its journal says then.
+
+    A run that was killed before it had published anything is waited for as long as it might only be slow. Then the queue is not
+    its own any more.
+
+    Args:
+        broker: An open broker.
+        begun: Who begins what.
+        journal: What was begun there before.
+
+    Raises:
+        QueueTaken: It is another's.
+        BrokerError: The broker is lost.
+    """
+    signs, seen = SignsOfLife(), journal.unended_claims
+    while True:
+        try:
+            check_owner(journal, begun)
+        except QueueTaken:
+            if not seen or journal.unended_claims != seen or await may_have_tasks(broker):
+                raise
+        else:
+            return journal
+        signs.hear(seen)
+        if not signs.are_there:
+            await give_up(broker, seen)
+        await asyncio.sleep(LOOK_EVERY)
+        journal = await read_journal(broker)
 
 
 def check_owner(journal: JournalState, begun: Begun) -> None:

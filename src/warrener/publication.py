@@ -16,7 +16,7 @@ from warrener.errors import AccessRefused, BrokerError, BrokerUnreachable
 from warrener.failed_before import FailedBefore
 from warrener.journal import Begun, JournalState, Left, Publishing, Read, note, read_journal
 from warrener.marks import Marks
-from warrener.ownership import check_owner, differ, lift
+from warrener.ownership import check_owner, claim, differ, lift
 from warrener.published import (
     HAS_ROW,
     OF_SOURCE,
@@ -121,7 +121,7 @@ class Publication:
         with suppress(AccessRefused):  # who may only publish does so, and notes what was done
             self._journal = await read_journal(broker)
         if not self._is_shared:
-            check_owner(self._journal, self.begun)
+            self._journal = await claim(broker, self.begun, self._journal)
         with suppress(AccessRefused):
             self.lifted = await lift(broker, self.begun, self._journal, runs=self._runs)
         last = self._journal.last

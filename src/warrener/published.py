@@ -17,7 +17,7 @@ from warrener.codec import NOT_JSON, encode
 from warrener.marks import mark_of, marks_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from warrener.brokers import Broker
     from warrener.marks import Marks
@@ -72,7 +72,7 @@ async def read_published(broker: Broker, marks: Marks) -> None:
                 _take_in(_marks.decode(body), marks)
 
 
-async def published_in_order(broker: Broker) -> AsyncIterator[tuple[int, bytes]]:
+async def published_in_order(broker: Broker) -> AsyncGenerator[tuple[int, bytes]]:
     """The marks of all that was ever published, as often as it was, each with its place. Raises: as `warrener.journal.read_journal`."""
     place = 0
     async for records in broker.noted(Log.PUBLISHED):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from warrener.errors import AccessRefused
 from warrener.journal import Left, note, read_journal
+from warrener.published import published_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from warrener.brokers import Broker
     from warrener.journal import Begun, JournalState
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 ALIVE_EVERY: Final = 3.0
 """Seconds between two signs of life that a run writes into the journal while it publishes."""
 _SILENT_FOR: Final = 12.0  # seconds after which a run that says nothing is taken for dead
-_LOOK_EVERY: Final = 0.5  # seconds
+LOOK_EVERY: Final = 0.5
+"""Seconds between two looks at whether it lives."""
 
 
 class SignsOfLife:
@@ -62,8 +65,35 @@ async def wait_for_turn(broker: Broker, begun: Begun, on_wait: Callable[[], None
         earlier = state.publishing_before(begun)
         signs.hear(earlier)
         if not signs.are_there:
-            for run in earlier:
-                await note(broker, Left(run))
+            if earlier:
+                await give_up(broker, earlier)
             return state
         on_wait()
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def give_up(broker: Broker, runs: Iterable[str]) -> None:
+    """Write into the journal that these runs, which were killed, have left.
+
+    Raises:
+        BrokerError: The broker is lost.
+    """
+    has_published = await may_have_tasks(broker)
+    for run in runs:
+        await note(broker, Left(run, has_published=has_published))
+
+
+async def may_have_tasks(broker: Broker) -> bool:
+    """Whether a queue has any task, or ever had one, as far as this user may know.
+
+    Raises:
+        BrokerError: The broker is lost.
+    """
+    try:
+        counts = await broker.counts()
+        if counts.completed or counts.failed or not counts.is_all_done:
+            return True
+        async with aclosing(published_in_order(broker)) as marks:
+            return await anext(marks, None) is not None
+    except AccessRefused:
+        return True
