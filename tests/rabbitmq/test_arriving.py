@@ -12,6 +12,7 @@ from warrener.brokers import connect
 from warrener.brokers.rabbitmq import RabbitBroker, stream
 from warrener.brokers.rabbitmq.amqp import channel
 from warrener.brokers.rabbitmq.amqp.connection import Connection
+from warrener.brokers.rabbitmq.amqp.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Broker
-    from warrener.brokers.rabbitmq.amqp.frames import Frames
+
 
 _OFTEN: Final = 5
 _LARGE: Final = b'{"task_id":"t","value":"%b"}' % (b"x" * 2_000_000)
@@ -52,12 +53,11 @@ class _Gate:
 async def test_answer_behind_a_large_message_is_waited_for_as_long_as_that_goes_on(
     rabbit_address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[Connection] = []
+    looks: list[Frames] = []
 
-    def goes_on(connection: Connection) -> bool:
-        looks.append(connection)
-        if connection._frames:
-            connection._frames.bytes_received += 1  # one more byte of it
+    def goes_on(frames: Frames) -> bool:
+        looks.append(frames)
+        frames.bytes_received += 1  # one more byte of it
         return True
 
     async def has_waited() -> bool:
@@ -71,7 +71,7 @@ async def test_answer_behind_a_large_message_is_waited_for_as_long_as_that_goes_
             assert connection._frames
             gate = _Gate(connection._frames, monkeypatch, most=0)
             monkeypatch.setattr(channel, "ANSWER_TIMEOUT", 0.02)
-            monkeypatch.setattr(Connection, "is_arriving", property(goes_on))
+            monkeypatch.setattr(Frames, "is_arriving", property(goes_on))
             asking = asyncio.create_task(
                 open_channel.call("queue_declare", rabbit_address.queue, passive=True)
             )

@@ -37,6 +37,8 @@ class Bare(Frames):
         self._corked = []
         self._uncorking = None
         self._uncorked_at = 0.0
+        self._handed_over = 0
+
         self._counted = 0
         self._counted_from = 0.0
         self._are_many = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -28,11 +29,14 @@ async def owners() -> dict[str, Any]:
         """Nobody calls back."""
 
     connection = AsyncioConnection(pika.ConnectionParameters(), internal_connection_workflow=False)
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    services = _AsyncioIOServicesAdapter(asyncio.get_running_loop())
     return {
         "connection": connection,
         "channel": Channel(connection, 1, nobody),
-        "services": _AsyncioIOServicesAdapter(asyncio.get_running_loop()),
-        "transport": io_services_utils._AsyncPlaintextTransport,
+        "services": services,
+        "transport": io_services_utils._AsyncPlaintextTransport(ours, connection, services),
     }
 
 

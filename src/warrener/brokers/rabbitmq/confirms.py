@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from warrener.brokers.rabbitmq.amqp.channel import Channel
+    from warrener.brokers.rabbitmq.amqp.movement import Movement
     from warrener.models import Record
 
 T = TypeVar("T")
 
+_LOOKS: Final = 4  # in the time that a confirm may take
 _REFUSED: Final = "the broker refuses messages, as when a policy limits a queue's length"
 
 
@@ -32,6 +34,9 @@ class ConfirmTracker:
         self._channel = channel
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
+        # The oldest that is on its way, what moves since, and how many looks have found that nothing does.
+        self._oldest = self._quiet = 0
+        self._movement: Movement | None = None
         # By number: key, message id, whom to tell, and what of. One object for each, or Python's search for garbage, which
         # looks at all that stays for long, takes a sixth of the time.
         self._pending: dict[int, tuple[str, str, Callable[[Any, BrokerError | None], None], Any]] = {}
@@ -71,17 +76,21 @@ class ConfirmTracker:
             self._start_timer()
 
     def _start_timer(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(
-            channels.ANSWER_TIMEOUT, self._on_timer, next(iter(self._pending))
-        )
+        self._timer = asyncio.get_running_loop().call_later(channels.ANSWER_TIMEOUT / _LOOKS, self._on_timer)
 
-    def _on_timer(self, oldest: int) -> None:
-        """Let go of a connection over which the oldest confirm does not come."""
+    def _on_timer(self) -> None:
+        """Let go of a connection over which the oldest confirm does not come, although nothing that is before it moves."""
         self._timer = None
-        if self._pending and self._channel.is_open:
-            if next(iter(self._pending)) == oldest:
+        if not (self._pending and self._channel.is_open):
+            return
+        oldest = next(iter(self._pending))
+        if self._movement is None or oldest != self._oldest:
+            self._oldest, self._movement, self._quiet = oldest, self._channel.movement(), 0
+        elif not self._movement.goes_on():
+            self._quiet += 1
+            if self._quiet >= _LOOKS:
                 self._channel.drop()
-            self._start_timer()
+        self._start_timer()
 
     def _on_ack(self, tag: int, is_multiple: bool) -> None:
         self._confirm(tag, None, is_multiple=is_multiple)

@@ -11,6 +11,7 @@ from pika.spec import Basic
 
 from warrener.brokers.rabbitmq.amqp.errors import translate
 from warrener.brokers.rabbitmq.amqp.frames import forget_cancelled, resolve
+from warrener.brokers.rabbitmq.amqp.movement import Movement
 from warrener.errors import BrokerError, BrokerUnreachable
 
 if TYPE_CHECKING:
@@ -142,6 +143,10 @@ class Channel:
         """Let go of the connection, since an answer is overdue."""
         self._connection.drop(ANSWER_TIMEOUT)
 
+    def movement(self) -> Movement:
+        """What moves on the connection from now on."""
+        return Movement(self._frames)
+
     def watch(self, on_close: Callable[[BrokerError], None]) -> None:
         """Tell `on_close` when the broker closes the channel, or the connection is lost; at once if it has been."""
         self._on_close = on_close
@@ -163,11 +168,10 @@ class Channel:
             done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self._raw.add_on_close_callback(partial(resolve, done))
             self.begin_close()
-            waited, had = 0.0, 0
+            waited, movement = 0.0, self.movement()
             while not done.done() and not self._connection.blocked:
                 await asyncio.wait([done], timeout=_LOOK_FOR_ALARM)
-                waited = 0 if self._goes_on_since(had) else waited + _LOOK_FOR_ALARM
-                had = self._frames.bytes_received
+                waited = 0 if movement.goes_on() else waited + _LOOK_FOR_ALARM
                 if not done.done() and waited >= ANSWER_TIMEOUT:
                     self.drop()
 
@@ -190,16 +194,12 @@ class Channel:
 
     async def _answered(self, answer: asyncio.Future[Any]) -> Any:
         """Wait for an answer of the broker, but not for ever."""
+        movement = self.movement()
         while not answer.done():
-            had = self._frames.bytes_received
             await asyncio.wait([answer], timeout=ANSWER_TIMEOUT)
-            if not (answer.done() or self._goes_on_since(had)):
+            if not (answer.done() or movement.goes_on()):
                 self.drop()
         return answer.result()
-
-    def _goes_on_since(self, had: int) -> bool:
-        """Whether a large message is arriving, behind which an answer may be: over a slow line it takes its time."""
-        return self._connection.is_arriving and self._frames.bytes_received > had
 
     def _cancelled(self, _: object) -> None:
         """The broker has ended our consumer: its queue is gone or moves, or a delivery was held for too long.

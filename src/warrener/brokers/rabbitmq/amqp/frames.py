@@ -9,9 +9,8 @@ Here is all use of pika's private parts. `PRIVATE_PARTS` names them, and a test 
 from __future__ import annotations
 
 import asyncio
-import logging
 import struct
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 import pika
@@ -21,6 +20,8 @@ from pika.exceptions import InvalidFrameError
 from pika.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_MAX_SIZE, FRAME_METHOD, Basic
 
 from warrener.brokers.rabbitmq.amqp.bulk import HEADER, Delivered, Run, StreamConsumer
+from warrener.brokers.rabbitmq.amqp.movement import unsent
+from warrener.brokers.rabbitmq.amqp.own_log import be_quiet, is_ours
 from warrener.brokers.rabbitmq.amqp.properties import Properties
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ PRIVATE_PARTS: Final = {
     ),
     "channel": ("_cancelled", "_consumers"),
     "services": ("_loop", "create_streaming_connection"),
-    "transport": ("_MAX_RECV_BYTES",),
+    "transport": ("_MAX_RECV_BYTES", "_sock"),
 }
 """What of pika is used here although it is private, by whose it is."""
 
@@ -55,9 +56,6 @@ _FRAME_END: Final = bytes([FRAME_END])
 _GREETING: Final = b"AMQP"  # of a broker that wants another protocol: no frame
 _GREETING_SIZE: Final = 8
 
-_is_ours: ContextVar[bool] = ContextVar("_is_ours", default=False)
-"""Set wherever pika works for one of our connections."""
-
 
 def connect(
     parameters: pika.ConnectionParameters,
@@ -67,7 +65,7 @@ def connect(
 ) -> Frames:
     """Begin to connect; one of the first two is called, and the third one when a connection that was open ends."""
     context = copy_context()
-    context.run(_is_ours.set, True)
+    context.run(is_ours.set, True)
     return context.run(
         Frames,
         parameters,
@@ -105,6 +103,7 @@ class Frames(AsyncioConnection):
         self._corked: list[bytes | memoryview] = []
         self._uncorking: asyncio.Handle | None = None
         self._uncorked_at = 0.0
+        self._handed_over = 0  # bytes, to be sent
         self._counted = 0  # frames since
         self._counted_from = 0.0
         self._are_many = False
@@ -115,7 +114,7 @@ class Frames(AsyncioConnection):
 
     def quietly(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call a method of pika's, with nothing of it in pika's log: what goes wrong is raised."""
-        if _is_ours.get():  # called back by pika
+        if is_ours.get():  # called back by pika
             return method(*args, **kwargs)
         return self._context.run(method, *args, **kwargs)
 
@@ -181,9 +180,17 @@ class Frames(AsyncioConnection):
         self._corked.clear()
         self._uncorking = None
         self._uncorked_at = self._own_loop.time()
+        self._handed_over += len(data)
         if data and self._transport is not None:
             # Of what the socket does not take at once pika cuts off the rest: of bytes it would copy that, again and again.
             super()._adapter_emit_data(memoryview(data))
+
+    @property
+    def outgoing(self) -> tuple[int, int]:
+        """How many bytes were sent so far, and how many will have been once all is that is to go out."""
+        transport = self._transport
+        waiting = transport.get_write_buffer_size() + unsent(transport._sock) if transport else 0
+        return self._handed_over - waiting, self._handed_over + sum(map(len, self._corked))
 
     # --- what comes in
 
@@ -289,12 +296,4 @@ class _Services(_AsyncioIOServicesAdapter):
             return self._loop.call_soon(on_done, ConnectionResetError(str(error)))
 
 
-class _OthersOnly(logging.Filter):
-    """Keeps out of pika's log what it says of our connections, and nothing that the host's program does with pika."""
-
-    def filter(self, _: logging.LogRecord) -> bool:
-        return not _is_ours.get()
-
-
-for _name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "pika"]:
-    logging.getLogger(_name).addFilter(_OthersOnly())
+be_quiet()
