@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance.broker.steps import complete
 from warrener.brokers import connect
+from warrener.brokers.rabbitmq import rows as row_reading
 from warrener.brokers.rabbitmq import stream
 
 if TYPE_CHECKING:
@@ -73,3 +74,30 @@ async def test_newest_rows_are_fewer_where_these_are_enough(broker: Broker) -> N
     rows = await _completed(broker, *[_LARGE] * 10)
     assert [*await broker.newest_results(8, enough=3 * _LARGE)] == rows[-2:]
     assert [*await broker.newest_results(8)] == rows[-8:]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([_LARGE] * 30 + [_SMALL], id="the last one is small"),
+        pytest.param([_SMALL] * 150 + [_LARGE], id="the last one is large"),
+    ],
+)
+async def test_newest_rows_have_about_enough_bytes_however_large_the_last_one_is(
+    broker: Broker, sizes: list[int]
+) -> None:
+    rows = await _completed(broker, *sizes)
+    found = [*await broker.newest_results(500, enough=_AHEAD)]
+    assert found == rows[-len(found) :]
+    assert _AHEAD / 2 <= sum(map(len, found)) <= 2 * _AHEAD
+
+
+async def test_rows_from_a_place_on_are_fewer_where_they_are_large(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_reading, "_MUCH", 3 * _LARGE)
+    rows = await _completed(broker, *[_LARGE] * 30)
+    for place in (0, 1, 20):
+        found = [*await broker.results_at(place, 8)]
+        assert found == rows[place : place + len(found)]
+        assert 3 <= len(found) < 8

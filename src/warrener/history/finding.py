@@ -23,5 +23,10 @@ async def find_row(broker: Broker, history: History, task_id: str) -> bytes | No
     place = history.completed.places.place(task_id)
     if place is None:
         return None
-    rows = await broker.results_at(place, _AROUND)
-    return next((row.line for row in readable_rows(rows, Summary()) if row.task_id == task_id), None)
+    end = place + _AROUND
+    while place < end and (rows := await broker.results_at(place, end - place)):
+        for row in readable_rows(rows, Summary()):
+            if row.task_id == task_id:
+                return row.line
+        place += len(rows)
+    return None

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 _USUAL: Final = 50
 _MOST: Final = 500
 _DEPTH: Final = 10_000
-"""Rows from the end that are looked through."""
+"""Rows from the end that are looked through,"""
+_ENOUGH: Final = 64 << 20
+"""or as many as have so many bytes."""
+
 _HOLDS: Final = 1.0  # seconds
 _PART: Final = 256 * 1024  # bytes
 
@@ -41,11 +44,11 @@ class Newest:
         self._until = 0.0
 
     async def rows(self, broker: Broker, most: int) -> Sequence[bytes]:
-        """The last rows, at most so many, the newest first. Raises: as `Reader.newest_results`."""
+        """The last rows, at most so many, fewer where they are large, the newest first. Raises: as `Reader.newest_results`."""
         async with self._reading:
             now = asyncio.get_running_loop().time()
             if now > self._until or most > self._asked:
-                self._rows = [*reversed(await broker.newest_results(most))]
+                self._rows = [*reversed(await broker.newest_results(most, enough=_ENOUGH))]
                 self._asked, self._until = most, asyncio.get_running_loop().time() + _HOLDS
             return self._rows[:most]
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from warrener.brokers.rabbitmq import stream
+from warrener.brokers.rabbitmq import stream, stream_parts
 from warrener.brokers.rabbitmq.packing import ROWS, unpack
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _APART: Final = 1000  # rows between two offsets that are kept
 _FEW: Final = 64  # messages
-_AT_A_TIME: Final = 5000  # rows: as many packs as are fetched at a time would be ten times as many
+_MUCH: Final = 16 << 20  # bytes of rows that are enough at a time
+_AT_A_TIME: Final = 5000
+# rows: as many packs as are fetched at a time would be ten times as many
 
 
 class Counted(NamedTuple):
@@ -99,7 +101,7 @@ async def newest(queue: Queue, most: int, enough: int | None) -> Sequence[bytes]
     # As many as are needed if all of them are packs, and a few at once: to look again costs more.
     messages = max(most // ROWS + 1, min(most, _FEW))
     while True:
-        bodies = await stream.newest(queue, queue.names.results, messages, enough)
+        bodies = await stream_parts.newest(queue, queue.names.results, messages, enough)
         found = [row for body in bodies for row in unpack(body)]
         if len(found) >= most or len(bodies) < messages:
             return found[-most:]
@@ -110,11 +112,13 @@ async def newest(queue: Queue, most: int, enough: int | None) -> Sequence[bytes]
 async def at(queue: Queue, offsets: Offsets, first: int, most: int) -> Sequence[bytes]:
     """See `Reader.results_at`."""
     before, offset = offsets.before(first)
-    wanted = first - before + most
+    skipped = first - before
     found: list[bytes] = []
-    async with aclosing(stream.at(queue, queue.names.results, offset, wanted)) as batches:
+    async with aclosing(stream_parts.at(queue, queue.names.results, offset, skipped + most)) as batches:
         async for bodies in batches:
-            found += [row for body in bodies for row in unpack(body)]
-            if len(found) >= wanted:
+            rows = [row for body in bodies for row in unpack(body)]
+            found += rows[skipped:]
+            skipped = max(0, skipped - len(rows))
+            if len(found) >= most or sum(map(len, found)) >= _MUCH:
                 break
-    return found[first - before : wanted]
+    return found[:most]

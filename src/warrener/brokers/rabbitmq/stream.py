@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from warrener.brokers.rabbitmq.amqp.properties import Properties
     from warrener.brokers.rabbitmq.queue import Queue
 
-_PREFETCH: Final = 2000
+PREFETCH: Final = 2000
+"""So many messages are on their way to a reader, at most."""
 _AHEAD: Final = 32 << 20  # bytes that may be on their way, about
 _TOLD_BY: Final = 64  # messages tell how large others are
 _MUCH: Final = 4
@@ -36,7 +37,7 @@ class Message(NamedTuple):
 
 
 async def read_stream(
-    connection: Connection, stream: str, first: int, *, follow: bool, prefetch: int = _PREFETCH
+    connection: Connection, stream: str, first: int, *, follow: bool, prefetch: int = PREFETCH
 ) -> AsyncGenerator[tuple[int, Sequence[Message]]]:
     """The messages of a stream from an offset on, in batches, each with the offset after it; see `Broker.results`.
 
@@ -168,26 +169,6 @@ class _Arrived(StreamConsumer):
         tag, properties = self._last or (0, None)
         after = properties.header("x-stream-offset") + 1 if properties else 0
         return after, tag, messages
-
-
-async def newest(queue: Queue, stream: str, most: int, enough: int | None) -> Sequence[bytes]:
-    """The last messages of one of the queue's streams; as many as have enough bytes if they are as large as the last one."""
-    connection = await queue.connections.connection()
-    end, size = await stream_tail(connection, stream)
-    few = most if enough is None else max(1, min(most, enough // max(1, size)))
-    async with aclosing(read_stream(connection, stream, max(0, end - few), follow=False)) as batches:
-        return [row.body async for _, rows in batches for row in rows][-few:]
-
-
-async def at(queue: Queue, stream: str, first: int, most: int) -> AsyncGenerator[Sequence[bytes]]:
-    """The messages of one of the queue's streams from an offset on, to its end, in batches of at most so many."""
-    connection = await queue.connections.connection()
-    batches = read_stream(connection, stream, first, follow=True, prefetch=min(most, _PREFETCH))
-    async with aclosing(batches):
-        async for after, rows in batches:
-            if not rows or after - len(rows) < first:  # there is no more, or it ends before that
-                return
-            yield [row.body for row in rows]
 
 
 async def messages(
