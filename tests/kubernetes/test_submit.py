@@ -22,7 +22,7 @@ from warrener.errors import (
     UsageError,
 )
 from warrener.failure_limit import FailureLimit, LimitExceeded
-from warrener.journal import note
+from warrener.journal import Left, note
 from warrener.kubernetes.operations import first_worker, submit, worker_job
 from warrener.kubernetes.operations import watch as watching
 from warrener.kubernetes.operations.ability import Checked
@@ -250,7 +250,9 @@ async def test_a_queue_of_another_batch_is_refused_with_ways_out_that_there_are(
     monkeypatch.setattr(submit, "queue_of", queue_of)
     async with connect(sqlite_address) as broker:
         await broker.declare(DELAYS)
-        await note(broker, begun_from("desk:other.jsonl", "", 0))
+        other = begun_from("desk:other.jsonl", "", 0)
+        await note(broker, other)
+        await note(broker, Left(other.run))
     submission = submit.Submission(
         cluster,
         SPEC,
