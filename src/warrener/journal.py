@@ -168,15 +168,9 @@ class JournalState:
         self._publishing: dict[str, tuple[Begun, int]] = {}  # and the number of its records, by run
         self._claims: set[str] = set()  # runs that may have published here
 
-    @property
-    def publishing_runs(self) -> dict[str, int]:
-        """Runs with an app that have not published all of their source, and how many records each has written."""
-        return {run: count for run, (begun, count) in self._publishing.items() if begun.app}
-
-    @property
-    def publishing(self) -> dict[str, int]:
-        """All runs that have not published all of their source, and how many records each has written."""
-        return {run: count for run, (_, count) in self._publishing.items()}
+    def publishing(self, *, with_app: bool = False) -> dict[str, int]:
+        """All runs that have not published all of their source, or those with an app alone, and how many records each has written."""
+        return {run: count for run, (begun, count) in self._publishing.items() if begun.app or not with_app}
 
     @property
     def is_publishing(self) -> bool:
@@ -186,7 +180,7 @@ class JournalState:
     @property
     def unended_claims(self) -> dict[str, int]:
         """All runs whose queue it may be, where none of them has ended, and how many records each has written."""
-        return self.publishing if self._claims <= self._publishing.keys() else {}
+        return self.publishing() if self._claims <= self._publishing.keys() else {}
 
     def publishing_before(self, begun: Begun) -> dict[str, int]:
         """Runs that began to publish the same source earlier and have not ended, and how many records each has written."""

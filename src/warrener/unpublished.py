@@ -59,7 +59,7 @@ class Unpublished:
             return True
         except BrokerUnreachable:  # nobody knows at the moment
             return False
-        self._signs.hear(journal.publishing)
+        self._signs.hear(journal.publishing())
         self.total = journal.total or 0
         self.count = journal.unpublished(known)
         self._known, self._has_unknown_rest = known, journal.has_unknown_rest

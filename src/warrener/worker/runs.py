@@ -74,7 +74,7 @@ class Runs:
         state = JournalState()
         async for records in self._broker.noted(Log.JOURNAL, follow=True):
             state.add(records)
-            self._signs.hear(state.publishing_runs)
+            self._signs.hear(state.publishing(with_app=True))
             if not records:
                 self._is_deaf = False
                 self._has_heard.set()
