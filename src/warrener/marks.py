@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 from weakref import finalize
 
-from warrener.errors import WarrenerError
+from warrener.temporary import not_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +24,7 @@ _REST: Final = _SIZE - 2  # what a bucket keeps of a mark: its first two bytes s
 _ENTRY: Final = _REST + 1  # and its flags
 _AT_A_TIME: Final = _ENTRY * 100_000  # bytes
 _AT_ONCE: Final = 4096  # buckets
+_IDS: Final = "the ids of so many tasks, 15 bytes each,"
 
 
 def mark_of(name: str) -> bytes:
@@ -139,7 +140,7 @@ class _OnDisk:
         try:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - ends with this object
         except OSError as error:
-            raise _no_room(error) from error
+            raise not_kept(_IDS, error) from error
         finalize(self, file.close)
         self._descriptor = file.fileno()
         for first in range(0, _BUCKETS, _AT_ONCE):
@@ -167,7 +168,7 @@ class _OnDisk:
         try:
             return os.pread(self._descriptor, end - start, start)
         except OSError as error:
-            raise _no_room(error) from error
+            raise not_kept(_IDS, error) from error
 
     def _write(self, start: int, entries: bytes | bytearray) -> None:
         rest = memoryview(entries)
@@ -176,7 +177,7 @@ class _OnDisk:
                 written = os.pwrite(self._descriptor, rest, start)
                 start, rest = start + written, rest[written:]
         except OSError as error:
-            raise _no_room(error) from error
+            raise not_kept(_IDS, error) from error
 
 
 def _empty_buckets() -> list[bytearray]:
@@ -186,10 +187,3 @@ def _empty_buckets() -> list[bytearray]:
 def _take(flag: int, entries: bytearray) -> None:
     flags = entries[_REST::_ENTRY]
     entries[_REST::_ENTRY] = flags.translate(bytes(had & ~flag for had in range(256)))
-
-
-def _no_room(error: OSError) -> WarrenerError:
-    return WarrenerError(
-        f"the ids of so many tasks cannot be kept in the temporary directory ({error}): they take 15 bytes each; "
-        "set TMPDIR to a directory with more room"
-    )

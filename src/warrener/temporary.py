@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,13 @@ def kept(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WarrenerError(
-            f"{what} cannot be kept in {tempfile.gettempdir()}: {error.strerror}; name another directory with TMPDIR"
-        ) from error
+        raise not_kept(what, error) from error
+
+
+def not_kept(what: str, error: Exception) -> WarrenerError:
+    """What is said of this, which cannot be kept in the temporary directory, since there was this error."""
+    import tempfile  # here: few programs come to it
+
+    where = tempfile.tempdir or "the temporary directory"  # where none is found that can be used
+    reason = getattr(error, "strerror", None) or error
+    return WarrenerError(f"{what} cannot be kept in {where}: {reason}; name another directory with TMPDIR")

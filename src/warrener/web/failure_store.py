@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from warrener.codec import encode
-from warrener.errors import WarrenerError
 from warrener.failures import Groups
+from warrener.temporary import not_kept
 from warrener.web.failure_blocks import SCHEMA, Blocks
 from warrener.web.failure_filter import FailureFilter, Inside
 
@@ -215,9 +215,7 @@ class FailureStore:
             with self._lock:
                 yield self._db
         except sqlite3.Error as error:
-            raise WarrenerError(
-                f"failures cannot be kept in the temporary directory ({error}): set TMPDIR to a directory with more room"
-            ) from error
+            raise not_kept("failures", error) from error
 
 
 def key_of(reason: str, error: str, fingerprint: str | None) -> str:
