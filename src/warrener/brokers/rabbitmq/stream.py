@@ -45,23 +45,34 @@ async def read_stream(
     """
     end, size = await stream_tail(connection, stream)
     given = first if first <= end else 0  # it was purged meanwhile, and begins anew
-    ahead = _Ahead(prefetch, size)
     looks, has_told = 1, not follow
-    while follow or given < end or looks < _LOOKS:
+    async with aclosing(_coming(connection, stream, given, _Ahead(prefetch, size))) as batches:
+        while follow or given < end or looks < _LOOKS:
+            if given < end or (has_told and follow):
+                after, batch = await anext(batches)
+                if follow or batch:
+                    given = after
+                    yield given, batch
+            elif follow:
+                has_told = True
+                yield given, []
+            else:
+                looks, (end, _) = looks + 1, await stream_tail(connection, stream)
+
+
+async def _coming(
+    connection: Connection, stream: str, given: int, ahead: _Ahead
+) -> AsyncGenerator[tuple[int, Sequence[Message]]]:
+    """What comes from an offset on, for ever, in batches, each with the offset after it; an empty one where nothing comes for a while."""
+    while True:
         arrived = _Arrived()
         async with await connection.channel(arrived.on_close) as channel:
             await channel.call("basic_qos", prefetch_count=ahead.count)
             await channel.call("basic_consume", stream, arrived, arguments={"x-stream-offset": given})
-            while follow or given < end or looks < _LOOKS:
-                if given >= end and not has_told:
-                    has_told = True
-                    yield given, []
-                    continue
-                if not follow and given >= end:
-                    looks, (end, _) = looks + 1, await stream_tail(connection, stream)
-                    continue
+            is_changed = False
+            while not is_changed:  # or begin again: what a consumer began with stays
                 try:
-                    async with asyncio.timeout(_IDLE if follow else None):
+                    async with asyncio.timeout(_IDLE):
                         await arrived.condition.wait_for(arrived.has_news)
                 except TimeoutError:
                     if not connection.is_arriving:  # a large one, or before one of ours
@@ -69,10 +80,10 @@ async def read_stream(
                     continue
                 given, tag, batch = arrived.take()
                 yield given, batch
-                if ahead.is_changed_by(batch):
-                    break  # and begin again: what a consumer began with stays
-                # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
-                channel.ack(tag, multiple=True)
+                is_changed = ahead.is_changed_by(batch)
+                if not is_changed:
+                    # Only now: the broker sends no more than the prefetch ahead of us, which bounds our memory.
+                    channel.ack(tag, multiple=True)
 
 
 class _Ahead:
