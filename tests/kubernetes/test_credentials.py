@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import copy
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,9 +12,12 @@ from tests.kubernetes.brokers import keep_secret, quiet
 from tests.kubernetes.double import Double
 from tests.kubernetes.specs import small_spec
 from warrener.errors import ObjectMissing
-from warrener.kubernetes.operations.credentials import Login, login
+from warrener.kubernetes.operations.credentials import Login, give_passwords, login
 from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.reach import queue_of, reached
+
+if TYPE_CHECKING:
+    from warrener.kubernetes.objects import Object
 
 
 async def test_no_broker_in_the_namespace() -> None:
@@ -87,3 +92,17 @@ async def test_a_host_that_is_no_service_here_is_reached_directly() -> None:
     who = Login("me", "pw", "mq", "amqps://me:pw@mq/jobs?cacertfile=mine.crt")
     async with reached(cluster, who, "images") as address:
         assert address.broker == "amqps://me:pw@mq/jobs?cacertfile=mine.crt"
+
+
+async def test_passwords_that_somebody_else_makes_at_the_same_moment_are_taken() -> None:
+    class Meanwhile(Double):
+        async def create(self, obj: Object) -> Object:
+            obj = copy.deepcopy(obj)
+            other = {**obj, "data": {**obj["data"], "password": base64.b64encode(b"theirs").decode()}}
+            await super().create(other)
+            return await super().create(obj)
+
+    users = await give_passwords(Meanwhile(), small_spec())
+
+    assert users["setup"] == ("images-setup", "theirs")
+    assert {password for _, password in users.values()} == {"theirs"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +26,7 @@ from warrener.journal import Left, note
 from warrener.kubernetes.operations import first_worker, submit, worker_job
 from warrener.kubernetes.operations import watch as watching
 from warrener.kubernetes.operations.ability import Checked
+from warrener.kubernetes.operations.crew import Crew
 from warrener.models import Task
 from warrener.monitor import Monitor, Status
 from warrener.provenance import begun_from, begun_now
@@ -33,12 +34,14 @@ from warrener.sources import Line
 from warrener.writers import opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from warrener.address import Address
     from warrener.brokers import Broker, Counts
+    from warrener.kubernetes.objects import Objects
     from warrener.kubernetes.operations.look import WorkerJob
+    from warrener.rows import Summary
 
 SPEC = small_spec()
 JOB = "images-workers"
@@ -48,6 +51,7 @@ JOB = "images-workers"
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(watching, "_STUCK_FOR", 0.05)
+    monkeypatch.setattr(worker_job, "_LOOK_EVERY", 0.01)
 
 
 @pytest.fixture
@@ -283,11 +287,11 @@ def _queue_here(monkeypatch: pytest.MonkeyPatch, sqlite_address: Address) -> Non
     monkeypatch.setattr(first_worker, "_LOOK_EVERY", 0.01)
 
 
-def a_submission(cluster: Double) -> submit.Submission:
+def a_submission(cluster: Double, file: str = "tasks.jsonl") -> submit.Submission:
     return submit.Submission(
         cluster,
         SPEC,
-        begun_from("desk:tasks.jsonl", "desk:app.py", 2),
+        begun_from(f"desk:{file}", "desk:app.py", 2),
         on_progress=lambda _: None,
         on_look=lambda *_: None,
     )
@@ -463,6 +467,75 @@ async def test_one_whose_rows_cannot_be_written_ends_and_leaves_its_workers_at_w
     assert jobs_of(cluster) == [JOB]
     (tmp_path / "go").touch()
     await asyncio.gather(*workers)
+
+
+class Shared(Double):
+    """A namespace where two look for Jobs at the same moment each time, until they part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._both = asyncio.Barrier(2)
+
+    async def part(self) -> None:
+        await self._both.abort()
+
+    async def list(self, kind: str, labels: Mapping[str, str] | None = None) -> Objects:
+        found = await super().list(kind, labels)
+        if kind == "Job":
+            with suppress(asyncio.BrokenBarrierError):
+                await self._both.wait()
+        return found
+
+
+@pytest.mark.usefixtures("_queue_here")
+async def test_of_two_files_at_the_same_moment_one_has_the_queue_and_the_other_leaves_it_alone(
+    sqlite_address: Address, tmp_path: Path
+) -> None:
+    cluster, workers = Shared(), list[asyncio.Task[Any]]()
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+    cluster.on_create = working_in(cluster, sqlite_address, workers)
+
+    async def submitted(name: str) -> Summary | None:
+        with opened(str(tmp_path / f"{name}.out.jsonl"), "jsonl") as target:
+            try:
+                return await a_submission(cluster, f"{name}.jsonl").run(two_lines(), target)
+            finally:
+                await cluster.part()
+
+    async with asyncio.timeout(60):
+        ends = await asyncio.gather(submitted("one"), submitted("other"), return_exceptions=True)
+
+    (refused,) = [end for end in ends if isinstance(end, BaseException)]
+    assert isinstance(refused, QueueTaken)
+    (summary,) = [end for end in ends if not isinstance(end, BaseException)]
+    assert summary
+    assert (summary.completed, summary.failed, summary.missing) == (1, 1, 0)
+    assert ("delete", "Job", JOB) not in cluster.deeds
+    assert jobs_of(cluster) == [JOB]
+    await asyncio.gather(*workers)
+
+
+async def test_one_that_is_stopped_leaves_the_workers_that_another_has_started_at_the_same_moment(
+    sqlite_address: Address,
+) -> None:
+    cluster, said = Shared(), (list[str](), list[str]())
+    async with connect(sqlite_address) as broker:
+        await broker.declare(DELAYS)
+        crews = [Crew(cluster, SPEC, broker, each.append, is_checked=False) for each in said]
+        beginning = [asyncio.create_task(crew.begin()) for crew in crews]
+        while not jobs_of(cluster):
+            await asyncio.sleep(0)
+        await cluster.part()
+        while not all(said):
+            await asyncio.sleep(0.01)
+
+        late = "waiting for the workers" in said[1][0]
+        await crews[late].close()
+        assert jobs_of(cluster) == [JOB]
+        await crews[not late].close()
+        assert jobs_of(cluster) == []
+        await asyncio.gather(*beginning, return_exceptions=True)
 
 
 async def test_workers_that_are_there_stay_as_many_as_they_are_which_is_said() -> None:

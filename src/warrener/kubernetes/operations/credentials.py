@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from warrener.brokers.rabbitmq.access import ROLES
-from warrener.errors import ClusterError, ObjectMissing
+from warrener.errors import ClusterError, ObjectConflict, ObjectMissing
 from warrener.kubernetes.manifests.names import PART_OF, QUEUE_ANNOTATION, VHOST
 from warrener.kubernetes.manifests.users import access_secrets, new_passwords
 
@@ -82,7 +82,8 @@ async def give_passwords(
     for secret in access_secrets(spec, new_passwords()):
         found = await cluster.get("Secret", secret["metadata"]["name"])
         if found is None:
-            await cluster.create(secret)
+            with suppress(ObjectConflict):  # somebody else makes the same queue at this moment
+                await cluster.create(secret)
             continue
         owner = (found["metadata"].get("annotations") or {}).get(QUEUE_ANNOTATION, spec.queue)
         if owner != spec.queue:

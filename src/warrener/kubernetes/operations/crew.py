@@ -54,10 +54,6 @@ class Crew:
         self._is_supplied = is_supplied
         self._beginning: asyncio.Task[None] | None = None
 
-    def begin_early(self) -> None:
-        """Begin, and let whoever calls `begin` wait for the rest."""
-        self._beginning = self._beginning or asyncio.create_task(self._begin())
-
     async def begin(self) -> None:
         """Have workers that can work, those that are there or new ones. A second call changes nothing.
 
@@ -65,8 +61,7 @@ class Crew:
             AppError: The app cannot be used. The Job stays, with its pods' logs.
             ClusterError: They cannot start; then no Job is left behind.
         """
-        self.begin_early()
-        assert self._beginning  # noqa: S101 - for mypy
+        self._beginning = self._beginning or asyncio.create_task(self._begin())
         await asyncio.shield(self._beginning)
 
     async def close(self) -> None:
@@ -80,8 +75,9 @@ class Crew:
             if found := await worker_job.find(self._cluster, self._spec):
                 self.job = found if self._is_checked or await self._works(found) else None
                 continue
-            job = await self._start()
-            if not self._is_checked:
+            # Only whoever has made a Job may take it back: others may work with it.
+            job = await worker_job.make(self._cluster, self._spec, is_supplied=self._is_supplied)
+            if job and not self._is_checked:
                 await self._check(job)
             self.job = job
         self.at_work.set()
@@ -92,10 +88,7 @@ class Crew:
         Raises:
             ClusterError: The cluster refuses them.
         """
-        self.job = await self._start()
-
-    async def _start(self) -> str:
-        return await worker_job.start(self._cluster, self._spec, is_supplied=self._is_supplied)
+        self.job = await worker_job.start(self._cluster, self._spec, is_supplied=self._is_supplied)
 
     async def _works(self, job: str) -> bool:
         """Wait until one of those that were there already works, or all have left."""

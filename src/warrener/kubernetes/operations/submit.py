@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from warrener.batch import Batch, start_over
@@ -14,7 +13,6 @@ from warrener.completion import Completion
 from warrener.errors import BrokerError, UsageError
 from warrener.failure_limit import LimitExceeded
 from warrener.history import Took
-from warrener.journal import read_journal
 from warrener.kubernetes.manifests.scaling import refuse_standing
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
@@ -175,20 +173,9 @@ class Submission:
             is_supplied=self._is_supplied,
         )
         try:
-            lines = await self._begin_early(broker, self._crew, lines)
             return await self._run(broker, self._crew, lines, target, waits=waits)
         finally:
             await self._crew.close()
-
-    async def _begin_early(self, broker: Broker, crew: Crew, lines: Iterator[Line]) -> Iterator[Line]:
-        """Have workers start at once where nobody has published yet: something is to be done then."""
-        if not self._begun.planned or (await read_journal(broker)).first:
-            return lines
-        first = await asyncio.to_thread(next, lines, None)
-        if first is None:
-            return lines
-        crew.begin_early()
-        return chain([first], lines)
 
     async def _run(
         self, broker: Broker, crew: Crew, lines: Iterator[Line], target: ResultWriter | None, *, waits: bool

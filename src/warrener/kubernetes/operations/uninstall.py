@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from warrener.errors import ClusterRefused, ObjectMissing
+from warrener.kubernetes.diagnosis.jobs import job_state
+from warrener.kubernetes.manifests.names import object_names
 from warrener.kubernetes.manifests.record import RECORD
-from warrener.kubernetes.operations import worker_job
+from warrener.kubernetes.operations.credentials import queues_of
 from warrener.kubernetes.operations.installed import installed, known
+from warrener.kubernetes.operations.look import is_kueues, newest_job
+from warrener.kubernetes.operations.remembered import needs, remembered
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
@@ -63,7 +67,7 @@ async def uninstall(cluster: Cluster, *, purge: bool) -> Removed:
     """
     await check_namespace(cluster)
     found = await installed(cluster)
-    kept = set() if purge else {("ConfigMap", RECORD), *await worker_job.put_by(cluster)}
+    kept = set() if purge else {("ConfigMap", RECORD), *await _put_workers_by(cluster)}
     # Many may not even look for Roles; who has made none need not.
     rights = _OF_SCHEDULES if await known(cluster, "CronJob") else ()
     names = []
@@ -100,3 +104,24 @@ async def _outcome(cluster: Cluster, kind: str, *, purge: bool) -> str:
     if await known(cluster, "PersistentVolumeClaim"):
         return "data and passwords are kept"
     return "passwords are kept; there is no data" if await known(cluster, "Secret") else ""
+
+
+async def _put_workers_by(cluster: Cluster) -> set[tuple[str, str]]:
+    """Stop the workers of all queues, and keep what `resume` makes new ones of; kinds and names of what that needs.
+
+    Of each queue that is what its workers were last made of, with its code and its NetworkPolicy, and the newest Job unless that
+    is complete or Kueue's: it has its pods' logs.
+    """
+    kept: set[tuple[str, str]] = set()
+    for queue in await queues_of(cluster):
+        names = object_names(queue)
+        if former := await remembered(cluster, names):
+            kept |= set(needs(names, former))
+        job = await newest_job(cluster, names)
+        if job is None or job_state(job) == "complete" or is_kueues(job):
+            continue
+        name = str(job["metadata"]["name"])
+        if job_state(job) == "running":
+            await cluster.patch("Job", name, {"spec": {"suspend": True}})
+        kept |= {("Job", name), *needs(names, job)}
+    return kept

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from warrener.errors import ClusterError, ObjectMissing, UsageError
+from warrener.errors import ClusterError, ObjectConflict, ObjectMissing, UsageError
 from warrener.kubernetes.diagnosis.jobs import job_state
 from warrener.kubernetes.manifests.names import MAX_PARALLELISM, MAX_ROUND, object_names
 from warrener.kubernetes.manifests.render import render
 from warrener.kubernetes.manifests.successor import size, successor
-from warrener.kubernetes.operations.credentials import queues_of
 from warrener.kubernetes.operations.installed import known
 from warrener.kubernetes.operations.look import is_kueues, kueues_jobs, newest_job
-from warrener.kubernetes.operations.remembered import needs, remember, remembered
+from warrener.kubernetes.operations.remembered import remember, remembered
 
 if TYPE_CHECKING:
     from warrener.kubernetes.client.cluster import Cluster
@@ -39,23 +38,42 @@ async def start(cluster: Cluster, spec: Spec, *, is_supplied: bool = False) -> s
     Raises:
         ClusterError: The queue has workers of another make.
     """
+    while True:
+        name = await find(cluster, spec) or await make(cluster, spec, is_supplied=is_supplied)
+        if name:
+            return name
+
+
+async def make(cluster: Cluster, spec: Spec, *, is_supplied: bool = False) -> str | None:
+    """Start a Job of workers, which is then the caller's; its name, or None where the queue has one at work by now.
+
+    Args:
+        cluster: Where.
+        spec: What.
+        is_supplied: As `start` takes it.
+    """
     newest = await newest_job(cluster, spec.names)
     while newest and job_state(newest) == "finishing":
         await asyncio.sleep(_LOOK_EVERY)
         newest = await newest_job(cluster, spec.names)
     if newest and not _has_ended(newest):
-        return _same(cluster, spec, newest)
+        return None
     spec = msgspec.structs.replace(spec, round=_next_round(newest, spec.names))
     name = spec.names.workers(spec.round)
     if (former := await cluster.get("Job", name)) and _has_ended(former):
         await cluster.delete("Job", name)  # one of the last time round
     for manifest in render(spec, ["workers"]):
-        if manifest["kind"] == "Job":
-            manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(manifest, spec)
-        elif is_supplied:
+        if manifest["kind"] != "Job":
+            if not is_supplied:
+                await cluster.apply(manifest)
             continue
-        await cluster.apply(manifest)
-        if manifest["kind"] == "Job" and not is_supplied:
+        manifest["metadata"].setdefault("annotations", {})[_MADE_OF] = _digest(manifest, spec)
+        try:
+            await cluster.create(manifest)
+        except ObjectConflict:  # another submit was quicker, or one of that name is still on its way out
+            await asyncio.sleep(_LOOK_EVERY)
+            return None
+        if not is_supplied:
             await remember(cluster, spec.names, manifest)
     if newest and _is_cancelled(newest):  # or it could be resumed beside the new one
         await cluster.delete("Job", newest["metadata"]["name"])
@@ -187,27 +205,6 @@ async def resume(cluster: Cluster, queue: str, parallelism: int | None = None) -
     await cluster.create(successor(last, name, parallelism))
     await cluster.delete("Job", last["metadata"]["name"])
     return name
-
-
-async def put_by(cluster: Cluster) -> set[tuple[str, str]]:
-    """Stop the workers of all queues, and keep what `resume` makes new ones of; kinds and names of what that needs.
-
-    Of each queue that is what its workers were last made of, with its code and its NetworkPolicy, and the newest Job unless that
-    is complete or Kueue's: it has its pods' logs.
-    """
-    kept: set[tuple[str, str]] = set()
-    for queue in await queues_of(cluster):
-        names = object_names(queue)
-        if former := await remembered(cluster, names):
-            kept |= set(needs(names, former))
-        job = await newest_job(cluster, names)
-        if job is None or job_state(job) == "complete" or is_kueues(job):
-            continue
-        name = str(job["metadata"]["name"])
-        if job_state(job) == "running":
-            await cluster.patch("Job", name, {"spec": {"suspend": True}})
-        kept |= {("Job", name), *needs(names, job)}
-    return kept
 
 
 async def until_gone(cluster: Cluster, job: str) -> None:
