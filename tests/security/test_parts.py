@@ -218,3 +218,13 @@ async def test_worker_is_told_that_its_queue_keeps_no_logs(parts: Parts, tmp_pat
         "keeps no logs, and this user may not change that; set it up with `warrener setup --keep-logs`"
         in done.stderr
     )
+
+
+async def test_two_may_let_the_same_users_in_at_the_same_moment(rabbit_address: Address) -> None:
+    users = {role: (f"{rabbit_address.queue}-{role}", role) for role in ROLES}
+    try:
+        await asyncio.gather(*(admit(rabbit_address, users) for _ in range(4)))
+    finally:
+        with closing(Management(rabbit_address)) as api:
+            for name, _ in users.values():
+                api._ask(f"users/{name}", "DELETE")

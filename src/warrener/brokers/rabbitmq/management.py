@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0  # seconds
 _FINE: Final = range(200, 300)
 _REFUSED: Final = (401, 403)
+_MALFORMED: Final = 400
 
 _T = TypeVar("_T")
 
@@ -159,7 +160,10 @@ class Management:
         Raises:
             BrokerError: The API is not there, or refuses it.
         """
-        await asyncio.to_thread(self._ask, path, "PUT", msgspec.json.encode(content))
+        body = msgspec.json.encode(content)
+        if await asyncio.to_thread(self._ask, path, "PUT", body, failing=_MALFORMED):
+            # RabbitMQ looks whether a user is there, and then makes it: of two who ask at the same moment one is refused.
+            await asyncio.to_thread(self._ask, path, "PUT", body)
 
     async def _get(
         self,
