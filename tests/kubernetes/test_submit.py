@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from warrener.address import Address
     from warrener.brokers import Broker, Counts
+    from warrener.kubernetes.manifests.spec import Spec
     from warrener.kubernetes.objects import Objects
     from warrener.kubernetes.operations.look import WorkerJob
     from warrener.rows import Summary
@@ -244,9 +245,12 @@ async def test_a_queue_that_stands_is_not_submitted_to() -> None:
     assert cluster.deeds == []
 
 
+@pytest.mark.parametrize("spec", [SPEC, small_spec(memory="1Gi")], ids=["same", "other"])
 async def test_a_queue_of_another_batch_is_refused_with_ways_out_that_there_are(
-    monkeypatch: pytest.MonkeyPatch, cluster: Double, sqlite_address: Address
+    monkeypatch: pytest.MonkeyPatch, cluster: Double, sqlite_address: Address, spec: Spec
 ) -> None:
+    """Whatever its workers are made of."""
+
     @asynccontextmanager
     async def queue_of(*_: object) -> AsyncIterator[Address]:
         yield sqlite_address
@@ -259,7 +263,7 @@ async def test_a_queue_of_another_batch_is_refused_with_ways_out_that_there_are(
         await note(broker, Left(other.run))
     submission = submit.Submission(
         cluster,
-        SPEC,
+        spec,
         begun_from("desk:tasks.jsonl", "", 0),
         on_progress=lambda _: None,
         on_look=lambda *_: None,

@@ -10,9 +10,10 @@ from warrener.batch import Batch, start_over
 from warrener.brokers import connect
 from warrener.companion import while_running
 from warrener.completion import Completion
-from warrener.errors import BrokerError, UsageError
+from warrener.errors import BrokerError, ClusterError, UsageError
 from warrener.failure_limit import LimitExceeded
 from warrener.history import Took
+from warrener.journal import read_journal
 from warrener.kubernetes.manifests.scaling import refuse_standing
 from warrener.kubernetes.operations import worker_job
 from warrener.kubernetes.operations.app_check import check
@@ -21,6 +22,7 @@ from warrener.kubernetes.operations.install import prepare
 from warrener.kubernetes.operations.installed import as_installed
 from warrener.kubernetes.operations.reach import queue_of
 from warrener.kubernetes.operations.watch import watch
+from warrener.ownership import check_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,7 +118,7 @@ class Submission:
         refuse_standing(self._spec, self._cluster.commands)
         self._spec = await as_installed(self._cluster, self._spec)
         await worker_job.refuse_kedas(self._cluster, self._spec.queue)
-        if found := await worker_job.find(self._cluster, self._spec):
+        if found := await self._find_workers():
             if self._is_fresh:
                 stop = self._cluster.commands.k8s("cancel", self._spec.queue)
                 raise UsageError(
@@ -142,6 +144,17 @@ class Submission:
             return await self.work(
                 broker, lines, target, waits=target is not None, is_checked=delays is not None
             )
+
+    async def _find_workers(self) -> str | None:
+        try:
+            return await worker_job.find(self._cluster, self._spec)
+        except ClusterError:
+            if not (
+                self._is_shared or self._is_fresh
+            ):  # whose the queue is says more than what its workers are made of
+                async with queue_of(self._cluster, self._spec.queue) as address, connect(address) as broker:
+                    check_owner(await read_journal(broker), self._begun)
+            raise
 
     async def work(
         self,
