@@ -57,9 +57,11 @@ class Place:
             small += ["--rabbitmq-image", image]
         return self.warrener("k8s", "up", "--queue", queue, "--namespace", self.namespace, *small, *more)
 
-    def submit_words(self, queue: str, *more: str) -> list[str]:
+    def submit_words(self, queue: str, *more: str, tasks: str = "") -> list[str]:
+        """With the tasks of the queue's name, unless others are named."""
         where = ["--queue", queue, "--namespace", self.namespace]
-        words = ["k8s", "submit", APP, f"{queue}.jsonl", "-o", f"{queue}.results.jsonl", *where]
+        name = tasks or queue
+        words = ["k8s", "submit", APP, f"{name}.jsonl", "-o", f"{name}.results.jsonl", *where]
         given = {word for word in more if word.startswith("--")}
         defaults = {"--image": self.image, "--cpu": "20m", "--parallelism": "2"}
         return [
@@ -71,9 +73,9 @@ class Place:
     def submit(self, queue: str, *more: str) -> subprocess.CompletedProcess[str]:
         return self.warrener(*self.submit_words(queue, *more))
 
-    def begin(self, queue: str, *more: str) -> subprocess.Popen[str]:
+    def begin(self, queue: str, *more: str, tasks: str = "") -> subprocess.Popen[str]:
         """Submit, and go on at once."""
-        words = [sys.executable, "-m", "warrener", *self.submit_words(queue, *more)]
+        words = [sys.executable, "-m", "warrener", *self.submit_words(queue, *more, tasks=tasks)]
         return subprocess.Popen(
             words, cwd=self.directory, env=self.environment, stderr=subprocess.PIPE, text=True
         )

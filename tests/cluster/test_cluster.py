@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.cluster.actions import evict, kill
 from warrener.brokers import Message, connect
 from warrener.errors import AccessRefused, BrokerError
-from warrener.kubernetes.manifests.names import BROKER, object_names, selector
+from warrener.kubernetes.manifests.names import BROKER, PART_OF, object_names, selector
 from warrener.kubernetes.operations.credentials import login
 from warrener.kubernetes.operations.reach import reached
 
@@ -73,6 +74,30 @@ def test_two_thousand_tasks_give_two_thousand_rows(place: Place) -> None:
     assert "2,000 tasks: 2,000 completed, 0 failed, 0 missing; 0 duplicate rows dropped" in done.stderr
     assert_exact(place, "many", 2000, attempts={1})
     assert 'id="completed" value="2000"' in (place.directory / "many.html").read_text()
+
+
+@pytest.mark.parametrize("app", ["same", "other"])
+def test_of_two_files_at_the_same_moment_one_has_a_new_queue(place: Place, app: str) -> None:
+    queue = f"both-{app}"
+    names = [f"{queue}-{n}" for n in range(2)]
+    for name in names:
+        place.tasks(name, [square(n, 0.1) for n in range(20)])
+    options = [(), ("--memory", "200Mi") if app == "other" else ()]
+
+    submissions = [place.begin(queue, *more, tasks=name) for name, more in zip(names, options, strict=True)]
+
+    errors = [submission.communicate(timeout=300)[1] for submission in submissions]
+    codes = [submission.returncode for submission in submissions]
+    assert sorted(codes) == [0, 2], errors
+    winner, loser = codes.index(0), codes.index(2)
+    assert (
+        f"holds the batch of {socket.gethostname()}:{place.directory / names[winner]}.jsonl" in errors[loser]
+    )
+    assert_exact(place, names[winner], 20, attempts={1})
+    assert not (place.directory / f"{names[loser]}.results.jsonl").exists()
+    jobs = place.ask(lambda cluster: cluster.list("Job", PART_OF | {"app.kubernetes.io/instance": queue}))
+    assert [job["metadata"]["name"] for job in jobs] == [f"{queue}-workers"]
+    assert place.status(queue)["total"] == 20
 
 
 def test_evicted_pod_costs_no_attempt_and_is_replaced(place: Place) -> None:
