@@ -14,8 +14,9 @@ from warrener.errors import AccessRefused, QueueMissing, UsageError
 from warrener.id_set import IdSet
 from warrener.monitor import Monitor, Status
 from warrener.orders import Following, Orders, Paused, current, give
-from warrener.publication import DEFAULT_WINDOW, Publication
+from warrener.publication import Publication
 from warrener.published import HAS_ROW, OF_SOURCE, mark_of_task
+from warrener.window import DEFAULT_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -44,8 +45,7 @@ class Batch:
         is_shared: Whether the queue may be another batch's.
         window: How many tasks may wait on the broker.
         limit: Once more of its tasks fail, the queue is paused.
-        before_first: Awaited when the first task is to be published that is not on the queue yet; what it raises ends the
-            publishing.
+        before_first: Awaited before the first task that is not on the queue yet is published; what it raises ends that.
     """
 
     def __init__(

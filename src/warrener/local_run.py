@@ -13,8 +13,8 @@ from warrener.brokers import Delayed, Failed, connect
 from warrener.errors import BrokerUnreachable
 from warrener.exit_codes import Exit
 from warrener.failure_limit import FailureAlarm
-from warrener.publication import DEFAULT_WINDOW
 from warrener.retry import delay_schedule
+from warrener.window import DEFAULT_WINDOW
 from warrener.worker import describe
 from warrener.worker.fork_server import ForkServer
 

@@ -29,7 +29,7 @@ from warrener.published import (
 )
 from warrener.publisher import publish_all
 from warrener.turns import ALIVE_EVERY, wait_for_turn
-from warrener.window import Window
+from warrener.window import DEFAULT_WINDOW, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 NOTE_EVERY: Final = 1.0
 """Seconds. What was confirmed since the last note is published again after a crash."""
 _NOTE_FOR: Final = 3.0  # seconds that the last note may take, when publishing ends early
-DEFAULT_WINDOW: Final = 1_000_000
-"""Tasks on the broker at a time: RabbitMQ advises against more than five million messages in a queue."""
 _WAS_CANCELLED: Final = 8
 """A flag of a task's mark beside those of the journal: it had failed, since its type was cancelled."""
 _ALL: Final = OF_SOURCE | HAS_ROW | _WAS_CANCELLED
@@ -174,6 +172,8 @@ class Publication:
             if journal is None or journal.runs > 1:
                 with suppress(AccessRefused):  # not sooner: an earlier run may have published until now
                     await read_published(broker, self.marks)
+            elif self.counts_before:  # which are as true as they were
+                self.window.begin(self.counts_before.waiting)
             self._session = session = broker.publish_session()
             has_room = partial(self.window.has_room, broker)
             publishing = publish_all(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from warrener.brokers import Broker
 
+DEFAULT_WINDOW: Final = 1_000_000
+"""Tasks on the broker at a time: RabbitMQ advises against more than five million messages in a queue."""
 _LOOK_EVERY: Final = 0.5  # seconds
 
 
@@ -32,6 +34,10 @@ class Window:
         """Awaited before the first one is let in."""
         self._room = 0
         self._is_lifted = False
+
+    def begin(self, waiting: int) -> None:
+        """Know how many wait, without looking for it."""
+        self._room = self._half(waiting)
 
     def lift(self) -> None:
         """Have nobody wait any more."""
@@ -55,10 +61,8 @@ class Window:
             except AccessRefused:  # a user who may publish, and not look
                 self._room = sys.maxsize
                 break
-            left = self.most - waiting
-            # Rounded up, and a half: what was published just now may not be counted yet. After two looks it is.
-            is_steady = waiting == waited
-            self._room = left if is_steady else (left + 1) // 2
+            left, is_steady = self.most - waiting, waiting == waited
+            self._room = left if is_steady else self._half(waiting)
             self.is_full = left < needed and (is_steady or self.is_full)
             waited = waiting
             if self._room < needed:
@@ -67,3 +71,7 @@ class Window:
         if count and self.before_first:
             await self.before_first()
             self.before_first = None
+
+    def _half(self, waiting: int) -> int:
+        """Half of what is left, rounded up: what was published just now may not be counted yet. After two looks it is."""
+        return (self.most - waiting + 1) // 2

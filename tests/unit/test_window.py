@@ -66,3 +66,11 @@ async def test_as_many_as_may_wait_need_nobody_who_works(monkeypatch: pytest.Mon
         assert not window.is_full
         await session.flush()
         assert (await broker.counts()).ready == 3 * CHUNK
+
+
+async def test_room_that_is_known_is_not_looked_for() -> None:
+    async with connect(Address(f"memory:{uuid.uuid4().hex}", "test")) as broker:
+        window = Window(10 * CHUNK)
+        window.begin(CHUNK)
+        # Without a queue a look would raise
+        await window.has_room(broker, CHUNK)
