@@ -97,7 +97,7 @@ def check(task: Task) -> Task:
     return task
 
 
-def decode_task(line: bytes | str, *, default_type: str = "", identify: Identify | None = None) -> Task:
+def decode_task(line: bytes, *, default_type: str = "", identify: Identify | None = None) -> Task:
     """One task from a line of JSON.
 
     Args:
@@ -114,6 +114,8 @@ def decode_task(line: bytes | str, *, default_type: str = "", identify: Identify
         raise InvalidTask(str(error)) from error
     except NOT_JSON as error:
         raise InvalidTask(f"this is no JSON ({why_not(error, line)})") from error
+    if nests_too_deep(line):  # as whoever is to publish it would find
+        raise InvalidTask("it nests too deep")
     if not isinstance(members, dict):
         raise InvalidTask("a task must be a JSON object")
     if unknown := members.keys() - {"id", "type", "data", "priority"}:

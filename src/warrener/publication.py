@@ -175,9 +175,9 @@ class Publication:
             elif self.counts_before:  # which are as true as they were
                 self.window.begin(self.counts_before.waiting)
             self._session = session = broker.publish_session()
-            has_room = partial(self.window.has_room, broker)
+            let_in = partial(self.window.let_in, broker, session)
             publishing = publish_all(
-                session, Bridge(lines).start(), self._choose, on_progress=on_progress, has_room=has_room
+                session, Bridge(lines).start(), self._choose, on_progress=on_progress, let_in=let_in
             )
             await while_running(noting, publishing)
         except _SourceLeft:

@@ -222,7 +222,7 @@ async def publish_all(
     *,
     confirm_for: float = _CONFIRM_AFTER_CANCEL_SECONDS,
     on_progress: Callable[[int], None] = lambda _: None,
-    has_room: Callable[[int], Awaitable[None]] | None = None,
+    let_in: Callable[[int], Awaitable[int]] | None = None,
 ) -> int:
     """Publish to an open broker, and wait until the last one is confirmed; how many that were.
 
@@ -232,7 +232,7 @@ async def publish_all(
         choose: Called with each chunk of items, in the event loop; it returns the tasks in them that are to be published.
         confirm_for: Seconds that what is on its way gets to be confirmed where this is cancelled.
         on_progress: Told now and then how many are published.
-        has_room: Awaited with the number of its messages before each chunk.
+        let_in: Awaited with how many are to be published; it returns how many may be now.
 
     Raises:
         InvalidTask: One is not valid; those before it are published.
@@ -248,10 +248,11 @@ async def publish_all(
                     Message(encode_task(task), task.id, task.priority, trace=trace) for task in choose(chunk)
                 )
             finally:
-                if has_room:
-                    await has_room(len(messages))
-                await session.publish(messages)
-                count += len(messages)
+                while messages:
+                    fits = await let_in(len(messages)) if let_in else len(messages)
+                    await session.publish(messages[:fits])
+                    messages = messages[fits:]
+                    count += fits
                 on_progress(count)
     except asyncio.CancelledError:
         flush_for = confirm_for

@@ -11,7 +11,7 @@ from warrener.errors import AccessRefused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from warrener.brokers import Broker
+    from warrener.brokers import Broker, PublishSession
 
 DEFAULT_WINDOW: Final = 1_000_000
 """Tasks on the broker at a time: RabbitMQ advises against more than five million messages in a queue."""
@@ -29,7 +29,7 @@ class Window:
         self.most = most
         """How many may."""
         self.is_full = False
-        """Whether one waits for room that did not come between two looks, and has not come since."""
+        """Whether there was no room at two looks, and has been none since."""
         self.before_first: Callable[[], Awaitable[None]] | None = None
         """Awaited before the first one is let in."""
         self._room = 0
@@ -43,35 +43,44 @@ class Window:
         """Have nobody wait any more."""
         self._is_lifted = True
 
-    async def has_room(self, broker: Broker, count: int) -> None:
-        """Wait until there is room, and take so much of it. Only more than half a window at a time may go beyond it.
+    async def let_in(self, broker: Broker, session: PublishSession, count: int) -> int:
+        """Wait until there is room, and take it: for all, or for as many as there ever is where nobody works.
 
         Args:
             broker: Where they wait.
+            session: Publishes them: what it has under way is waited for before it is counted what waits.
             count: How many are to be let in.
 
+        Returns:
+            How many are.
+
         Raises:
-            BrokerError: The broker cannot be asked.
+            BrokerError: The broker cannot be asked, or does not take what is under way.
         """
         needed = min(count, (self.most + 1) // 2)
         waited = None
         while self._room < needed and not self._is_lifted:
+            await session.flush()
             try:
                 waiting = (await broker.counts()).waiting
             except AccessRefused:  # a user who may publish, and not look
                 self._room = sys.maxsize
                 break
             left, is_steady = self.most - waiting, waiting == waited
-            self._room = left if is_steady else self._half(waiting)
-            self.is_full = left < needed and (is_steady or self.is_full)
-            waited = waiting
-            if self._room < needed:
+            self.is_full = left <= 0 and (is_steady or self.is_full)
+            self._room = self._half(waiting)
+            if is_steady and left > 0:
+                self._room, needed = left, min(needed, left)
+            elif self._room < needed:
                 await asyncio.sleep(_LOOK_EVERY)
-        self._room -= count
+            waited = waiting
         if count and self.before_first:
             await self.before_first()
             self.before_first = None
+        fits = count if self._is_lifted else min(count, self._room)
+        self._room -= fits
+        return fits
 
     def _half(self, waiting: int) -> int:
-        """Half of what is left, rounded up: what was published just now may not be counted yet. After two looks it is."""
+        """Half of what is left, rounded up: others may publish at the same moment."""
         return (self.most - waiting + 1) // 2

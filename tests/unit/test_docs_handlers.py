@@ -30,7 +30,7 @@ def test_values_are_read_and_written_as_it_says(tmp_path: Path, monkeypatch: pyt
     app = app_of("values_app.py", tmp_path, monkeypatch)
     (line,) = PAGE.blocks("json")
 
-    with testing.run(app, [decode_task(line, identify=lambda *_: "t")]) as batch:
+    with testing.run(app, [decode_task(line.encode(), identify=lambda *_: "t")]) as batch:
         value = batch.results["t"].value
 
     assert f"`{msgspec.json.encode(value).decode()}`" in PAGE.text

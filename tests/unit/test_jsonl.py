@@ -62,6 +62,7 @@ def _is_blank(text: str) -> None:
         (b'{"type": "t', "the file ends within this line"),
         (b"file,unit\n", "a table needs a name that ends in .csv or .tsv, or --delimiter"),
         (b'{"data": {"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}\n", "it nests too deep"),
+        (b'{"data": {"x": ' + b"[" * 900 + b"]" * 900 + b"}}\n", "it nests too deep"),
     ],
 )
 def test_line_that_is_no_json_is_named_as_what_it_is(tmp_path: Path, line: bytes, reason: str) -> None:

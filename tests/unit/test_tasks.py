@@ -63,12 +63,12 @@ def test_any_bytes_are_a_task_or_invalid(body: bytes) -> None:
 )
 def test_invalid_line_says_why(line: str, why: str) -> None:
     with pytest.raises(InvalidTask, match=why):
-        decode_task(line, identify=lambda *_: "x")
+        decode_task(line.encode(), identify=lambda *_: "x")
 
 
 def test_id_may_be_left_out_only_where_one_is_made() -> None:
     with pytest.raises(InvalidTask, match='"id" is missing'):
-        decode_task('{"type": "t"}')
+        decode_task(b'{"type": "t"}')
 
 
 def test_properties_give_what_the_body_leaves_out() -> None:
